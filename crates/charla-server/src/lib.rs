@@ -1,1 +1,5 @@
-//! server
+//! Charla's server: carries out what `charla-core` decides, on real sockets, stores and clocks.
+
+pub mod publish;
+pub mod settings;
+pub mod store;

@@ -1,0 +1,442 @@
+//! Where chats live: the one truth that every promise stands on.
+//!
+//! [`Store`] is the contract; each database is one file below. Brokers, caches and clients may lose
+//! what they like, because whatever was acknowledged can be read here again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use charla_core::{Author, RoomKey, Seq, Stored, UserKey};
+use charla_wire::{ChatId, TenantId, Timestamp, UserId};
+
+use crate::publish::{Entry, Receipt};
+
+mod sqlite;
+
+pub use sqlite::Sqlite;
+
+/// What a store's call comes to; boxed, so that one pointer serves every database.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It does not answer, or refuses to write (disk full, locked, gone). Asking again later is right.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// Its queue is full: more is asked of it than it can do.
+    #[error("the store's queue is full")]
+    Full,
+    /// What it holds contradicts itself, or it was asked for nonsense: a fault of ours.
+    #[error("the store failed: {0}")]
+    Internal(String),
+}
+
+/// A tenant as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a user may do in chats that it is no member of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Enters the chats it is a member of.
+    Member,
+    /// Support staff: enters every chat of the tenant, edits and deletes any message, closes chats.
+    Agent,
+}
+
+/// Whether a user is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserState {
+    /// Yes.
+    Active,
+    /// No, until unblocked: `user_blocked`.
+    Blocked,
+    /// No, for good; kept so that old messages keep their author and old tokens are refused.
+    Deleted,
+}
+
+/// A user as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its key.
+    pub key: UserKey,
+    /// Its name for people.
+    pub name: Arc<str>,
+    /// What it may do beyond its own chats.
+    pub role: Role,
+    /// Whether it is let in.
+    pub state: UserState,
+    /// The argon2id hash (PHC text) of a built-in account's password.
+    pub password: Option<String>,
+    /// Tokens issued before this time are refused (log-out everywhere, password change).
+    pub tokens_valid_from: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What to change of a user, or to give a new one. `None` leaves as it is (new: name = id, member, active).
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// The name for people.
+    pub name: Option<String>,
+    /// The role.
+    pub role: Option<Role>,
+    /// The state.
+    pub state: Option<UserState>,
+    /// The password's hash.
+    pub password: Option<String>,
+    /// Refuse tokens issued before.
+    pub tokens_valid_from: Option<Timestamp>,
+}
+
+/// A chat's end, until somebody opens it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Who closed it.
+    pub by: Author,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in that person's words.
+    pub reason: Option<String>,
+}
+
+/// A chat as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// Its key.
+    pub key: RoomKey,
+    /// Its title for people.
+    pub title: Arc<str>,
+    /// The customer whose support chat it is, if it is one.
+    pub customer: Option<UserId>,
+    /// The number of its last message, 0 before the first.
+    pub last_seq: Seq,
+    /// Its revision: each edit or deletion adds one.
+    pub rev: u64,
+    /// Set while it is closed.
+    pub closed: Option<Closed>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Someone's place in a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// The user's name now.
+    pub name: Arc<str>,
+    /// The last message that it has read.
+    pub read_seq: Seq,
+    /// Since when it belongs to the chat.
+    pub joined_at: Timestamp,
+}
+
+/// All that the handshake asks of the store, in one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The tenant, if there is one.
+    pub tenant: Option<Tenant>,
+    /// The user, if the store knows it.
+    pub user: Option<User>,
+    /// The chat, if asked for and there.
+    pub chat: Option<Chat>,
+    /// Whether the user is a member of that chat.
+    pub member: bool,
+}
+
+/// One line of a person's list of chats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxLine {
+    /// The chat.
+    pub chat: Chat,
+    /// How far this person has read; `chat.last_seq - read_seq` is unread.
+    pub read_seq: Seq,
+    /// The last message, if there is any.
+    pub last: Option<Stored>,
+}
+
+/// Which messages of a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The newest.
+    Latest,
+    /// Those right before a number, not itself.
+    Before(Seq),
+    /// Those right after a number, not itself.
+    After(Seq),
+}
+
+/// What became of a message appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// Stored now: to be published.
+    New(Stored),
+    /// It was stored before, under this number: acknowledged again, not published.
+    Repeated(Stored),
+}
+
+/// Why a draft was not stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The same author used the same id in the chat for other words; the first are kept.
+    #[error("this id was used for another message")]
+    IdConflict,
+    /// There is no such chat (any more).
+    #[error("there is no such chat")]
+    NoChat,
+    /// The chat is closed.
+    #[error("the chat is closed")]
+    Closed,
+    /// The group could not be committed: nothing of it is stored.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// An append's outcome on its way to whoever waits for it.
+#[derive(Debug)]
+pub struct Committed {
+    /// What became of it.
+    pub outcome: Result<Appended, AppendError>,
+    /// Who waits.
+    pub receipt: Receipt,
+}
+
+/// What became of an edit or a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// Done; the chat's new revision, and the message as it is now.
+    Done {
+        /// The chat's revision after the change.
+        rev: u64,
+        /// The message after the change.
+        message: Stored,
+    },
+    /// The chat has no such message, or it was deleted.
+    NotFound,
+    /// It is somebody else's.
+    Forbidden,
+}
+
+/// A person's own note from the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Its number, growing within the tenant.
+    pub id: u64,
+    /// The application's word for what kind it is.
+    pub kind: String,
+    /// The words.
+    pub text: String,
+    /// Where it leads.
+    pub url: Option<String>,
+    /// The application's own JSON, verbatim.
+    pub data: Option<Arc<str>>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether the person has seen it.
+    pub read: bool,
+}
+
+/// A key of an application's back end. The secret itself is not kept: only its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// SHA-256 of the secret, in hex.
+    pub hash: String,
+    /// The tenant that it acts for; `None` may act for all and make tenants.
+    pub tenant: Option<TenantId>,
+    /// What people call it.
+    pub label: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A refresh token's record; the token itself is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// Its `jti`.
+    pub jti: String,
+    /// The log-in it descends from: reuse of a spent token ends the whole family.
+    pub family: String,
+    /// Whose it is.
+    pub user: UserKey,
+    /// After this it may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a refresh token handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// It was the family's newest: spent now, and the next one recorded.
+    Next,
+    /// It had been spent before: somebody has a copy. The family is revoked.
+    Reused,
+    /// Unknown, expired or revoked.
+    Refused,
+}
+
+/// The contract of a database under Charla.
+///
+/// - **Durable**: a call that comes back has been committed so that neither `kill -9` nor a power cut undoes it.
+/// - **Order**: appends of one chat are numbered 1, 2, 3 ... without gaps in commit order, and
+///   [`Committed`] values reach the sink in that order.
+/// - **Once**: an append with an (author, id) that the chat has comes back as [`Appended::Repeated`].
+/// - **Retry**: nothing is retried here. [`StoreError::Unavailable`] means that the caller may, with the same id.
+/// - **Tenants**: no call can see across tenants; each takes a key that carries its tenant.
+pub trait Store: Send + Sync + 'static {
+    /// Hands a draft to the writer and comes back at once; the outcome goes to the sink, in commit order.
+    ///
+    /// # Errors
+    /// The entry itself, when the writer's queue is full or the writer has stopped.
+    fn append(&self, entry: Entry) -> Result<(), Entry>;
+
+    /// Whether the store answers: a read and the writer's pulse.
+    fn ready(&self) -> StoreFuture<'_, ()>;
+
+    /// All tenants, by id.
+    fn tenants(&self) -> StoreFuture<'_, Vec<Tenant>>;
+    /// One tenant.
+    fn tenant<'a>(&'a self, id: &'a TenantId) -> StoreFuture<'a, Option<Tenant>>;
+    /// Makes or renames a tenant; says whether it is new.
+    fn put_tenant<'a>(&'a self, id: &'a TenantId, name: &'a str) -> StoreFuture<'a, (Tenant, bool)>;
+
+    /// One user, deleted ones too.
+    fn user<'a>(&'a self, key: &'a UserKey) -> StoreFuture<'a, Option<User>>;
+    /// A tenant's users but the deleted ones, by id, after `after`.
+    fn users<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        after: Option<&'a UserId>,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<User>>;
+    /// Makes or changes a user; says whether it is new. The tenant must exist (`None` otherwise).
+    fn put_user<'a>(&'a self, key: &'a UserKey, change: UserChange) -> StoreFuture<'a, Option<(User, bool)>>;
+
+    /// One chat.
+    fn chat<'a>(&'a self, key: &'a RoomKey) -> StoreFuture<'a, Option<Chat>>;
+    /// A tenant's chats by id, after `after`.
+    fn chats<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        after: Option<&'a ChatId>,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<Chat>>;
+    /// Makes a chat, or gives it another title; says whether it is new. The tenant must exist (`None` otherwise).
+    fn put_chat<'a>(
+        &'a self,
+        key: &'a RoomKey,
+        title: Option<&'a str>,
+    ) -> StoreFuture<'a, Option<(Chat, bool)>>;
+    /// The customer's own support chat, made with `fresh` as its id if there is none; says whether it is new.
+    fn support_chat<'a>(
+        &'a self,
+        customer: &'a UserKey,
+        fresh: &'a ChatId,
+    ) -> StoreFuture<'a, Option<(Chat, bool)>>;
+    /// Closes a chat; `None` when there is none, else the chat and whether this call closed it.
+    fn close_chat<'a>(
+        &'a self,
+        key: &'a RoomKey,
+        by: &'a Author,
+        reason: Option<&'a str>,
+    ) -> StoreFuture<'a, Option<(Chat, bool)>>;
+    /// Opens a chat again; likewise.
+    fn reopen_chat<'a>(&'a self, key: &'a RoomKey) -> StoreFuture<'a, Option<(Chat, bool)>>;
+
+    /// What the handshake asks, in one look.
+    fn standing<'a>(&'a self, user: &'a UserKey, chat: Option<&'a ChatId>) -> StoreFuture<'a, Standing>;
+    /// A chat's members by user id.
+    fn members<'a>(&'a self, key: &'a RoomKey) -> StoreFuture<'a, Vec<Member>>;
+    /// Makes someone a member (the user is made if unknown); says whether that is new; `None` when there is no such chat.
+    fn put_member<'a>(&'a self, key: &'a RoomKey, user: &'a UserId) -> StoreFuture<'a, Option<bool>>;
+    /// Ends a membership; says whether there was one.
+    fn remove_member<'a>(&'a self, key: &'a RoomKey, user: &'a UserId) -> StoreFuture<'a, bool>;
+    /// The chats of a person, the one that moved last first. `every` lists every chat of the tenant: an agent's view.
+    fn inbox<'a>(&'a self, user: &'a UserKey, every: bool, limit: usize) -> StoreFuture<'a, Vec<InboxLine>>;
+
+    /// A page of messages, oldest first.
+    fn messages<'a>(&'a self, key: &'a RoomKey, page: Page, limit: usize) -> StoreFuture<'a, Vec<Stored>>;
+    /// Messages up to `up_to` changed after revision `rev`, oldest change first.
+    fn changed_since<'a>(
+        &'a self,
+        key: &'a RoomKey,
+        rev: u64,
+        up_to: Seq,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<Stored>>;
+    /// Gives a message other words. `any`: whoever wrote it.
+    fn edit<'a>(
+        &'a self,
+        key: &'a RoomKey,
+        seq: Seq,
+        by: &'a UserId,
+        any: bool,
+        text: &'a str,
+    ) -> StoreFuture<'a, Changed>;
+    /// Takes a message's words back. `any`: whoever wrote it.
+    fn delete<'a>(
+        &'a self,
+        key: &'a RoomKey,
+        seq: Seq,
+        by: &'a UserId,
+        any: bool,
+    ) -> StoreFuture<'a, Changed>;
+    /// Moves a person's read marker forward, not beyond the last message; the marker if it moved. Agents who are no members get a
+    /// marker too.
+    fn mark_read<'a>(&'a self, key: &'a RoomKey, user: &'a UserId, seq: Seq) -> StoreFuture<'a, Option<Seq>>;
+    /// The read markers of a chat that are above 0.
+    fn reads<'a>(&'a self, key: &'a RoomKey) -> StoreFuture<'a, Vec<(UserId, Seq)>>;
+
+    /// Stores a notification; `None` when there is no such user.
+    fn notify<'a>(
+        &'a self,
+        user: &'a UserKey,
+        notification: Notification,
+    ) -> StoreFuture<'a, Option<Notification>>;
+    /// A person's notifications, newest first.
+    fn notifications<'a>(&'a self, user: &'a UserKey, limit: usize) -> StoreFuture<'a, Vec<Notification>>;
+    /// Marks one as seen; says whether there is one.
+    fn read_notification<'a>(&'a self, user: &'a UserKey, id: u64) -> StoreFuture<'a, bool>;
+
+    /// Keeps an API key's record.
+    fn put_api_key(&self, key: ApiKey) -> StoreFuture<'_, ()>;
+    /// The API key with this hash.
+    fn api_key<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<ApiKey>>;
+    /// All API keys, of one tenant or of all.
+    fn api_keys<'a>(&'a self, tenant: Option<&'a TenantId>) -> StoreFuture<'a, Vec<ApiKey>>;
+    /// Forgets an API key; says whether there was one.
+    fn remove_api_key<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, bool>;
+
+    /// Records the first refresh token of a family.
+    fn put_refresh(&self, token: RefreshToken) -> StoreFuture<'_, ()>;
+    /// Spends `spent` and records `next` of the same family, or finds out why not, in one transaction.
+    fn rotate_refresh<'a>(&'a self, spent: &'a str, next: RefreshToken) -> StoreFuture<'a, Rotated>;
+    /// Ends every refresh family of a user.
+    fn revoke_refresh<'a>(&'a self, user: &'a UserKey) -> StoreFuture<'a, ()>;
+
+    /// Refuses an access token's `jti` until it would have expired anyway.
+    fn revoke_token<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        jti: &'a str,
+        until: Timestamp,
+    ) -> StoreFuture<'a, ()>;
+    /// The `jti`s refused now.
+    fn revoked_tokens(&self) -> StoreFuture<'_, Vec<(TenantId, String, Timestamp)>>;
+
+    /// Keeps a one-time ticket's grant under the hash of its secret.
+    fn put_ticket<'a>(&'a self, hash: &'a str, grant: &'a str, until: Timestamp) -> StoreFuture<'a, ()>;
+    /// Takes a ticket's grant out, once, unless its time is over.
+    fn take_ticket<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<String>>;
+
+    /// A value of the server's own (its signing secret, say), made by `fresh` the first time.
+    fn keep<'a>(&'a self, name: &'a str, fresh: &'a str) -> StoreFuture<'a, String>;
+}

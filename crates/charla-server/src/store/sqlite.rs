@@ -1,0 +1,5 @@
+//! SQLite.
+
+/// SQLite.
+#[derive(Debug)]
+pub struct Sqlite;
