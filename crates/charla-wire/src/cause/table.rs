@@ -267,6 +267,8 @@ pub enum Cause {
     BlockedByClient,
     /// The browser keeps this page out of the local network.
     LocalNetworkBlocked,
+    /// The server cannot be reached.
+    ServerUnreachable,
     /// This device is offline.
     Offline,
     /// The page was asleep.
@@ -411,6 +413,7 @@ impl Cause {
         Self::CspBlocked,
         Self::BlockedByClient,
         Self::LocalNetworkBlocked,
+        Self::ServerUnreachable,
         Self::Offline,
         Self::PageFrozen,
         Self::TooManySockets,
@@ -553,6 +556,7 @@ impl Cause {
             "csp_blocked" => Self::CspBlocked,
             "blocked_by_client" => Self::BlockedByClient,
             "local_network_blocked" => Self::LocalNetworkBlocked,
+            "server_unreachable" => Self::ServerUnreachable,
             "offline" => Self::Offline,
             "page_frozen" => Self::PageFrozen,
             "too_many_sockets" => Self::TooManySockets,
@@ -3440,6 +3444,28 @@ impl Cause {
                 },
                 es: Words {
                     title: "El navegador no deja a esta página entrar en la red local",
+                    explain: "",
+                    fix: &[
+                    ],
+                    check: "",
+                },
+            },
+            Self::ServerUnreachable => &Row {
+                id: "server_unreachable",
+                side: Side::Page,
+                group: Group::Page,
+                code: None,
+                status: None,
+                retry: Retry::Backoff,
+                en: Words {
+                    title: "The server cannot be reached",
+                    explain: "",
+                    fix: &[
+                    ],
+                    check: "",
+                },
+                es: Words {
+                    title: "No se puede llegar al servidor",
                     explain: "",
                     fix: &[
                     ],
