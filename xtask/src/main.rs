@@ -5,35 +5,52 @@
     reason = "a chore talks to the person who runs it"
 )]
 
+mod bench;
 mod causes;
+mod ci;
 mod codegen;
+mod fmt;
+mod install;
+mod run;
+mod test;
+mod tidy;
 
-use std::{path::Path, process::ExitCode};
+use std::{env, path::Path, process::ExitCode};
+
+const USAGE: &str = "\
+cargo xtask <chore>
+
+  test [--no-install]   install what the tests need, then run every check and every test
+  ci [--no-install]     test, then a release build and a small benchmark
+  tidy                  the house rules that the compiler does not know
+  codegen [--check]     write (or compare) what is generated from protocol/causes.toml
+  fmt [--check]         format (or compare) all Rust code
+  bench [ARGUMENTS]     build in release and run charla-bench with these arguments";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap_or(Path::new("."));
     let outcome = match arguments.as_slice() {
+        ["test"] => test::run_all(root, true),
+        ["test", "--no-install"] => test::run_all(root, false),
+        ["ci"] => ci::run_all(root, true),
+        ["ci", "--no-install"] => ci::run_all(root, false),
+        ["tidy"] => tidy::run(root),
         ["codegen"] => codegen::write(root),
-        ["codegen", "--check"] => codegen::check(root).and_then(|faults| none(&faults)),
-        _ => Err("usage: cargo xtask codegen [--check]".to_owned()),
+        ["codegen", "--check"] => codegen::check(root).and_then(|faults| tidy::verdict(&faults)),
+        ["fmt"] => fmt::write(root),
+        ["fmt", "--check"] => fmt::check(root),
+        ["bench", rest @ ..] => bench::run_with(root, rest),
+        _ => Err(USAGE.to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask: {error}");
+            eprintln!("{error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-fn none(faults: &[String]) -> Result<(), String> {
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(faults.join("\n"))
     }
 }

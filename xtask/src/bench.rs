@@ -1,0 +1,22 @@
+//! `cargo xtask bench`: the load generator against the server, both built for release.
+
+use std::{path::Path, process::Command};
+
+use crate::run::{cargo, run, target};
+
+/// Builds both and passes the arguments on; the server's path is in `CHARLA_BIN`.
+pub(crate) fn run_with(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    run(cargo(root).args([
+        "build",
+        "--release",
+        "--package",
+        "charla",
+        "--package",
+        "charla-bench",
+    ]))?;
+    let release = target(root).join("release");
+    run(Command::new(release.join("charla-bench"))
+        .args(arguments)
+        .current_dir(root)
+        .env("CHARLA_BIN", release.join("charla")))
+}

@@ -1,0 +1,151 @@
+//! What the tests need beyond a Rust toolchain and a C compiler, and how a bare Debian machine gets it.
+//!
+//! Everything already there is left alone; everything else is announced before it is installed. Debian
+//! packages go where Debian puts them, the rest goes below `target/tools`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::run::{cargo, on_path, output, run, target};
+
+/// A program that tests start, the Debian package that brings it, and what for.
+const DEBIAN: &[(&str, &str, &str)] = &[
+    ("node", "nodejs", "runs the JavaScript tests"),
+    ("npm", "npm", "installs the tools below"),
+    ("chromium", "chromium", "the browser of the end-to-end tests"),
+    ("nginx", "nginx-light", "the proxy of the end-to-end tests"),
+];
+
+/// npm packages with their versions, and what for.
+const NPM: &[(&str, &str, &str)] = &[
+    ("playwright-core", "1.65.1", "drives Chromium"),
+    ("wscat", "6.1.0", "the terminal client that people already have"),
+];
+
+/// Where the tests find what was installed.
+pub(crate) struct Tools {
+    /// Holds `node_modules`.
+    pub(crate) node: PathBuf,
+    /// Holds `bin/cargo-nextest` when the machine had none.
+    pub(crate) cargo: PathBuf,
+}
+
+/// The places, whether or not anything is there yet.
+pub(crate) fn tools(root: &Path) -> Tools {
+    let tools = target(root).join("tools");
+    Tools {
+        node: tools.join("node"),
+        cargo: tools.join("cargo"),
+    }
+}
+
+/// Installs what is missing.
+pub(crate) fn everything(root: &Path) -> Result<(), String> {
+    let tools = tools(root);
+    debian()?;
+    npm(&tools.node)?;
+    nextest(root, &tools.cargo)
+}
+
+fn debian() -> Result<(), String> {
+    let missing: Vec<_> = DEBIAN.iter().filter(|(program, ..)| !on_path(program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("Debian packages to install:");
+    for (_, package, purpose) in &missing {
+        println!("  {package:<16} {purpose}");
+    }
+    let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    let is_root = output(Command::new("id").arg("-u"))?.trim_ascii() == b"0";
+    if !is_root || !on_path("apt-get") {
+        return Err(format!(
+            "these need root on a Debian machine; run this, then try again:\n  \
+             sudo apt-get update && sudo apt-get install --yes --no-install-recommends {}",
+            packages.join(" ")
+        ));
+    }
+    run(apt().arg("update"))?;
+    run(apt()
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(packages))
+}
+
+fn apt() -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
+    apt
+}
+
+fn npm(folder: &Path) -> Result<(), String> {
+    let missing: Vec<_> = NPM
+        .iter()
+        .filter(|(name, version, _)| !has_npm_package(folder, name, version))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("npm packages to install into {}:", folder.display());
+    for (name, version, purpose) in &missing {
+        println!("  {:<24} {purpose}", format!("{name}@{version}"));
+    }
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let wanted = NPM.iter().map(|(name, version, _)| format!("{name}@{version}"));
+    run(Command::new("npm")
+        .args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--prefix",
+        ])
+        .arg(folder)
+        .args(wanted))
+}
+
+fn has_npm_package(folder: &Path, name: &str, version: &str) -> bool {
+    fs::read_to_string(folder.join("node_modules").join(name).join("package.json"))
+        .ok()
+        .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+        .is_some_and(|package| package.get("version").and_then(|found| found.as_str()) == Some(version))
+}
+
+/// Built without optimisation: the test runner only waits for the tests, and so it is there in a third of the time.
+fn nextest(root: &Path, folder: &Path) -> Result<(), String> {
+    if on_path("cargo-nextest") || folder.join("bin/cargo-nextest").is_file() {
+        return Ok(());
+    }
+    println!(
+        "cargo-nextest, the test runner, is built into {}",
+        folder.display()
+    );
+    run(cargo(root)
+        .args(["install", "--locked", "--profile", "dev", "--root"])
+        .arg(folder)
+        .arg("cargo-nextest")
+        .env("CARGO_PROFILE_DEV_DEBUG", "false"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_counts_only_in_its_version() {
+        let folder = std::env::temp_dir().join(format!("charla-xtask-npm-{}", std::process::id()));
+        let package = folder.join("node_modules/wscat");
+        fs::create_dir_all(&package).unwrap();
+        fs::write(
+            package.join("package.json"),
+            r#"{"name":"wscat","version":"6.1.0"}"#,
+        )
+        .unwrap();
+        assert!(has_npm_package(&folder, "wscat", "6.1.0"));
+        assert!(!has_npm_package(&folder, "wscat", "6.0.0"));
+        assert!(!has_npm_package(&folder, "ws", "6.1.0"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
