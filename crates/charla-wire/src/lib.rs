@@ -1,7 +1,14 @@
 //! What goes over a Charla socket: ids, causes, frames and the codec. No runtime, no I/O.
 
 pub mod cause;
+pub mod client_frame;
+pub mod codec;
 pub mod ids;
+mod json;
+
+pub mod server_frame;
 
 pub use cause::{Cause, Lang, Retry};
+pub use client_frame::{ClientFrame, FrameError};
 pub use ids::{ChatId, IdError, TenantId, Timestamp, UserId};
+pub use server_frame::ServerFrame;
