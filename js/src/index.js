@@ -1,0 +1,5 @@
+/** @file The browser client of the Charla chat server. */
+export { CAUSES } from "./causes.js";
+export { Charla, CharlaError } from "./client.js";
+export { problemOfClose } from "./closes.js";
+export { machine, POLICY, step } from "./machine.js";
