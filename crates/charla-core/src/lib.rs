@@ -3,8 +3,20 @@
 //! Nothing here touches a socket, a store or a clock: callers pass what arrived and the time, and
 //! carry out what comes back.
 
+pub mod grant;
 pub mod key;
 pub mod message;
+pub mod outbox;
+pub mod presence;
+pub mod quota;
+pub mod rooms;
+pub mod session;
 
+pub use grant::{CanEnter, Role};
 pub use key::{RoomKey, UserKey};
 pub use message::{Author, Draft, Seq, Stored};
+pub use outbox::{Outbox, OutboxLimits};
+pub use quota::{Quota, Rate};
+
+/// Milliseconds on a clock that never steps, from a start of the caller's choosing.
+pub type Millis = u64;

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use charla_core::Role;
 use charla_core::{Author, RoomKey, Seq, Stored, UserKey};
 use charla_wire::{ChatId, TenantId, Timestamp, UserId};
 
@@ -42,15 +43,6 @@ pub struct Tenant {
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
-}
-
-/// What a user may do in chats that it is no member of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Enters the chats it is a member of.
-    Member,
-    /// Support staff: enters every chat of the tenant, edits and deletes any message, closes chats.
-    Agent,
 }
 
 /// Whether a user is let in.

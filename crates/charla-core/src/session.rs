@@ -1,0 +1,439 @@
+//! One connection's life: what it may ask now, when it must be pinged, when its token ends.
+//!
+//! [`Session`] turns a client's frame into a [`Request`] to carry out or a [`Refusal`] to answer, and a
+//! passed [`Session::next_timeout`] into a [`Due`]. It knows no socket and reads no clock.
+
+use charla_wire::{Cause, ChatId, ClientFrame, FrameError};
+use uuid::Uuid;
+
+use crate::Millis;
+use crate::grant::{CanEnter, Visitor};
+use crate::message::{Draft, Seq};
+use crate::quota::{Quota, Rate};
+
+/// How long before its end a client is told that its token runs out.
+pub const TOKEN_WARNING: Millis = 60_000;
+/// Unreadable frames in a row after which the client is cut: it is broken, not clumsy.
+const BAD_FRAMES_IN_A_ROW: u8 = 3;
+/// Refusals for haste that a connection may collect before it is cut.
+const HASTE: Rate = Rate {
+    per_second: 10,
+    burst: 1_000,
+};
+
+/// What one connection may do, shared by all.
+#[derive(Debug, Clone)]
+pub struct SessionLimits {
+    /// Sends.
+    pub sends: Rate,
+    /// Other requests.
+    pub requests: Rate,
+    /// Ping frames.
+    pub pings: Rate,
+    /// Bytes of text.
+    pub text_bytes: usize,
+    /// Bytes of data.
+    pub data_bytes: usize,
+    /// Chats heard at once.
+    pub subscriptions: usize,
+    /// Messages of a history page.
+    pub history_page: usize,
+    /// Silence before a ping.
+    pub ping_after: Millis,
+    /// Time to answer it.
+    pub pong_within: Millis,
+}
+
+/// What a client asks, allowed and complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Store this and publish it.
+    Post(Draft),
+    /// Look whether it may enter, then subscribe.
+    Subscribe {
+        /// Which chat.
+        chat: ChatId,
+        /// The last message seen.
+        after: Option<Seq>,
+        /// The last revision seen.
+        rev: Option<u64>,
+    },
+    /// Leave.
+    Unsubscribe(ChatId),
+    /// Read a page.
+    History {
+        /// Where.
+        grant: CanEnter,
+        /// Before this one.
+        before: Option<Seq>,
+        /// At most.
+        limit: usize,
+    },
+    /// Change a message.
+    Edit {
+        /// Where, and as whom.
+        grant: CanEnter,
+        /// Which.
+        seq: Seq,
+        /// The new words.
+        text: String,
+    },
+    /// Take a message back.
+    Delete {
+        /// Where, and as whom.
+        grant: CanEnter,
+        /// Which.
+        seq: Seq,
+    },
+    /// Move the read marker.
+    Read {
+        /// Where, and whose.
+        grant: CanEnter,
+        /// To here.
+        seq: Seq,
+    },
+    /// Tell the others.
+    Typing {
+        /// Where, and who.
+        grant: CanEnter,
+        /// Began.
+        on: bool,
+    },
+    /// Judge a new token.
+    Refresh(String),
+    /// Answer `pong`.
+    Ping,
+}
+
+/// A request that is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub cause: Cause,
+    /// In words for developers.
+    pub detail: String,
+    /// When it could succeed.
+    pub retry_in: Option<Millis>,
+    /// Whether the connection ends with it.
+    pub closes: bool,
+    /// The chat that was meant.
+    pub chat: Option<ChatId>,
+    /// The send that was meant.
+    pub id: Option<Uuid>,
+}
+
+impl Refusal {
+    /// A refusal that leaves the connection as it is.
+    #[must_use]
+    pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
+        Self {
+            cause,
+            detail: detail.into(),
+            retry_in: None,
+            closes: false,
+            chat: None,
+            id: None,
+        }
+    }
+
+    fn of(mut self, chat: Option<ChatId>) -> Self {
+        self.chat = chat;
+        self
+    }
+}
+
+/// What a passed time asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Send a ping frame.
+    Ping,
+    /// Tell the client that its token ends in so many milliseconds.
+    TokenExpiring(Millis),
+    /// Close.
+    Close(Cause),
+}
+
+/// One connection's life.
+#[derive(Debug)]
+pub struct Session {
+    visitor: Visitor,
+    // The chat of a `/ws/chat/{chat}/` address, meant where a frame names none.
+    home: Option<ChatId>,
+    grants: Vec<CanEnter>,
+    sends: Quota,
+    requests: Quota,
+    pings: Quota,
+    haste: Quota,
+    bad_frames: u8,
+    heard_at: Millis,
+    pinged_at: Option<Millis>,
+    token_ends: Option<Millis>,
+    token_warned: bool,
+}
+
+impl Session {
+    /// A session that begins now, with a token that ends at `token_ends`.
+    #[must_use]
+    pub fn new(
+        visitor: Visitor,
+        home: Option<ChatId>,
+        token_ends: Option<Millis>,
+        limits: &SessionLimits,
+        now: Millis,
+    ) -> Self {
+        Self {
+            visitor,
+            home,
+            grants: Vec::new(),
+            sends: Quota::new(limits.sends, now),
+            requests: Quota::new(limits.requests, now),
+            pings: Quota::new(limits.pings, now),
+            haste: Quota::new(HASTE, now),
+            bad_frames: 0,
+            heard_at: now,
+            pinged_at: None,
+            token_ends,
+            token_warned: false,
+        }
+    }
+
+    /// Whom it was let in as.
+    #[must_use]
+    pub const fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
+    /// Any byte from the client is a sign of life.
+    pub const fn heard(&mut self, now: Millis) {
+        self.heard_at = now;
+        self.pinged_at = None;
+    }
+
+    /// A subscription was granted.
+    pub fn admit(&mut self, grant: CanEnter) {
+        self.grants.push(grant);
+    }
+
+    /// A subscription has ended; says whether there was one.
+    pub fn expel(&mut self, chat: &ChatId) -> bool {
+        let before = self.grants.len();
+        self.grants.retain(|grant| grant.room().chat != *chat);
+        self.grants.len() < before
+    }
+
+    /// A new token was accepted.
+    pub const fn renew(&mut self, token_ends: Option<Millis>) {
+        self.token_ends = token_ends;
+        self.token_warned = false;
+    }
+
+    /// A ping frame came; may it be answered?
+    ///
+    /// # Errors
+    /// `frame_flood` when they come too fast to be a heartbeat.
+    pub fn handle_ping(&mut self, limits: &SessionLimits, now: Millis) -> Result<(), Cause> {
+        self.pings.take(limits.pings, now).map_err(|_| Cause::FrameFlood)
+    }
+
+    /// Judges a frame that could be read or not; `Ok` is to be carried out.
+    ///
+    /// # Errors
+    /// [`Refusal`], to be answered under the frame's `ref`.
+    pub fn handle_frame(
+        &mut self,
+        frame: Result<ClientFrame<'_>, FrameError>,
+        limits: &SessionLimits,
+        now: Millis,
+    ) -> Result<Request, Refusal> {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                self.bad_frames += 1;
+                let closes = self.bad_frames >= BAD_FRAMES_IN_A_ROW;
+                return Err(Refusal {
+                    closes,
+                    ..Refusal::new(error.cause, error.detail)
+                });
+            }
+        };
+        self.bad_frames = 0;
+        self.in_time(&frame, limits, now)?;
+        match frame {
+            ClientFrame::Send { chat, id, text, data } => {
+                let posted = self.post(chat, id, &text, data, limits);
+                posted.map_err(|refusal| Refusal {
+                    id: Some(id),
+                    ..refusal
+                })
+            }
+            ClientFrame::Subscribe { chat, after, rev } => self.subscribe(chat, after, rev, limits),
+            ClientFrame::Unsubscribe { chat } => {
+                Ok(Request::Unsubscribe(self.granted(chat)?.room().chat.clone()))
+            }
+            ClientFrame::History { chat, before, limit } => {
+                let limit = limit.map_or(50, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+                let limit = limit.clamp(1, limits.history_page);
+                Ok(Request::History {
+                    grant: self.granted(chat)?,
+                    before,
+                    limit,
+                })
+            }
+            ClientFrame::Edit { chat, seq, text } => {
+                let grant = self.granted(chat)?;
+                check_words(&text, None, limits)?;
+                Ok(Request::Edit {
+                    grant,
+                    seq,
+                    text: text.into_owned(),
+                })
+            }
+            ClientFrame::Delete { chat, seq } => Ok(Request::Delete {
+                grant: self.granted(chat)?,
+                seq,
+            }),
+            ClientFrame::Read { chat, seq } => Ok(Request::Read {
+                grant: self.granted(chat)?,
+                seq,
+            }),
+            ClientFrame::Typing { chat, on } => Ok(Request::Typing {
+                grant: self.granted(chat)?,
+                on,
+            }),
+            ClientFrame::Refresh { token } => Ok(Request::Refresh(token.into_owned())),
+            ClientFrame::Ping => Ok(Request::Ping),
+        }
+    }
+
+    fn in_time(
+        &mut self,
+        frame: &ClientFrame<'_>,
+        limits: &SessionLimits,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        let taken = match frame {
+            ClientFrame::Send { .. } => self.sends.take(limits.sends, now),
+            ClientFrame::Subscribe { .. }
+            | ClientFrame::Unsubscribe { .. }
+            | ClientFrame::History { .. }
+            | ClientFrame::Edit { .. }
+            | ClientFrame::Delete { .. }
+            | ClientFrame::Read { .. }
+            | ClientFrame::Typing { .. }
+            | ClientFrame::Refresh { .. }
+            | ClientFrame::Ping => self.requests.take(limits.requests, now),
+        };
+        taken.map_err(|wait| Refusal {
+            retry_in: Some(wait),
+            closes: self.haste.take(HASTE, now).is_err(),
+            ..Refusal::new(Cause::RateLimited, format!("retry in {wait} ms"))
+        })
+    }
+
+    fn post(
+        &self,
+        chat: Option<ChatId>,
+        id: Uuid,
+        text: &str,
+        data: Option<&str>,
+        limits: &SessionLimits,
+    ) -> Result<Request, Refusal> {
+        let grant = self.granted(chat)?;
+        check_words(text, data, limits)?;
+        Ok(Request::Post(grant.draft(id, text, data)))
+    }
+
+    fn subscribe(
+        &self,
+        chat: Option<ChatId>,
+        after: Option<Seq>,
+        rev: Option<u64>,
+        limits: &SessionLimits,
+    ) -> Result<Request, Refusal> {
+        let chat = self.meant(chat)?;
+        let again = self.grants.iter().any(|grant| grant.room().chat == chat);
+        if !again && self.grants.len() >= limits.subscriptions {
+            let detail = format!(
+                "{} subscriptions are all that one connection may have",
+                limits.subscriptions
+            );
+            return Err(Refusal::new(Cause::SubscriptionLimit, detail).of(Some(chat)));
+        }
+        Ok(Request::Subscribe { chat, after, rev })
+    }
+
+    fn meant(&self, chat: Option<ChatId>) -> Result<ChatId, Refusal> {
+        chat.or_else(|| self.home.clone()).ok_or_else(|| {
+            Refusal::new(
+                Cause::BadRequest,
+                "this connection has no chat of its own: name one",
+            )
+        })
+    }
+
+    fn granted(&self, chat: Option<ChatId>) -> Result<CanEnter, Refusal> {
+        let chat = self.meant(chat)?;
+        match self.grants.iter().find(|grant| grant.room().chat == chat) {
+            Some(grant) => Ok(grant.clone()),
+            None => Err(Refusal::new(Cause::NotSubscribed, "subscribe to the chat first").of(Some(chat))),
+        }
+    }
+
+    /// When to call [`Session::handle_timeout`] next.
+    #[must_use]
+    pub fn next_timeout(&self, limits: &SessionLimits) -> Millis {
+        let heartbeat = match self.pinged_at {
+            Some(at) => at + limits.pong_within,
+            None => self.heard_at + limits.ping_after,
+        };
+        let token = self.token_ends.map(|ends| {
+            if self.token_warned {
+                ends
+            } else {
+                ends.saturating_sub(TOKEN_WARNING)
+            }
+        });
+        token.map_or(heartbeat, |token| token.min(heartbeat))
+    }
+
+    /// What is due now, one thing at a time; `None` when nothing is.
+    pub fn handle_timeout(&mut self, limits: &SessionLimits, now: Millis) -> Option<Due> {
+        if let Some(ends) = self.token_ends {
+            if ends <= now {
+                return Some(Due::Close(Cause::TokenExpired));
+            }
+            if !self.token_warned && ends - now <= TOKEN_WARNING {
+                self.token_warned = true;
+                return Some(Due::TokenExpiring(ends - now));
+            }
+        }
+        match self.pinged_at {
+            Some(at) if now >= at + limits.pong_within => Some(Due::Close(Cause::HeartbeatTimeout)),
+            None if now >= self.heard_at + limits.ping_after => {
+                self.pinged_at = Some(now);
+                Some(Due::Ping)
+            }
+            Some(_) | None => None,
+        }
+    }
+}
+
+fn check_words(text: &str, data: Option<&str>, limits: &SessionLimits) -> Result<(), Refusal> {
+    if text.trim().is_empty() && data.is_none() {
+        return Err(Refusal::new(
+            Cause::BadRequest,
+            "`text` is empty and there is no `data`",
+        ));
+    }
+    let over = |what: &str, is: usize, max: usize| {
+        (is > max).then(|| format!("`{what}` has {is} bytes, {max} are allowed"))
+    };
+    let text_over = over("text", text.len(), limits.text_bytes);
+    match text_over.or_else(|| over("data", data.map_or(0, str::len), limits.data_bytes)) {
+        Some(detail) => Err(Refusal::new(Cause::MessageTooLong, detail)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
