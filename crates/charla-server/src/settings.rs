@@ -7,6 +7,25 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod default_file;
+mod keys;
+mod load;
+mod near;
+mod problem;
+mod relations;
+mod rule;
+mod secrets;
+mod slot;
+mod source;
+#[cfg(test)]
+mod tests;
+mod units;
+
+pub use default_file::default_file;
+pub use load::{Loaded, Shown, load};
+pub use problem::{Place, Problem};
+pub use units::print_duration;
+
 /// Everything that can be set. [`Default`] is what `charla config default` prints.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {

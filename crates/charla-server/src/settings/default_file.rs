@@ -1,0 +1,59 @@
+//! The file that `charla config default` prints: every key with its meaning, variable and default. It loads back to the defaults.
+
+use std::fmt::Write as _;
+
+use super::Settings;
+use super::keys::{FOREIGN_KEYS, KEYS, SECTIONS};
+
+const HEAD: &str = "\
+# Charla's settings. Every key stands here with its default; delete what you do not change.
+#
+# Variables go over this file, flags over variables:
+#   CHARLA_SERVER_LISTEN=0.0.0.0:9001      (lists with commas: CHARLA_ORIGINS_ALLOW=https://a.example,https://b.example)
+#   charla serve --set server.listen=0.0.0.0:9001
+# Durations are text (\"500ms\", \"25s\", \"10m\", \"8h\", \"7d\"); sizes are bytes or text (\"64KiB\", \"1MiB\").
+# `charla config check` finds mistakes, `charla config show` says where each value came from.
+";
+
+const FOREIGN: &str = "
+# Keys that tokens by others are signed with, one block a key. Each key is used with its one algorithm only:
+# HS256, HS384, HS512 (with secret, secret_file or secret_env), RS256, ES256, EdDSA (with public_key or public_key_file, in PEM).
+# A key with a kid serves tokens with that kid; with a tenant, that tenant's tokens alone.
+#
+# [[auth.keys]]
+# kid = \"2026-01\"
+# algorithm = \"HS256\"
+# secret_env = \"DJANGO_SECRET_KEY\"
+#
+# [[auth.keys]]
+# kid = \"acme-1\"
+# algorithm = \"RS256\"
+# public_key_file = \"keys/acme.pem\"
+# tenant = \"acme\"
+";
+
+/// The text of the file.
+#[must_use]
+pub fn default_file() -> String {
+    let mut settings = Settings::default();
+    let mut text = String::from(HEAD);
+    for (section, doc) in SECTIONS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n# {doc}\n[{section}]");
+        for key in KEYS.iter().filter(|key| key.section() == section) {
+            let _ = writeln!(text, "# {}", key.doc);
+            let value = key.slot.and_then(|slot| slot(&mut settings).print(key.rule));
+            let _ = match value {
+                Some(value) => writeln!(text, "{} = {value}", key.name()),
+                None => writeln!(text, "# {} = {:?}", key.name(), key.example),
+            };
+        }
+        if FOREIGN_KEYS
+            .rsplit_once('.')
+            .is_some_and(|(parent, _)| section == format!("{parent}.claims"))
+        {
+            text.push_str(FOREIGN);
+        }
+    }
+    text
+}

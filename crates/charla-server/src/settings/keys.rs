@@ -1,0 +1,296 @@
+//! The one table of keys: path, rule, place in [`Settings`] and a line for people.
+//!
+//! The default file, the names of variables, the search for unknown keys and `charla config show` read it.
+
+use std::time::Duration;
+
+use super::Settings;
+use super::rule::Rule;
+use super::slot::Slot;
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// Its place in the file.
+    pub(super) path: &'static str,
+    /// What it takes.
+    pub(super) rule: Rule,
+    /// What it means, in one line.
+    pub(super) doc: &'static str,
+    /// A value to show where the default is none.
+    pub(super) example: &'static str,
+    /// Where its value goes; a secret's three keys share [`SECRET`] instead.
+    pub(super) slot: Option<fn(&mut Settings) -> &mut dyn Slot>,
+}
+
+/// The key that stands for `auth.secret`, `auth.secret_file` and `auth.secret_env` together.
+pub(super) const SECRET: &str = "auth.secret";
+
+/// The list of keys that tokens by others are signed with; it can be written in the file only.
+pub(super) const FOREIGN_KEYS: &str = "auth.keys";
+
+/// The fields of one entry of [`FOREIGN_KEYS`].
+pub(super) const FOREIGN_KEY_FIELDS: [&str; 8] = [
+    "kid",
+    "algorithm",
+    "secret",
+    "secret_file",
+    "secret_env",
+    "public_key",
+    "public_key_file",
+    "tenant",
+];
+
+/// The sections in the order of the file, each with its line for people.
+pub(super) const SECTIONS: [(&str, &str); 11] = [
+    ("server", "Sockets and HTTP."),
+    (
+        "origins",
+        "Which pages may connect. The server's own pages always may.",
+    ),
+    ("auth", "Whose tokens are believed."),
+    (
+        "auth.claims",
+        "Where a token says what. The defaults are SimpleJWT's names.",
+    ),
+    ("store", "Where chats live."),
+    ("limits", "How much anybody may do."),
+    ("liveness", "Pings and presence."),
+    ("plain", "Front ends that know nothing of charla.v1."),
+    ("compression", "permessage-deflate."),
+    ("log", "What is written down, on standard error."),
+    ("metrics", "Who may read /metrics."),
+];
+
+impl Key {
+    /// The variable that sets it: `CHARLA_SERVER_LISTEN`.
+    pub(super) fn variable(&self) -> String {
+        let mut name = String::from("CHARLA_");
+        name.extend(
+            self.path
+                .chars()
+                .map(|c| if c == '.' { '_' } else { c.to_ascii_uppercase() }),
+        );
+        name
+    }
+
+    /// The section it stands in.
+    pub(super) fn section(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Its name within the section.
+    pub(super) fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    /// Whether it is one of the three ways to give the server's own secret.
+    pub(super) fn gives_secret(&self) -> bool {
+        self.slot.is_none()
+    }
+}
+
+/// The key with this path.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Whether keys stand below this path.
+pub(super) fn is_section(path: &str) -> bool {
+    SECTIONS.iter().any(|(section, _)| *section == path)
+}
+
+const fn secs(from: u64, to: u64) -> Rule {
+    Rule::Time {
+        min: Duration::from_secs(from),
+        max: Duration::from_secs(to),
+    }
+}
+
+const fn count(min: u64, max: u64) -> Rule {
+    Rule::Count { min, max }
+}
+
+const fn bytes(min: u64, max: u64) -> Rule {
+    Rule::Bytes { min, max }
+}
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+/// More connections than a machine has ports for, and far from overflowing anything.
+const MANY: u64 = 100_000_000;
+
+macro_rules! keys {
+    ($($path:literal, $rule:expr, $slot:expr, $example:literal, $doc:literal;)*) => {
+        /// Every key, in the order of the file.
+        pub(super) static KEYS: &[Key] = &[$(Key { path: $path, rule: $rule, doc: $doc, example: $example, slot: $slot }),*];
+    };
+}
+
+keys! {
+    "server.listen", Rule::Address, Some(|s| &mut s.server.listen), "",
+        "Address and port to listen on; port 0 picks one.";
+    "server.public_url", Rule::Origin, Some(|s| &mut s.server.public_url), "https://chat.example.org",
+        "How the world names this server. Not set: the Host header says.";
+    "server.trusted_proxies", Rule::Networks, Some(|s| &mut s.server.trusted_proxies), "",
+        "Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed.";
+    "server.handshake_timeout", Rule::Time { min: Duration::from_millis(100), max: Duration::from_secs(60) },
+        Some(|s| &mut s.server.handshake_timeout), "",
+        "From the first byte to the end of a request's head.";
+    "server.max_head_bytes", bytes(KIB, MIB), Some(|s| &mut s.server.max_head_bytes), "",
+        "Size of a request's head; more is answered 431.";
+    "server.max_headers", count(8, 1000), Some(|s| &mut s.server.max_headers), "",
+        "Header lines of a request; more is answered 431.";
+    "server.max_uri_bytes", bytes(256, MIB), Some(|s| &mut s.server.max_uri_bytes), "",
+        "Size of a request's address, token included; more is answered 414.";
+    "server.rejects", Rule::Choice(&["close", "http"]), Some(|s| &mut s.server.rejects), "",
+        "How a refused handshake is answered: \"close\" (101, then the cause, which browsers can read) or \"http\" (its status, for native clients).";
+    "server.drain", secs(0, HOUR), Some(|s| &mut s.server.drain), "",
+        "From SIGTERM to the end: connections are sent away spread over this time.";
+    "server.default_tenant", Rule::Tenant, Some(|s| &mut s.server.default_tenant), "demo",
+        "The tenant of requests that name none. Not set: they are refused with tenant_missing.";
+
+    "origins.allow", Rule::Origins, Some(|s| &mut s.origins.allow), "",
+        "Origins of other pages that may connect, such as [\"https://app.example.org\"]; [\"*\"] allows all.";
+    "origins.allow_missing", Rule::Flag, Some(|s| &mut s.origins.allow_missing), "",
+        "Whether clients without an Origin header (native ones) may connect.";
+
+    "auth.secret", Rule::Secret, None, "at least 16 bytes, better 32",
+        "What built-in accounts' tokens are signed with. Not set: made once and kept in the store. Give at most one of the three.";
+    "auth.secret_file", Rule::SecretFile, None, "/etc/charla/secret",
+        "The same, read from a file; a line end at its end is cut.";
+    "auth.secret_env", Rule::SecretEnv, None, "DJANGO_SECRET_KEY",
+        "The same, read from this variable.";
+    "auth.jwks_url", Rule::Url, Some(|s| &mut s.auth.jwks_url), "https://login.example.org/.well-known/jwks.json",
+        "A JSON Web Key Set to fetch public keys from.";
+    "auth.jwks_max_age", secs(10, 7 * DAY), Some(|s| &mut s.auth.jwks_max_age), "",
+        "How old a fetched key set may grow before it is fetched again.";
+    "auth.issuer", Rule::Text, Some(|s| &mut s.auth.issuer), "https://login.example.org/",
+        "The iss that tokens by others must have. Not set: not looked at.";
+    "auth.audience", Rule::Text, Some(|s| &mut s.auth.audience), "charla",
+        "The aud that tokens by others must have. Not set: not looked at.";
+    "auth.leeway", secs(0, 600), Some(|s| &mut s.auth.leeway), "",
+        "By how much clocks may differ.";
+    "auth.create_users", Rule::Flag, Some(|s| &mut s.auth.create_users), "",
+        "Whether a valid token of an unknown user makes that user.";
+    "auth.accounts", Rule::Flag, Some(|s| &mut s.auth.accounts), "",
+        "Whether built-in accounts may sign in at /api/token/.";
+    "auth.access_ttl", secs(1, 30 * DAY), Some(|s| &mut s.auth.access_ttl), "",
+        "Life of a built-in access token.";
+    "auth.refresh_ttl", secs(1, 365 * DAY), Some(|s| &mut s.auth.refresh_ttl), "",
+        "Life of a built-in refresh token.";
+    "auth.claims.user", Rule::Text, Some(|s| &mut s.auth.claims.user), "",
+        "The claim with the user's id.";
+    "auth.claims.name", Rule::Text, Some(|s| &mut s.auth.claims.name), "",
+        "The claim with the user's name.";
+    "auth.claims.tenant", Rule::Text, Some(|s| &mut s.auth.claims.tenant), "",
+        "The claim with the tenant.";
+    "auth.claims.role", Rule::Text, Some(|s| &mut s.auth.claims.role), "",
+        "The claim with the role; \"agent\" makes support staff.";
+
+    "store.path", Rule::Path, Some(|s| &mut s.store.path), "",
+        "The folder of the SQLite database. In this file, paths start at the file's own folder.";
+    "store.group_max", count(1, 65_536), Some(|s| &mut s.store.group_max), "",
+        "Most messages that share one commit.";
+    "store.queue_max", count(1, 1_000_000), Some(|s| &mut s.store.queue_max), "",
+        "Messages that may wait for the writer; more are refused with overloaded.";
+
+    "limits.connections", count(1, MANY), Some(|s| &mut s.limits.connections), "",
+        "Connections of this node.";
+    "limits.connections_per_user", count(1, MANY), Some(|s| &mut s.limits.connections_per_user), "",
+        "Connections of one user.";
+    "limits.connections_per_address", count(1, MANY), Some(|s| &mut s.limits.connections_per_address), "",
+        "Connections of one address.";
+    "limits.message_bytes", bytes(KIB, 16 * MIB), Some(|s| &mut s.limits.message_bytes), "",
+        "Size of one message on the wire; more is closed with 1009.";
+    "limits.text_bytes", bytes(1, 16 * MIB), Some(|s| &mut s.limits.text_bytes), "",
+        "Size of a message's text.";
+    "limits.data_bytes", bytes(0, 16 * MIB), Some(|s| &mut s.limits.data_bytes), "",
+        "Size of a message's data.";
+    "limits.fragments", count(1, 65_536), Some(|s| &mut s.limits.fragments), "",
+        "Fragments of one message.";
+    "limits.sends_per_second", count(1, MANY), Some(|s| &mut s.limits.sends_per_second), "",
+        "Sends a second of one connection, sustained.";
+    "limits.send_burst", count(1, MANY), Some(|s| &mut s.limits.send_burst), "",
+        "Sends in one burst.";
+    "limits.requests_per_second", count(1, MANY), Some(|s| &mut s.limits.requests_per_second), "",
+        "Other requests a second of one connection: history, edit, read ...";
+    "limits.request_burst", count(1, MANY), Some(|s| &mut s.limits.request_burst), "",
+        "Other requests in one burst.";
+    "limits.pings_per_second", count(1, MANY), Some(|s| &mut s.limits.pings_per_second), "",
+        "Ping frames a second before frame_flood.";
+    "limits.subscriptions", count(1, 1_000_000), Some(|s| &mut s.limits.subscriptions), "",
+        "Chats that one connection may listen to.";
+    "limits.history_page", count(1, 10_000), Some(|s| &mut s.limits.history_page), "",
+        "Messages of one page of history.";
+    "limits.resume_messages", count(1, 1_000_000), Some(|s| &mut s.limits.resume_messages), "",
+        "Messages missed beyond which a resume starts over with the latest page.";
+    "limits.outbox_bytes", bytes(KIB, 1024 * MIB), Some(|s| &mut s.limits.outbox_bytes), "",
+        "Bytes that may wait for one socket before slow_consumer.";
+    "limits.outbox_age", secs(1, HOUR), Some(|s| &mut s.limits.outbox_age), "",
+        "How long they may wait before slow_consumer.";
+    "limits.logins_per_minute", count(1, MANY), Some(|s| &mut s.limits.logins_per_minute), "",
+        "Failed sign-ins a minute of one address.";
+
+    "liveness.ping_after", secs(1, HOUR), Some(|s| &mut s.liveness.ping_after), "",
+        "Silence before the server pings. Keep it below the 60 s idle cut-off common in proxies.";
+    "liveness.pong_within", Rule::Time { min: Duration::from_millis(100), max: Duration::from_secs(HOUR) },
+        Some(|s| &mut s.liveness.pong_within), "",
+        "Time to answer a ping; less than ping_after.";
+    "liveness.presence_linger", secs(0, HOUR), Some(|s| &mut s.liveness.presence_linger), "",
+        "How long a person who lost the connection still counts as present.";
+
+    "plain.dialect", Rule::Choice(&["plain", "channels-es"]), Some(|s| &mut s.plain.dialect), "",
+        "Field names: \"plain\" (text, author) or \"channels-es\" (texto, autor, tenant).";
+    "plain.text_field", Rule::Text, Some(|s| &mut s.plain.text_field), "body",
+        "The field with the words. Not set: the dialect's.";
+    "plain.author_field", Rule::Text, Some(|s| &mut s.plain.author_field), "from",
+        "The field with the author's name. Not set: the dialect's.";
+    "plain.bare_text", Rule::Flag, Some(|s| &mut s.plain.bare_text), "",
+        "Whether a line that is no JSON object is taken as the words themselves, so that wscat can simply type.";
+
+    "compression.enabled", Rule::Flag, Some(|s| &mut s.compression.enabled), "",
+        "Whether permessage-deflate is offered.";
+    "compression.min_bytes", bytes(0, 16 * MIB), Some(|s| &mut s.compression.min_bytes), "",
+        "Messages below this size go uncompressed.";
+
+    "log.format", Rule::Choice(&["pretty", "json"]), Some(|s| &mut s.log.format), "",
+        "\"pretty\" for people, \"json\" for one object a line.";
+    "log.filter", Rule::Filter, Some(|s| &mut s.log.filter), "",
+        "A level, or a filter such as \"info,charla_server=debug\".";
+
+    "metrics.allow", Rule::Networks, Some(|s| &mut s.metrics.allow), "",
+        "Networks that may read /metrics; others get 404.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_stands_in_a_section_of_the_file() {
+        for key in KEYS {
+            assert!(is_section(key.section()), "{}", key.path);
+            assert!(
+                !key.doc.is_empty() && key.doc.ends_with('.') || key.doc.ends_with("..."),
+                "{}",
+                key.path
+            );
+        }
+        for (section, _) in SECTIONS {
+            assert!(KEYS.iter().any(|key| key.section() == section), "{section}");
+        }
+    }
+
+    #[test]
+    fn paths_and_variables_name_one_key_each() {
+        let mut paths: Vec<_> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+        paths.extend(KEYS.iter().map(Key::variable));
+        let count = paths.len();
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len(), count);
+    }
+}

@@ -1,0 +1,191 @@
+//! The settings of this start: defaults, the file, `CHARLA_*` variables, flags, each over the one before.
+//!
+//! Every problem is reported at once. What comes out is checked: nothing behind this door checks again.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::keys::{FOREIGN_KEYS, KEYS, Key, SECRET};
+use super::problem::{Fault, Place, Problem};
+use super::relations;
+use super::rule::Rule;
+use super::secrets::{ALGORITHMS, Vault, Way};
+use super::slot::Raw;
+use super::source::{Given, Layer, read_file, read_flags, read_variables};
+use super::{KeyMaterial, KeySettings, Settings};
+
+/// Settings that passed, and where each value came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values.
+    pub settings: Settings,
+    places: HashMap<&'static str, Place>,
+    foreign_places: Vec<Place>,
+}
+
+/// One line of `charla config show`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The key.
+    pub key: String,
+    /// Its value in TOML, `(hidden)` for secrets; `None` while it has none.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub place: Place,
+}
+
+/// What stands for a secret wherever it would be shown.
+const HIDDEN: &str = "(hidden)";
+
+/// Reads and checks everything.
+///
+/// `variables` is the environment; `flags` are pairs of key and value.
+///
+/// # Errors
+/// Every [`Problem`] that was found, in the order of the sources.
+pub fn load(
+    file: Option<&Path>,
+    variables: impl Iterator<Item = (String, String)>,
+    flags: &[(String, String)],
+) -> Result<Loaded, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let variables: HashMap<_, _> = variables.collect();
+    let from_file = file.map_or_else(Layer::default, |path| read_file(path, &mut problems));
+    let from_variables = read_variables(
+        variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+        &mut problems,
+    );
+    let from_flags = read_flags(flags, &mut problems);
+
+    let mut loaded = Loaded {
+        settings: Settings::default(),
+        places: HashMap::new(),
+        foreign_places: Vec::new(),
+    };
+    let mut vault = Vault {
+        folder: file.and_then(Path::parent).unwrap_or_else(|| Path::new("")),
+        variables: &variables,
+        problems: &mut problems,
+    };
+    let foreign = vault.foreign_keys(&from_file.foreign);
+    (loaded.settings.auth.keys, loaded.foreign_places) = foreign.into_iter().unzip();
+    for layer in [from_file, from_variables, from_flags] {
+        loaded.apply(&layer, &mut vault);
+    }
+    relations::check(&loaded, &mut problems);
+    if problems.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(problems)
+    }
+}
+
+impl Loaded {
+    fn apply(&mut self, layer: &Layer, vault: &mut Vault<'_>) {
+        let mut secrets: Vec<&Given> = Vec::new();
+        for given in &layer.given {
+            match given.key.slot {
+                Some(slot) => {
+                    let raw = match (given.key.rule, given.raw.text()) {
+                        (Rule::Path, Some(text)) if !text.is_empty() => {
+                            Raw::Text(vault.path(text, &given.place).display().to_string())
+                        }
+                        _ => given.raw.clone(),
+                    };
+                    if slot(&mut self.settings).take(&raw, given.key.rule).is_some() {
+                        self.places.insert(given.key.path, given.place.clone());
+                    } else {
+                        vault.problems.push(Problem::new(&given.place, refused(given)));
+                    }
+                }
+                None => secrets.push(given),
+            }
+        }
+        match secrets.as_slice() {
+            [] => {}
+            [only] => {
+                let way = Way::of(only.key.rule);
+                if let Some(secret) = vault.secret(only.key.path, way, &only.raw, &only.place) {
+                    self.settings.auth.secret = Some(secret);
+                    self.places.insert(SECRET, only.place.clone());
+                }
+            }
+            [.., last] => {
+                let ways = KEYS.iter().filter(|key| key.gives_secret());
+                let keys = ways.map(|key| key.path.to_owned()).collect();
+                vault
+                    .problems
+                    .push(Problem::new(&last.place, Fault::OneOf { keys }));
+            }
+        }
+    }
+
+    /// Where the value of a key came from.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Place {
+        self.places.get(key).cloned().unwrap_or(Place::Default)
+    }
+
+    /// Every value with where it came from, in the order of the default file.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shown> {
+        let mut settings = self.settings.clone();
+        let mut lines: Vec<Shown> = KEYS
+            .iter()
+            .filter(|key| key.path == SECRET || !key.gives_secret())
+            .map(|key| Shown {
+                key: key.path.to_owned(),
+                value: printed(key, &mut settings),
+                place: self.place(key.path),
+            })
+            .collect();
+        let after = lines
+            .iter()
+            .rposition(|line| line.key.starts_with("auth."))
+            .map_or(0, |at| at + 1);
+        let keys = self.settings.auth.keys.iter().zip(&self.foreign_places);
+        let foreign = keys.enumerate().map(|(index, (key, place))| Shown {
+            key: format!("{FOREIGN_KEYS}[{index}]"),
+            value: Some(describe(key)),
+            place: place.clone(),
+        });
+        lines.splice(after..after, foreign);
+        lines
+    }
+}
+
+fn refused(given: &Given) -> Fault {
+    Fault::NotAllowed {
+        key: given.key.path.into(),
+        given: Some(given.raw.shown()),
+        rule: given.key.rule,
+    }
+}
+
+fn printed(key: &Key, settings: &mut Settings) -> Option<String> {
+    match key.slot {
+        Some(slot) => slot(settings).print(key.rule),
+        None => settings.auth.secret.as_ref().map(|_| HIDDEN.to_owned()),
+    }
+}
+
+fn describe(key: &KeySettings) -> String {
+    let algorithm = ALGORITHMS
+        .into_iter()
+        .find(|(_, algorithm)| *algorithm == key.algorithm)
+        .map_or("", |(word, _)| word);
+    let mut text = format!("{{ algorithm = \"{algorithm}\"");
+    if let Some(kid) = &key.kid {
+        text.push_str(&format!(", kid = {kid:?}"));
+    }
+    if let Some(tenant) = &key.tenant {
+        text.push_str(&format!(", tenant = \"{tenant}\""));
+    }
+    text.push_str(match key.material {
+        KeyMaterial::Secret(_) => ", secret = (hidden) }",
+        KeyMaterial::PublicPem(_) => ", public_key = (in PEM) }",
+    });
+    text
+}

@@ -1,0 +1,299 @@
+//! What is wrong with the settings, and where: told in English and Spanish, never with a secret in it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use charla_wire::cause::Lang;
+
+use super::rule::Rule;
+
+/// Where a value was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// On a line of the file, from 1.
+    Line(PathBuf, usize),
+    /// In the file as a whole.
+    File(PathBuf),
+    /// In this environment variable.
+    Variable(String),
+    /// In the flag `--set` with this key.
+    Flag(String),
+    /// In no place: the default.
+    Default,
+}
+
+impl Place {
+    /// The place in words: `charla.toml:12`, `CHARLA_LOG_FILTER`, `--set log.filter`, `default`.
+    #[must_use]
+    pub fn tell(&self, lang: Lang) -> String {
+        match self {
+            Self::Line(path, line) => format!("{}:{line}", path.display()),
+            Self::File(path) => path.display().to_string(),
+            Self::Variable(name) => name.clone(),
+            Self::Flag(key) => format!("--set {key}"),
+            Self::Default => match lang {
+                Lang::En => "default".into(),
+                Lang::Es => "por defecto".into(),
+            },
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    pub(super) fault: Fault,
+}
+
+impl Problem {
+    pub(super) fn new(place: &Place, fault: Fault) -> Self {
+        Self {
+            place: place.clone(),
+            fault,
+        }
+    }
+
+    /// The whole line, in a language: `charla.toml:12: unknown key ...`.
+    #[must_use]
+    pub fn tell(&self, lang: Lang) -> String {
+        format!("{}: {}", self.place.tell(lang), self.fault.tell(lang))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tell(Lang::En))
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// What can be wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Fault {
+    /// The file cannot be read.
+    Unreadable { error: String },
+    /// The file is no TOML.
+    Syntax { message: String },
+    /// There is no such key.
+    UnknownKey { key: String, near: Option<String> },
+    /// A section's name has a value.
+    NotASection { section: String },
+    /// The value breaks the key's rule. `given` is absent where it must not be shown.
+    NotAllowed {
+        key: String,
+        given: Option<String>,
+        rule: Rule,
+    },
+    /// Only the file can hold it.
+    FileOnly { key: String },
+    /// More than one of several ways to give one thing.
+    OneOf { keys: Vec<String> },
+    /// None of several ways to give what is needed.
+    Needs { key: String, any: Vec<String> },
+    /// A file with a secret or key cannot be read.
+    KeyFile {
+        key: String,
+        path: PathBuf,
+        error: String,
+    },
+    /// The variable with a secret is not set.
+    NoVariable { key: String, variable: String },
+    /// A key of this kind does not go with the algorithm.
+    WrongMaterial {
+        key: String,
+        algorithm: &'static str,
+        instead: &'static str,
+    },
+    /// A private key stands where the public one belongs.
+    PrivateKey { key: String },
+    /// A public key is not in PEM.
+    NotPem { key: String },
+    /// Two keys cannot be told apart.
+    KidTwice { kid: String, first: Place },
+    /// Two values contradict each other.
+    Relation {
+        key: &'static str,
+        value: String,
+        must: Must,
+        other: &'static str,
+        bound: String,
+        bound_from: Place,
+    },
+}
+
+/// How one value must stand to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Must {
+    Below,
+    AtMost,
+    AtLeast,
+}
+
+impl Fault {
+    fn tell(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.english(),
+            Lang::Es => self.spanish(),
+        }
+    }
+
+    fn english(&self) -> String {
+        match self {
+            Self::Unreadable { error } => format!("cannot be read: {error}"),
+            Self::Syntax { message } => format!("is not TOML: {message}"),
+            Self::UnknownKey {
+                key,
+                near: Some(near),
+            } => {
+                format!("unknown key `{key}`; did you mean `{near}`?")
+            }
+            Self::UnknownKey { key, near: None } => {
+                format!("unknown key `{key}`; `charla config default` lists every key")
+            }
+            Self::NotASection { section } => {
+                format!("`{section}` is a section: write [{section}] and its keys below it")
+            }
+            Self::NotAllowed { key, given, rule } => {
+                let given = given.as_deref().unwrap_or("this value");
+                format!("`{key}` cannot be {given}; allowed: {}", rule.allowed(Lang::En))
+            }
+            Self::FileOnly { key } => format!("`{key}` can be written in the file only, as [[{key}]]"),
+            Self::OneOf { keys } => format!("give only one of {}", listed(keys, "and")),
+            Self::Needs { key, any } => format!("`{key}` needs {}", listed(any, "or")),
+            Self::KeyFile { key, path, error } => {
+                format!("`{key}`: {} cannot be read: {error}", path.display())
+            }
+            Self::NoVariable { key, variable } => {
+                format!("`{key}`: the variable {variable} is not set")
+            }
+            Self::WrongMaterial {
+                key,
+                algorithm,
+                instead,
+            } => {
+                format!("`{key}` does not go with {algorithm}; give {instead}")
+            }
+            Self::PrivateKey { key } => {
+                format!(
+                    "`{key}` holds a private key; give the public one, and keep the private one where tokens are signed"
+                )
+            }
+            Self::NotPem { key } => {
+                format!("`{key}` is no public key in PEM; it begins with -----BEGIN PUBLIC KEY-----")
+            }
+            Self::KidTwice { kid, first } => {
+                format!("the key {kid} was given before, at {}", first.tell(Lang::En))
+            }
+            Self::Relation {
+                key,
+                value,
+                must,
+                other,
+                bound,
+                bound_from,
+            } => {
+                let must = match must {
+                    Must::Below => "less than",
+                    Must::AtMost => "at most",
+                    Must::AtLeast => "at least",
+                };
+                format!(
+                    "`{key}` is {value} but must be {must} `{other}`, which is {bound} ({})",
+                    bound_from.tell(Lang::En)
+                )
+            }
+        }
+    }
+
+    fn spanish(&self) -> String {
+        match self {
+            Self::Unreadable { error } => format!("no se puede leer: {error}"),
+            Self::Syntax { message } => format!("no es TOML: {message}"),
+            Self::UnknownKey {
+                key,
+                near: Some(near),
+            } => {
+                format!("clave desconocida `{key}`; ¿quisiste decir `{near}`?")
+            }
+            Self::UnknownKey { key, near: None } => {
+                format!("clave desconocida `{key}`; `charla config default` muestra todas las claves")
+            }
+            Self::NotASection { section } => {
+                format!("`{section}` es una sección: escribe [{section}] y sus claves debajo")
+            }
+            Self::NotAllowed { key, given, rule } => {
+                let given = given.as_deref().unwrap_or("este valor");
+                format!(
+                    "`{key}` no puede ser {given}; se permite: {}",
+                    rule.allowed(Lang::Es)
+                )
+            }
+            Self::FileOnly { key } => {
+                format!("`{key}` solo se puede escribir en el archivo, como [[{key}]]")
+            }
+            Self::OneOf { keys } => format!("da solo una de estas: {}", listed(keys, "y")),
+            Self::Needs { key, any } => format!("`{key}` necesita {}", listed(any, "o")),
+            Self::KeyFile { key, path, error } => {
+                format!("`{key}`: no se puede leer {}: {error}", path.display())
+            }
+            Self::NoVariable { key, variable } => {
+                format!("`{key}`: la variable {variable} no está definida")
+            }
+            Self::WrongMaterial {
+                key,
+                algorithm,
+                instead,
+            } => {
+                format!("`{key}` no sirve para {algorithm}; da {instead}")
+            }
+            Self::PrivateKey { key } => {
+                format!(
+                    "`{key}` contiene una clave privada; da la pública y guarda la privada donde se firman los tokens"
+                )
+            }
+            Self::NotPem { key } => {
+                format!("`{key}` no es una clave pública en PEM; empieza con -----BEGIN PUBLIC KEY-----")
+            }
+            Self::KidTwice { kid, first } => {
+                format!("la clave {kid} ya se dio antes, en {}", first.tell(Lang::Es))
+            }
+            Self::Relation {
+                key,
+                value,
+                must,
+                other,
+                bound,
+                bound_from,
+            } => {
+                let must = match must {
+                    Must::Below => "menor que",
+                    Must::AtMost => "como máximo",
+                    Must::AtLeast => "como mínimo",
+                };
+                format!(
+                    "`{key}` es {value} pero debe ser {must} `{other}`, que es {bound} ({})",
+                    bound_from.tell(Lang::Es)
+                )
+            }
+        }
+    }
+}
+
+/// `a`, `b` and `c`.
+fn listed(keys: &[String], and: &str) -> String {
+    let mut text = String::new();
+    for (index, key) in keys.iter().enumerate() {
+        if index > 0 {
+            text.push_str(&if index + 1 == keys.len() {
+                format!(" {and} ")
+            } else {
+                ", ".into()
+            });
+        }
+        text.push_str(&format!("`{key}`"));
+    }
+    text
+}

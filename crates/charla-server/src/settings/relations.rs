@@ -1,0 +1,81 @@
+//! Values that are right alone and wrong together.
+
+use super::keys;
+use super::load::Loaded;
+use super::problem::{Fault, Must, Place, Problem};
+use super::{Settings, keys::Key};
+
+/// One rule between two keys, both durations or both sizes.
+struct Relation {
+    key: &'static str,
+    must: Must,
+    other: &'static str,
+    holds: fn(&Settings) -> bool,
+}
+
+const RELATIONS: [Relation; 6] = [
+    Relation {
+        key: "liveness.pong_within",
+        must: Must::Below,
+        other: "liveness.ping_after",
+        holds: |s| s.liveness.pong_within < s.liveness.ping_after,
+    },
+    Relation {
+        key: "auth.access_ttl",
+        must: Must::AtMost,
+        other: "auth.refresh_ttl",
+        holds: |s| s.auth.access_ttl <= s.auth.refresh_ttl,
+    },
+    Relation {
+        key: "limits.text_bytes",
+        must: Must::AtMost,
+        other: "limits.message_bytes",
+        holds: |s| s.limits.text_bytes <= s.limits.message_bytes,
+    },
+    Relation {
+        key: "limits.data_bytes",
+        must: Must::AtMost,
+        other: "limits.message_bytes",
+        holds: |s| s.limits.data_bytes <= s.limits.message_bytes,
+    },
+    Relation {
+        key: "limits.outbox_bytes",
+        must: Must::AtLeast,
+        other: "limits.message_bytes",
+        holds: |s| s.limits.outbox_bytes >= s.limits.message_bytes,
+    },
+    Relation {
+        key: "server.max_uri_bytes",
+        must: Must::AtMost,
+        other: "server.max_head_bytes",
+        holds: |s| s.server.max_uri_bytes <= s.server.max_head_bytes,
+    },
+];
+
+/// Adds what does not hold, at the value that was given last.
+pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    for relation in RELATIONS
+        .iter()
+        .filter(|relation| !(relation.holds)(&loaded.settings))
+    {
+        let own = loaded.place(relation.key);
+        let bound_from = loaded.place(relation.other);
+        let place = if own == Place::Default { &bound_from } else { &own };
+        let fault = Fault::Relation {
+            key: relation.key,
+            value: value(loaded, relation.key),
+            must: relation.must,
+            other: relation.other,
+            bound: value(loaded, relation.other),
+            bound_from: bound_from.clone(),
+        };
+        problems.push(Problem::new(place, fault));
+    }
+}
+
+fn value(loaded: &Loaded, path: &str) -> String {
+    let mut settings = loaded.settings.clone();
+    keys::find(path)
+        .and_then(|key: &Key| key.slot?(&mut settings).print(key.rule))
+        .unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! What a key's value may be, and how that is said to whoever wrote another.
+
+use std::time::Duration;
+
+use charla_wire::cause::Lang;
+
+use super::units::{print_duration, print_size};
+
+/// The values that a key takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Rule {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number.
+    Count {
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// A number of bytes, or text such as `64KiB`.
+    Bytes {
+        /// The smallest, in bytes.
+        min: u64,
+        /// The largest, in bytes.
+        max: u64,
+    },
+    /// A duration such as `25s`.
+    Time {
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
+    /// An IP address and port.
+    Address,
+    /// A list of networks.
+    Networks,
+    /// A list of origins, or `*` alone.
+    Origins,
+    /// One origin.
+    Origin,
+    /// An http(s) address.
+    Url,
+    /// Any text that is not empty.
+    Text,
+    /// A path.
+    Path,
+    /// A filter of the log.
+    Filter,
+    /// A tenant's id.
+    Tenant,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Text that must not be shown.
+    Secret,
+    /// The path of a file with the secret.
+    SecretFile,
+    /// The name of a variable with the secret.
+    SecretEnv,
+}
+
+/// The fewest bytes of a shared secret: what is shorter can be guessed from a single token.
+pub(super) const SECRET_MIN_BYTES: usize = 16;
+
+impl Rule {
+    /// What is allowed, as the end of a sentence.
+    pub(super) fn allowed(self, lang: Lang) -> String {
+        let en = matches!(lang, Lang::En);
+        if let Self::Count { min, max } = self {
+            return between(lang, &min.to_string(), &max.to_string(), "");
+        }
+        if let Self::Bytes { min, max } = self {
+            let print = |bytes| print_size(bytes).unwrap_or_else(|| bytes.to_string());
+            let how = if en {
+                ", as a number of bytes or as text such as \"64KiB\""
+            } else {
+                ", como número de bytes o como texto, por ejemplo \"64KiB\""
+            };
+            return between(lang, &print(min), &print(max), how);
+        }
+        if let Self::Time { min, max } = self {
+            let how = if en {
+                ", as text such as \"500ms\", \"25s\" or \"10m\""
+            } else {
+                ", como texto, por ejemplo \"500ms\", \"25s\" o \"10m\""
+            };
+            return between(lang, &print_duration(min), &print_duration(max), how);
+        }
+        if let Self::Choice(words) = self {
+            let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            return quoted.join(if en { " or " } else { " o " });
+        }
+        self.sentence(lang).to_owned()
+    }
+
+    fn sentence(self, lang: Lang) -> &'static str {
+        let (en, es) = match self {
+            Self::Flag => ("true or false", "true o false"),
+            Self::Address => (
+                "an IP address and a port from 0 to 65535, such as \"127.0.0.1:9001\" or \"[::]:9001\"",
+                "una dirección IP y un puerto de 0 a 65535, por ejemplo \"127.0.0.1:9001\" o \"[::]:9001\"",
+            ),
+            Self::Networks => (
+                "a list of networks, such as [\"10.0.0.0/8\", \"::1\"]",
+                "una lista de redes, por ejemplo [\"10.0.0.0/8\", \"::1\"]",
+            ),
+            Self::Origins => (
+                "a list of origins of scheme, host and port without a path, such as [\"https://app.example.org\"], or [\"*\"] alone",
+                "una lista de orígenes con esquema, host y puerto, sin ruta, por ejemplo [\"https://app.example.org\"], o solo [\"*\"]",
+            ),
+            Self::Origin => (
+                "scheme, host and port without a path, such as \"https://chat.example.org\"",
+                "esquema, host y puerto, sin ruta, por ejemplo \"https://chat.example.org\"",
+            ),
+            Self::Url => (
+                "an http or https address, such as \"https://login.example.org/jwks.json\"",
+                "una dirección http o https, por ejemplo \"https://login.example.org/jwks.json\"",
+            ),
+            Self::Path | Self::SecretFile => ("a path as text", "una ruta como texto"),
+            Self::Filter => (
+                "a level (error, warn, info, debug, trace) or a filter such as \"info,charla_server=debug\"",
+                "un nivel (error, warn, info, debug, trace) o un filtro, por ejemplo \"info,charla_server=debug\"",
+            ),
+            Self::Tenant => (
+                "a tenant's id: 1 to 63 of A-Z a-z 0-9 _ -",
+                "el id de un tenant: de 1 a 63 caracteres de A-Z a-z 0-9 _ -",
+            ),
+            Self::Secret => ("text of at least 16 bytes", "un texto de al menos 16 bytes"),
+            Self::SecretEnv => (
+                "the name of an environment variable",
+                "el nombre de una variable de entorno",
+            ),
+            Self::Text | Self::Count { .. } | Self::Bytes { .. } | Self::Time { .. } | Self::Choice(_) => {
+                ("text that is not empty", "un texto que no esté vacío")
+            }
+        };
+        match lang {
+            Lang::En => en,
+            Lang::Es => es,
+        }
+    }
+}
+
+fn between(lang: Lang, min: &str, max: &str, how: &str) -> String {
+    match lang {
+        Lang::En => format!("{min} to {max}{how}"),
+        Lang::Es => format!("de {min} a {max}{how}"),
+    }
+}
