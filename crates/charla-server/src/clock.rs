@@ -1,0 +1,18 @@
+//! What time it is: passed around as a value, so that a test can say so.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use charla_wire::Timestamp;
+
+/// Tells the time of day. For expiry and display, never for order: it may jump.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The machine's clock.
+#[must_use]
+pub fn system() -> Clock {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    })
+}
