@@ -15,7 +15,7 @@ use crate::publish::{Entry, Receipt};
 
 mod sqlite;
 
-pub use sqlite::Sqlite;
+pub use sqlite::{CommitHook, Sqlite};
 
 /// What a store's call comes to; boxed, so that one pointer serves every database.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -292,6 +292,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers: a read and the writer's pulse.
     fn ready(&self) -> StoreFuture<'_, ()>;
+    /// Takes no more writes, carries out those that were taken, and leaves the database tidy. Reads still work.
+    fn close(&self) -> StoreFuture<'_, ()>;
 
     /// All tenants, by id.
     fn tenants(&self) -> StoreFuture<'_, Vec<Tenant>>;

@@ -1,0 +1,208 @@
+//! From columns to types: the column lists, and what reads them.
+//!
+//! What stands in the file was checked before it was written; a text that is no id any more is an error, not a panic.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use charla_core::{Author, Draft, RoomKey, Seq, Stored, UserKey};
+use charla_wire::{IdError, TenantId, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+use uuid::Uuid;
+
+use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
+
+/// Columns of a tenant `t`, read by [`tenant`].
+macro_rules! tenant_columns {
+    () => {
+        "t.id, t.name, t.created_at"
+    };
+}
+/// Columns of a user `u`, read by [`user`].
+macro_rules! user_columns {
+    () => {
+        "u.tenant, u.id, u.name, u.role, u.state, u.password, u.tokens_valid_from, u.created_at"
+    };
+}
+/// Columns of a chat `c`, read by [`chat`].
+macro_rules! chat_columns {
+    () => {
+        "c.tenant, c.chat, c.title, c.customer, c.last_seq, c.rev, \
+         c.closed_by, c.closed_by_name, c.closed_at, c.closed_reason, c.created_at"
+    };
+}
+/// Columns of a message `m`, read by [`message`].
+macro_rules! message_columns {
+    () => {
+        "m.seq, m.id, m.author, m.author_name, m.text, m.data, m.sent_at, m.edited_at, m.deleted"
+    };
+}
+pub(super) use {chat_columns, message_columns, tenant_columns, user_columns};
+
+/// How many columns `message_columns` has.
+pub(super) const MESSAGE_WIDTH: usize = 9;
+/// How many columns `chat_columns` has.
+pub(super) const CHAT_WIDTH: usize = 11;
+
+/// A number as SQLite keeps it. What is larger than any number ever given means "beyond all".
+pub(super) fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A limit as SQLite keeps it.
+pub(super) fn limit(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A number that is never negative.
+pub(super) fn unsigned(row: &Row<'_>, at: usize) -> Result<u64> {
+    let value: i64 = row.get(at)?;
+    u64::try_from(value).map_err(|_| Error::IntegralValueOutOfRange(at, value))
+}
+
+/// An id of any kind.
+pub(super) fn id<T: FromStr<Err = IdError>>(row: &Row<'_>, at: usize) -> Result<T> {
+    row.get_ref(at)?
+        .as_str()?
+        .parse()
+        .map_err(|error| contradiction(at, error))
+}
+
+/// A time.
+pub(super) fn time(row: &Row<'_>, at: usize) -> Result<Timestamp> {
+    row.get(at).map(Timestamp::from_millis)
+}
+
+fn contradiction(at: usize, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::FromSqlConversionFailure(at, Type::Text, Box::new(error))
+}
+
+/// A word that the schema's own CHECK should have kept out.
+#[derive(Debug, thiserror::Error)]
+#[error("an unknown word in a closed list")]
+struct UnknownWord;
+
+/// A role's word in the file.
+pub(super) fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Member => "member",
+        Role::Agent => "agent",
+    }
+}
+
+/// A state's word in the file.
+pub(super) fn state_word(state: UserState) -> &'static str {
+    match state {
+        UserState::Active => "active",
+        UserState::Blocked => "blocked",
+        UserState::Deleted => "deleted",
+    }
+}
+
+fn role(row: &Row<'_>, at: usize) -> Result<Role> {
+    match row.get_ref(at)?.as_str()? {
+        "member" => Ok(Role::Member),
+        "agent" => Ok(Role::Agent),
+        _ => Err(contradiction(at, UnknownWord)),
+    }
+}
+
+fn state(row: &Row<'_>, at: usize) -> Result<UserState> {
+    match row.get_ref(at)?.as_str()? {
+        "active" => Ok(UserState::Active),
+        "blocked" => Ok(UserState::Blocked),
+        "deleted" => Ok(UserState::Deleted),
+        _ => Err(contradiction(at, UnknownWord)),
+    }
+}
+
+/// Reads [`tenant_columns`].
+pub(super) fn tenant(row: &Row<'_>) -> Result<Tenant> {
+    Ok(Tenant {
+        id: id(row, 0)?,
+        name: row.get(1)?,
+        created_at: time(row, 2)?,
+    })
+}
+
+/// Reads [`user_columns`].
+pub(super) fn user(row: &Row<'_>) -> Result<User> {
+    Ok(User {
+        key: UserKey {
+            tenant: id(row, 0)?,
+            user: id(row, 1)?,
+        },
+        name: row.get(2)?,
+        role: role(row, 3)?,
+        state: state(row, 4)?,
+        password: row.get(5)?,
+        tokens_valid_from: time(row, 6)?,
+        created_at: time(row, 7)?,
+    })
+}
+
+/// Reads [`chat_columns`], the first of which stand first.
+pub(super) fn chat(row: &Row<'_>) -> Result<Chat> {
+    Ok(Chat {
+        key: RoomKey {
+            tenant: id(row, 0)?,
+            chat: id(row, 1)?,
+        },
+        title: row.get(2)?,
+        customer: match row.get_ref(3)?.as_str_or_null()? {
+            Some(text) => Some(text.parse().map_err(|error: IdError| contradiction(3, error))?),
+            None => None,
+        },
+        last_seq: unsigned(row, 4)?,
+        rev: unsigned(row, 5)?,
+        closed: closed(row)?,
+        created_at: time(row, 10)?,
+    })
+}
+
+fn closed(row: &Row<'_>) -> Result<Option<Closed>> {
+    let Some(at) = row.get(8)? else {
+        return Ok(None);
+    };
+    Ok(Some(Closed {
+        by: Author {
+            id: id(row, 6)?,
+            name: row.get(7)?,
+        },
+        at: Timestamp::from_millis(at),
+        reason: row.get(9)?,
+    }))
+}
+
+/// Reads [`message_columns`] that begin at `first`.
+pub(super) fn message(row: &Row<'_>, first: usize, room: RoomKey) -> Result<Stored> {
+    let seq: Seq = unsigned(row, first)?;
+    Ok(Stored {
+        draft: Draft {
+            room,
+            id: Uuid::from_bytes(row.get(first + 1)?),
+            author: Author {
+                id: id(row, first + 2)?,
+                name: row.get(first + 3)?,
+            },
+            text: row.get(first + 4)?,
+            data: row.get::<_, Option<Arc<str>>>(first + 5)?,
+        },
+        seq,
+        sent_at: time(row, first + 6)?,
+        edited_at: row.get::<_, Option<i64>>(first + 7)?.map(Timestamp::from_millis),
+        deleted: row.get(first + 8)?,
+    })
+}
+
+/// A tenant id that may be missing.
+pub(super) fn tenant_or_none(row: &Row<'_>, at: usize) -> Result<Option<TenantId>> {
+    match row.get_ref(at)?.as_str_or_null()? {
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|error: IdError| contradiction(at, error)),
+        None => Ok(None),
+    }
+}
