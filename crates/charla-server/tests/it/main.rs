@@ -1,0 +1,11 @@
+//! The server's integration tests, one binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails loudly, and a child process speaks to its parent"
+)]
+
+mod store_contract;
+mod store_sqlite;
