@@ -1,0 +1,204 @@
+//! What the scenarios found, for people (`RESULTS.md`) and for programs (`results.json`).
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::failure::Outcome;
+use crate::process;
+use crate::stats::Spread;
+
+/// What a figure must keep to.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bar {
+    /// At most so many times the reference.
+    AtMostTimes(f64),
+    /// At least so many times the reference.
+    AtLeastTimes(f64),
+    /// At most this.
+    AtMost(f64),
+    /// Quoted for what it is.
+    Told,
+}
+
+/// One figure.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    /// The scenario.
+    pub(crate) scenario: &'static str,
+    /// What was measured.
+    pub(crate) what: String,
+    /// Its unit.
+    pub(crate) unit: &'static str,
+    /// Charla's.
+    pub(crate) charla: Spread,
+    /// What it is compared with, and its own figure.
+    pub(crate) reference: Option<(String, Spread)>,
+    /// What it must keep to.
+    pub(crate) bar: Bar,
+}
+
+impl Row {
+    /// Median to median.
+    fn ratio(&self) -> Option<f64> {
+        self.reference
+            .as_ref()
+            .map(|(_, reference)| self.charla.median / reference.median)
+    }
+
+    /// The bar in words.
+    fn bar(&self) -> String {
+        let name = self.reference.as_ref().map_or("", |(name, _)| name.as_str());
+        match self.bar {
+            Bar::AtMostTimes(times) => format!("<= {times} x {name}"),
+            Bar::AtLeastTimes(times) => format!(">= {times} x {name}"),
+            Bar::AtMost(most) => format!("<= {} {}", figure(most), self.unit),
+            Bar::Told => "-".into(),
+        }
+    }
+
+    /// Met, or missed by how much of the bar.
+    fn verdict(&self) -> String {
+        let ratio = self.ratio().unwrap_or(f64::NAN);
+        let missed = match self.bar {
+            Bar::AtMostTimes(times) => ratio / times - 1.0,
+            Bar::AtLeastTimes(times) => 1.0 - ratio / times,
+            Bar::AtMost(most) => self.charla.median / most - 1.0,
+            Bar::Told => return "-".into(),
+        };
+        if missed <= 0.0 {
+            "met".into()
+        } else {
+            format!("missed by {:.0} %", missed * 100.0)
+        }
+    }
+
+    /// For the terminal.
+    pub(crate) fn line(&self) -> String {
+        let mut line = format!("{}: {} {}", self.what, spread(&self.charla), self.unit);
+        if let (Some((name, reference)), Some(ratio)) = (&self.reference, self.ratio()) {
+            let _ = write!(line, "; {name} {}; ratio {ratio:.2}", spread(reference));
+        }
+        let _ = write!(line, "; bar {}: {}", self.bar(), self.verdict());
+        line
+    }
+
+    /// For the table.
+    fn cells(&self) -> String {
+        let reference = self.reference.as_ref().map_or("-".into(), |(name, reference)| {
+            format!("{} ({name})", spread(reference))
+        });
+        let ratio = self.ratio().map_or("-".into(), |ratio| format!("{ratio:.2}"));
+        let (what, charla, bar) = (&self.what, spread(&self.charla), self.bar());
+        format!(
+            "| {what} | {} | {charla} | {reference} | {ratio} | {bar} | {} |",
+            self.unit,
+            self.verdict()
+        )
+    }
+}
+
+/// All figures of a run.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    command: String,
+    date: String,
+    machine: String,
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Report {
+    /// Of a run that begins now.
+    pub(crate) fn begin() -> Self {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        Self {
+            command: format!("cargo xtask bench {}", arguments.join(" ")),
+            date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            machine: process::machine(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Writes both files.
+    pub(crate) fn write(&self, folder: &Path) -> Outcome<()> {
+        fs::write(
+            folder.join("results.json"),
+            serde_json::to_string_pretty(self)? + "\n",
+        )?;
+        Ok(fs::write(folder.join("RESULTS.md"), self.markdown())?)
+    }
+
+    fn markdown(&self) -> String {
+        let Self {
+            command,
+            date,
+            machine,
+            rows,
+        } = self;
+        let mut text = format!(
+            "# Results\n\nWritten by `{command}` on {date}.\n\
+             Machine: {machine}; load generator, server and reference share its cores.\n\n\
+             Figures are medians over alternating rounds (least..greatest). CPU is user and system time of the server's\n\
+             process. The floor is a broadcast of one thread, `epoll` and one `send()` a socket with the same bytes,\n\
+             measured in the same run.\n\n\
+             | what | unit | Charla | reference | ratio | bar | |\n|---|---|---|---|---|---|---|\n"
+        );
+        for row in rows {
+            text.push_str(&row.cells());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn spread(spread: &Spread) -> String {
+    if spread.rounds.len() == 1 {
+        return figure(spread.median);
+    }
+    format!(
+        "{} ({}..{})",
+        figure(spread.median),
+        figure(spread.min),
+        figure(spread.max)
+    )
+}
+
+/// Three digits that count.
+fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bar, Row};
+    use crate::stats::Spread;
+
+    #[test]
+    fn verdicts_say_by_how_much() {
+        let row = |charla, bar| Row {
+            scenario: "x",
+            what: "x".into(),
+            unit: "us",
+            charla: Spread::of(vec![charla]),
+            reference: Some(("floor".into(), Spread::of(vec![2.0]))),
+            bar,
+        };
+        for (charla, bar, verdict) in [
+            (2.6, Bar::AtMostTimes(1.3), "met"),
+            (3.9, Bar::AtMostTimes(1.3), "missed by 50 %"),
+            (1.0, Bar::AtLeastTimes(0.5), "met"),
+            (0.5, Bar::AtLeastTimes(0.5), "missed by 50 %"),
+            (4.4, Bar::AtMost(4.0), "missed by 10 %"),
+            (9.9, Bar::Told, "-"),
+        ] {
+            assert_eq!(row(charla, bar).verdict(), verdict);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! One chat, many listeners: what a delivery costs the server, and whether that stays the same as the chat grows.
+
+use super::Bench;
+use crate::failure::Outcome;
+use crate::load::Crowd;
+use crate::report::{Bar, Row};
+use crate::server::Kind;
+use crate::stats::Spread;
+
+/// Listeners; the one that the others are compared with comes first.
+const SIZES: &[usize] = &[2_000, 100, 1_000, 10_000];
+/// Deliveries of a round: about a second of CPU, far above the 10 ms that `/proc` counts in.
+const DELIVERIES: u64 = 400_000;
+/// Bytes of text.
+const LENGTH: usize = 200;
+/// Messages under way: several people talk at once, and commits can be shared as they would be.
+const WINDOW: u64 = 4;
+
+/// The noise of the machine: the floor in both columns.
+pub(super) fn noise(bench: &Bench) -> Outcome<Vec<Row>> {
+    let size = bench.pick(20, 2_000);
+    let [floor, again] = bench.alternate([Kind::Floor, Kind::Floor], |kind| cost(bench, kind, size))?;
+    Ok(vec![Row {
+        scenario: "noise",
+        what: format!("CPU per delivery, {size} listeners, the floor beside itself"),
+        unit: "us",
+        charla: Spread::of(again),
+        reference: Some(("floor".into(), Spread::of(floor))),
+        bar: Bar::Told,
+    }])
+}
+
+pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    let sizes = bench.pick(&[20, 50][..], SIZES);
+    let mut base: Option<Spread> = None;
+    for &size in sizes {
+        let [floor, charla] = bench.alternate([Kind::Floor, Kind::Charla], |kind| cost(bench, kind, size))?;
+        let charla = Spread::of(charla);
+        if let (Some(base), Some(first)) = (&base, sizes.first()) {
+            rows.push(Row {
+                scenario: "fanout",
+                what: format!("the same, {size} listeners beside {first}"),
+                unit: "us",
+                charla: charla.clone(),
+                reference: Some((format!("Charla's at {first}"), base.clone())),
+                bar: Bar::AtMostTimes(1.15),
+            });
+        } else {
+            base = Some(charla.clone());
+        }
+        rows.push(Row {
+            scenario: "fanout",
+            what: format!("CPU per delivery, {size} listeners"),
+            unit: "us",
+            charla,
+            reference: Some(("floor".into(), Spread::of(floor))),
+            bar: Bar::AtMostTimes(1.3),
+        });
+    }
+    Ok(rows)
+}
+
+/// The server's CPU for a delivery, in us.
+fn cost(bench: &Bench, kind: Kind, size: usize) -> Outcome<f64> {
+    let count = bench.pick(2_000, DELIVERIES) / size as u64;
+    let server = bench.start(kind)?;
+    let mut crowd = Crowd::gather(&server, size)?;
+    crowd.flood(count.div_ceil(10), LENGTH, WINDOW)?;
+    let before = server.cpu()?;
+    let delivered = crowd.flood(count, LENGTH, WINDOW)?;
+    Ok((server.cpu()? - before).as_secs_f64() * 1e6 / delivered as f64)
+}

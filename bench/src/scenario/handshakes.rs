@@ -1,0 +1,82 @@
+//! A connection's beginning: token verified, membership looked up warm, welcomed and subscribed, then gone.
+
+use std::time::{Duration, Instant};
+
+use super::Bench;
+use crate::failure::{Failure, Outcome};
+use crate::load::{Event, PATIENCE, Pool};
+use crate::report::{Bar, Row};
+use crate::server::{Kind, Server};
+use crate::stats::Spread;
+
+/// Handshakes under way at once.
+const AT_ONCE: usize = 64;
+
+pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
+    let count = bench.pick(200, 10_000);
+    let [floor, charla] = bench.alternate([Kind::Floor, Kind::Charla], |kind| {
+        let server = bench.start(kind)?;
+        shake(&server, count / 10)?;
+        let (cpu, start) = (server.cpu()?, Instant::now());
+        shake(&server, count)?;
+        let rate = count as f64 / start.elapsed().as_secs_f64();
+        // The last connections' ends belong to the bill.
+        std::thread::sleep(Duration::from_millis(100));
+        Ok(((server.cpu()? - cpu).as_secs_f64() * 1e6 / count as f64, rate))
+    })?;
+    let row = |what: &str, unit, pick: fn(&(f64, f64)) -> f64, bar| Row {
+        scenario: "handshakes",
+        what: what.into(),
+        unit,
+        charla: Spread::of(charla.iter().map(pick).collect()),
+        reference: Some(("floor".into(), Spread::of(floor.iter().map(pick).collect()))),
+        bar,
+    };
+    Ok(vec![
+        row(
+            "CPU per handshake, subscribed and closed",
+            "us",
+            |(cpu, _)| *cpu,
+            Bar::AtMostTimes(6.0),
+        ),
+        row("handshakes", "1/s", |(_, rate)| *rate, Bar::Told),
+    ])
+}
+
+/// Opens `count` connections, each closed as soon as it is ready.
+fn shake(server: &Server, count: usize) -> Outcome<()> {
+    let handshake = server.listener();
+    let mut pool = Pool::new()?;
+    let (mut done, mut ready, mut refused) = (0, Vec::new(), None);
+    let mut last = Instant::now();
+    while done < count {
+        while pool.len() < count.min(done + AT_ONCE) {
+            pool.connect(server.address(), &handshake, None)?;
+        }
+        pool.turn(Duration::from_millis(100), &mut |connection, event| {
+            if server.is_ready(&event) {
+                ready.push(connection);
+            } else if let Event::Closed(reason) = event {
+                refused = Some(Failure::Closed { connection, reason });
+            }
+        })?;
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
+        if ready.is_empty() && last.elapsed() > PATIENCE {
+            let (expected, seen) = (count as u64, done as u64);
+            return Err(Failure::Stalled {
+                what: "handshakes".into(),
+                after: PATIENCE,
+                expected,
+                seen,
+            });
+        }
+        for connection in ready.drain(..) {
+            pool.close(connection);
+            done += 1;
+            last = Instant::now();
+        }
+    }
+    Ok(())
+}
