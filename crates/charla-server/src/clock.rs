@@ -1,21 +1,18 @@
-//! The time, as an argument: what the rest of the server is handed instead of asking the machine.
+//! What time it is: passed around as a value, so that a test can say so.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use charla_wire::Timestamp;
 
-/// Says what time it is.
+/// Tells the time of day. For expiry and display, never for order: it may jump.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The machine's own clock.
+/// The machine's clock.
 #[must_use]
 pub fn system() -> Clock {
     Arc::new(|| {
-        let millis = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-            Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
-        };
-        Timestamp::from_millis(millis)
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     })
 }

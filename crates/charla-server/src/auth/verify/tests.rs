@@ -1,0 +1,255 @@
+//! Tokens by every kind of key, and every way to be refused.
+
+use charla_wire::Cause;
+use jsonwebtoken::EncodingKey;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::auth::jws::{KID_MAX, TOKEN_MAX};
+use crate::settings::{Algorithm, KeyMaterial};
+
+const NOW: i64 = 1_795_428_000;
+const SECRET: &str = "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz";
+const BUILTIN: &str = "the server's own secret, made once and kept";
+
+macro_rules! pem {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/", $name, ".pem"))
+    };
+}
+
+mod claims;
+mod header;
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(NOW * 1000)
+}
+
+fn key(kid: Option<&str>, algorithm: Algorithm, material: KeyMaterial) -> KeySettings {
+    KeySettings {
+        kid: kid.map(Into::into),
+        algorithm,
+        material,
+        tenant: None,
+    }
+}
+
+fn secret(text: &str) -> KeyMaterial {
+    KeyMaterial::Secret(text.into())
+}
+
+/// One key of each kind, and a secret for tokens without a key id, as a Django team would have it.
+fn settings() -> AuthSettings {
+    AuthSettings {
+        keys: vec![
+            key(None, Algorithm::Hs256, secret(SECRET)),
+            key(Some("h384"), Algorithm::Hs384, secret(SECRET)),
+            key(Some("h512"), Algorithm::Hs512, secret(SECRET)),
+            key(
+                Some("rsa"),
+                Algorithm::Rs256,
+                KeyMaterial::PublicPem(pem!("rsa2048.pub").into()),
+            ),
+            key(
+                Some("ec"),
+                Algorithm::Es256,
+                KeyMaterial::PublicPem(pem!("p256.pub").into()),
+            ),
+            key(
+                Some("ed"),
+                Algorithm::EdDsa,
+                KeyMaterial::PublicPem(pem!("ed25519.pub").into()),
+            ),
+        ],
+        ..AuthSettings::default()
+    }
+}
+
+fn verifier(settings: &AuthSettings) -> Verifier {
+    Verifier::new(settings, &BUILTIN.into()).unwrap()
+}
+
+fn part(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
+}
+
+fn signed_by(header: &str, claims: &str, key: &EncodingKey, algorithm: jsonwebtoken::Algorithm) -> String {
+    let message = format!("{}.{}", part(header), part(claims));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).unwrap();
+    format!("{message}.{signature}")
+}
+
+fn hs256(header: &str, claims: &str) -> String {
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    signed_by(header, claims, &key, jsonwebtoken::Algorithm::HS256)
+}
+
+fn django(claims: &Value) -> String {
+    hs256(r#"{"alg":"HS256","typ":"JWT"}"#, &claims.to_string())
+}
+
+fn good() -> Value {
+    json!({"token_type": "access", "exp": NOW + 300, "iat": NOW, "jti": "b7d4", "user_id": 42})
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = good();
+    claims[name] = value;
+    claims
+}
+
+async fn refused(settings: &AuthSettings, token: &str) -> Refusal {
+    match verifier(settings).verify(token, now()).await {
+        Ok(identity) => panic!("{token} was accepted as {identity:?}"),
+        Err(refusal) => refusal,
+    }
+}
+
+#[tokio::test]
+async fn a_simplejwt_access_token_is_its_user() {
+    let identity = verifier(&settings())
+        .verify(&django(&good()), now())
+        .await
+        .unwrap();
+    assert_eq!(
+        identity,
+        Identity {
+            tenant: None,
+            user: charla_wire::UserId::parse("42").unwrap(),
+            name: None,
+            role: None,
+            issued_at: Some(now()),
+            expires_at: now().plus_millis(300_000),
+            jti: Some("b7d4".into()),
+            builtin: false,
+        }
+    );
+}
+
+#[tokio::test]
+async fn each_algorithm_verifies_with_its_key() {
+    use jsonwebtoken::Algorithm as Alg;
+    let hmac = EncodingKey::from_secret(SECRET.as_bytes());
+    let verifier = verifier(&settings());
+    for (kid, alg, name, key) in [
+        ("h384", Alg::HS384, "HS384", hmac.clone()),
+        ("h512", Alg::HS512, "HS512", hmac),
+        (
+            "rsa",
+            Alg::RS256,
+            "RS256",
+            EncodingKey::from_rsa_pem(pem!("rsa2048").as_bytes()).unwrap(),
+        ),
+        (
+            "ec",
+            Alg::ES256,
+            "ES256",
+            EncodingKey::from_ec_pem(pem!("p256").as_bytes()).unwrap(),
+        ),
+        (
+            "ed",
+            Alg::EdDSA,
+            "EdDSA",
+            EncodingKey::from_ed_pem(pem!("ed25519").as_bytes()).unwrap(),
+        ),
+    ] {
+        let header = json!({"alg": name, "kid": kid}).to_string();
+        let token = signed_by(&header, &good().to_string(), &key, alg);
+        assert!(verifier.verify(&token, now()).await.is_ok(), "{name}");
+
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let other = signed.replacen(
+            &part(&good().to_string()),
+            &part(&with("user_id", json!(1)).to_string()),
+            1,
+        );
+        let refusal = verifier
+            .verify(&format!("{other}.{signature}"), now())
+            .await
+            .unwrap_err();
+        assert_eq!(refusal.cause, Cause::TokenInvalid, "{name}");
+        assert_eq!(refusal.detail, format!("the signature is not by key {kid:?}"));
+    }
+}
+#[test]
+fn a_key_that_cannot_be_used_stops_the_start() {
+    let public = |text: &str| KeyMaterial::PublicPem(text.into());
+    for (bad, error) in [
+        (
+            key(None, Algorithm::Rs256, public("-----BEGIN PUBLIC KEY-----")),
+            KeyError::NotForAlgorithm("RS256"),
+        ),
+        (
+            key(None, Algorithm::Rs256, public(pem!("p256.pub"))),
+            KeyError::NotForAlgorithm("RS256"),
+        ),
+        (
+            key(None, Algorithm::Es256, public(pem!("p384.pub"))),
+            KeyError::NotForAlgorithm("ES256"),
+        ),
+        (
+            key(None, Algorithm::EdDsa, public(pem!("rsa2048.pub"))),
+            KeyError::NotForAlgorithm("EdDSA"),
+        ),
+        (
+            key(None, Algorithm::Rs256, public(pem!("rsa1024.pub"))),
+            KeyError::RsaSize(1024),
+        ),
+        (
+            key(None, Algorithm::Rs256, public(pem!("rsa2048"))),
+            KeyError::Private,
+        ),
+        (
+            key(None, Algorithm::Hs256, public(pem!("rsa2048.pub"))),
+            KeyError::NeedsSecret("HS256"),
+        ),
+        (
+            key(None, Algorithm::Rs256, secret(SECRET)),
+            KeyError::NeedsPublic("RS256"),
+        ),
+        (
+            key(None, Algorithm::Hs256, secret(pem!("rsa2048.pub"))),
+            KeyError::PemAsSecret,
+        ),
+        (key(None, Algorithm::Hs256, secret("")), KeyError::EmptySecret),
+        (
+            key(Some(""), Algorithm::Hs256, secret(SECRET)),
+            KeyError::KidLength,
+        ),
+        (
+            key(Some("rsa"), Algorithm::Hs256, secret(SECRET)),
+            KeyError::KidTwice,
+        ),
+    ] {
+        let mut settings = settings();
+        settings.keys.push(bad);
+        let Err(AuthSetupError::Key { which, error: found }) = Verifier::new(&settings, &BUILTIN.into())
+        else {
+            panic!("{error} was not found");
+        };
+        assert_eq!(found, error);
+        assert!(which.starts_with("number 7 "), "{which}");
+    }
+    let mut settings = settings();
+    settings.jwks_url = Some("http://id.example.org/keys".into());
+    assert!(matches!(
+        Verifier::new(&settings, &BUILTIN.into()),
+        Err(AuthSetupError::JwksUrl(JwksUrlError::Plain))
+    ));
+}
+
+#[tokio::test]
+async fn no_refusal_repeats_the_token() {
+    let token = django(&with("exp", json!(1)));
+    let refusals = [
+        refused(&settings(), &token).await,
+        refused(&settings(), &token[..token.len() - 1]).await,
+        refused(&settings(), &token.replace('.', "~")).await,
+    ];
+    for refusal in refusals {
+        for part in token.split('.') {
+            assert!(!refusal.to_string().contains(&part[..8]), "{refusal}");
+        }
+    }
+}
