@@ -27,6 +27,9 @@ pub(crate) struct Cause {
     pub(crate) retry: Retry,
     #[serde(default)]
     pub(crate) browser: bool,
+    /// The snippets of both languages; [`parse`] hands them to each.
+    #[serde(default)]
+    fix: Vec<String>,
     pub(crate) en: Words,
     pub(crate) es: Words,
 }
@@ -37,6 +40,7 @@ pub(crate) struct Cause {
 pub(crate) struct Words {
     pub(crate) title: String,
     pub(crate) explain: String,
+    #[serde(default)]
     pub(crate) fix: Vec<String>,
     pub(crate) check: String,
 }
@@ -90,7 +94,21 @@ pub(crate) fn load(root: &Path) -> Result<Causes, String> {
 
 /// Reads the table from its text.
 pub(crate) fn parse(text: &str) -> Result<Causes, String> {
-    toml::from_str(text).map_err(|error| format!("{TABLE}: {error}"))
+    let mut table: Causes = toml::from_str(text).map_err(|error| format!("{TABLE}: {error}"))?;
+    for cause in &mut table.causes {
+        if cause.fix.is_empty() {
+            continue;
+        }
+        if !cause.en.fix.is_empty() || !cause.es.fix.is_empty() {
+            return Err(format!(
+                "{TABLE}: {}: the fix is either shared or told in each language",
+                cause.id
+            ));
+        }
+        cause.en.fix.clone_from(&cause.fix);
+        cause.es.fix = std::mem::take(&mut cause.fix);
+    }
+    Ok(table)
 }
 
 /// `channel_layer` as `ChannelLayer`.

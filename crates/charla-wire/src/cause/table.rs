@@ -577,17 +577,21 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "The server is going away",
-                    explain: "",
+                    explain: "This node is shutting down for good or is being taken out of service; the reason says after how many milliseconds to come back, each client at a different moment.",
                     fix: &[
+                        "# nothing to repair on the client: it reconnects after the delay and resumes\nsystemctl status charla",
+                        "# if nobody meant to stop it\njournalctl -u charla --since -10min | grep -E 'signal|drain|stopping'",
                     ],
-                    check: "",
+                    check: "`curl -s https://chat.example.org/readyz` answers 200 and the clients come back within the drain time.",
                 },
                 es: Words {
                     title: "El servidor se retira",
-                    explain: "",
+                    explain: "Este nodo se apaga o sale de servicio; el motivo dice al cabo de cuántos milisegundos volver, a cada cliente en un momento distinto.",
                     fix: &[
+                        "# en el cliente no hay nada que reparar: reconecta tras la espera y retoma donde iba\nsystemctl status charla",
+                        "# si nadie quería pararlo\njournalctl -u charla --since -10min | grep -E 'signal|drain|stopping'",
                     ],
-                    check: "",
+                    check: "`curl -s https://chat.example.org/readyz` responde 200 y los clientes vuelven dentro del tiempo de drenado.",
                 },
             },
             Self::Restarting => &Row {
@@ -599,17 +603,21 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "The server is restarting",
-                    explain: "",
+                    explain: "The server received SIGTERM, as in a deploy: it takes no new connections, sends every client away with its own delay and loses nothing that was acknowledged.",
                     fix: &[
+                        "# nothing to repair on the client: it reconnects after the delay and resumes\njournalctl -u charla --since -10min",
+                        "# refuse no connection during restarts: let systemd hold the socket\nsystemctl enable --now charla.socket",
                     ],
-                    check: "",
+                    check: "`systemctl show -p ActiveState,NRestarts charla` says active, and `charla_connections` in /metrics climbs back to its old height.",
                 },
                 es: Words {
                     title: "El servidor se está reiniciando",
-                    explain: "",
+                    explain: "El servidor recibió SIGTERM, como en un despliegue: no admite conexiones nuevas, despide a cada cliente con su propia espera y no pierde nada de lo confirmado.",
                     fix: &[
+                        "# en el cliente no hay nada que reparar: reconecta tras la espera y retoma donde iba\njournalctl -u charla --since -10min",
+                        "# para no rechazar ninguna conexión al reiniciar, deja el socket en manos de systemd\nsystemctl enable --now charla.socket",
                     ],
-                    check: "",
+                    check: "`systemctl show -p ActiveState,NRestarts charla` dice active, y `charla_connections` en /metrics recupera su altura.",
                 },
             },
             Self::InternalError => &Row {
@@ -621,17 +629,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server hit an internal error",
-                    explain: "",
+                    explain: "Something failed inside the server that it did not foresee; the full story is in its log under the connection id that the welcome frame and the preflight show.",
                     fix: &[
+                        "journalctl -u charla --since -15min -o cat | grep internal_error",
+                        "# one connection's whole life, by the id that the client was shown\njournalctl -u charla -o cat | grep '<connection id>'",
                     ],
-                    check: "",
+                    check: "`charla_closes_total{cause=\"internal_error\"}` in /metrics stops growing.",
                 },
                 es: Words {
                     title: "El servidor tuvo un error interno",
-                    explain: "",
+                    explain: "Algo falló dentro del servidor que no estaba previsto; los detalles están en su registro, bajo el id de conexión que muestran la trama welcome y la comprobación previa.",
                     fix: &[
+                        "journalctl -u charla --since -15min -o cat | grep internal_error",
+                        "# toda la vida de una conexión, por el id que vio el cliente\njournalctl -u charla -o cat | grep '<id de conexión>'",
                     ],
-                    check: "",
+                    check: "`charla_closes_total{cause=\"internal_error\"}` en /metrics deja de crecer.",
                 },
             },
             Self::StoreUnavailable => &Row {
@@ -643,17 +655,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The message store is unavailable",
-                    explain: "",
+                    explain: "The database that keeps the messages cannot be written or read right now, so sends are refused rather than acknowledged and lost; connections stay open and the client sends again with the same id.",
                     fix: &[
+                        "# SQLite: is the disk full, is the folder writable?\ndf -h /var/lib/charla && ls -ld /var/lib/charla",
+                        "# PostgreSQL: does it answer at the configured address?\ncharla config show | grep store\npg_isready -h 127.0.0.1 -p 5432",
+                        "journalctl -u charla --since -15min -o cat | grep store_unavailable",
                     ],
-                    check: "",
+                    check: "`curl -s https://chat.example.org/readyz` answers 200 and a test message is acknowledged.",
                 },
                 es: Words {
                     title: "El almacén de mensajes no está disponible",
-                    explain: "",
+                    explain: "La base de datos que guarda los mensajes no se puede escribir o leer ahora, así que los envíos se rechazan en vez de confirmarse y perderse; las conexiones siguen abiertas y el cliente reenvía con el mismo id.",
                     fix: &[
+                        "# SQLite: ¿está lleno el disco, se puede escribir en la carpeta?\ndf -h /var/lib/charla && ls -ld /var/lib/charla",
+                        "# PostgreSQL: ¿responde en la dirección configurada?\ncharla config show | grep store\npg_isready -h 127.0.0.1 -p 5432",
+                        "journalctl -u charla --since -15min -o cat | grep store_unavailable",
                     ],
-                    check: "",
+                    check: "`curl -s https://chat.example.org/readyz` responde 200 y un mensaje de prueba queda confirmado.",
                 },
             },
             Self::BrokerUnavailable => &Row {
@@ -665,17 +683,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The message broker is unavailable",
-                    explain: "",
+                    explain: "The broker that carries messages between nodes cannot be reached and this node is configured not to go on without it; messages that were acknowledged are in the store.",
                     fix: &[
+                        "# use the server's own address, not the default one\ncharla config show | grep broker\nredis-cli -u \"$REDIS_URL\" ping",
+                        "systemctl restart redis-server",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" ping` prints PONG and `curl -s https://chat.example.org/readyz` answers 200.",
                 },
                 es: Words {
                     title: "El broker de mensajes no está disponible",
-                    explain: "",
+                    explain: "No se llega al broker que lleva los mensajes de un nodo a otro y este nodo está configurado para no seguir sin él; los mensajes confirmados están en el almacén.",
                     fix: &[
+                        "# usa la dirección del propio servidor, no la de por defecto\ncharla config show | grep broker\nredis-cli -u \"$REDIS_URL\" ping",
+                        "systemctl restart redis-server",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" ping` escribe PONG y `curl -s https://chat.example.org/readyz` responde 200.",
                 },
             },
             Self::AuthorityUnavailable => &Row {
@@ -687,17 +709,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The system that decides who may enter is unavailable",
-                    explain: "",
+                    explain: "The server could not ask the system that knows users and memberships (the application's database or its key set), so it neither let this person in nor refused them for good.",
                     fix: &[
+                        "# the key set, if tokens are verified by one\ncharla config show | grep jwks_url\ncurl -sS -o /dev/null -w '%{http_code}\\n' https://app.example.org/.well-known/jwks.json",
+                        "journalctl -u charla --since -15min -o cat | grep authority_unavailable",
                     ],
-                    check: "",
+                    check: "The preflight `curl -s 'https://chat.example.org/ws/chat/5/?token=...'` answers 200 instead of 503.",
                 },
                 es: Words {
                     title: "No responde el sistema que decide quién puede entrar",
-                    explain: "",
+                    explain: "El servidor no pudo preguntar al sistema que conoce a los usuarios y sus chats (la base de datos de la aplicación o su juego de claves), así que ni dejó entrar a esta persona ni la rechazó del todo.",
                     fix: &[
+                        "# el juego de claves, si los tokens se verifican con uno\ncharla config show | grep jwks_url\ncurl -sS -o /dev/null -w '%{http_code}\\n' https://app.example.org/.well-known/jwks.json",
+                        "journalctl -u charla --since -15min -o cat | grep authority_unavailable",
                     ],
-                    check: "",
+                    check: "La comprobación previa `curl -s 'https://chat.example.org/ws/chat/5/?token=...'` responde 200 en vez de 503.",
                 },
             },
             Self::Overloaded => &Row {
@@ -709,17 +735,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server is overloaded",
-                    explain: "",
+                    explain: "A queue or the number of connections of this node reached its bound, and it refuses new work instead of slowing everybody down.",
                     fix: &[
+                        "# what is at its bound?\ncurl -s http://127.0.0.1:9001/metrics | grep -E 'connections|queue|outbox'",
+                        "# charla.toml: raise the bound if memory and descriptors allow it\n[limits]\nconnections = 30000",
+                        "# the process needs a descriptor for each connection\nsystemctl edit charla    # [Service] LimitNOFILE=65536",
                     ],
-                    check: "",
+                    check: "`charla_closes_total{cause=\"overloaded\"}` in /metrics stops growing at the busiest hour.",
                 },
                 es: Words {
                     title: "El servidor está sobrecargado",
-                    explain: "",
+                    explain: "Una cola o el número de conexiones de este nodo llegó a su límite, y rechaza trabajo nuevo en vez de ir lento para todos.",
                     fix: &[
+                        "# ¿qué ha llegado a su límite?\ncurl -s http://127.0.0.1:9001/metrics | grep -E 'connections|queue|outbox'",
+                        "# charla.toml: sube el límite si la memoria y los descriptores lo permiten\n[limits]\nconnections = 30000",
+                        "# el proceso necesita un descriptor por conexión\nsystemctl edit charla    # [Service] LimitNOFILE=65536",
                     ],
-                    check: "",
+                    check: "`charla_closes_total{cause=\"overloaded\"}` en /metrics deja de crecer en la hora de más carga.",
                 },
             },
             Self::SlowConsumer => &Row {
@@ -731,17 +763,21 @@ impl Cause {
                 retry: Retry::Resume,
                 en: Words {
                     title: "This connection read too slowly",
-                    explain: "",
+                    explain: "Messages for this connection piled up faster than it read them; it was cut at the bound and comes back at once, from the last message it saw, with nothing lost.",
                     fix: &[
+                        "# one client: a slow network or a page that blocks its main thread; find the long tasks in the page\nnew PerformanceObserver((list) => console.log(list.getEntries())).observe({ type: \"longtask\" });",
+                        "# many clients: give bursts more room in charla.toml\n[limits]\noutbox_bytes = \"512KiB\"\noutbox_age = \"20s\"",
                     ],
-                    check: "",
+                    check: "The client resumes (`subscribed` with `resumed: true`) and `charla_closes_total{cause=\"slow_consumer\"}` stops growing.",
                 },
                 es: Words {
                     title: "Esta conexión leía demasiado despacio",
-                    explain: "",
+                    explain: "Los mensajes para esta conexión se acumularon más rápido de lo que los leía; se cortó al llegar al límite y vuelve enseguida desde el último mensaje que vio, sin perder nada.",
                     fix: &[
+                        "# un solo cliente: red lenta o una página que bloquea su hilo principal; busca las tareas largas en la página\nnew PerformanceObserver((list) => console.log(list.getEntries())).observe({ type: \"longtask\" });",
+                        "# muchos clientes: da más margen a las ráfagas en charla.toml\n[limits]\noutbox_bytes = \"512KiB\"\noutbox_age = \"20s\"",
                     ],
-                    check: "",
+                    check: "El cliente retoma (`subscribed` con `resumed: true`) y `charla_closes_total{cause=\"slow_consumer\"}` deja de crecer.",
                 },
             },
             Self::HandshakeTimeout => &Row {
@@ -753,17 +789,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The handshake took too long",
-                    explain: "",
+                    explain: "The request that opens the connection did not arrive in full within the time allowed, which is the mark of a very slow network, a port scanner or a proxy that holds the headers back.",
                     fix: &[
+                        "# how long does it take from here?\ncurl -s -o /dev/null -w 'connect %{time_connect} s, first byte %{time_starttransfer} s\\n' https://chat.example.org/healthz",
+                        "# charla.toml: allow more time if your networks are that slow\n[server]\nhandshake_timeout = \"10s\"",
                     ],
-                    check: "",
+                    check: "`charla doctor wss://chat.example.org/ws/chat/5/` reports a handshake well below the limit.",
                 },
                 es: Words {
                     title: "La apertura de la conexión tardó demasiado",
-                    explain: "",
+                    explain: "La petición que abre la conexión no llegó entera dentro del tiempo permitido, señal de una red muy lenta, de un escáner de puertos o de un proxy que retiene las cabeceras.",
                     fix: &[
+                        "# ¿cuánto tarda desde aquí?\ncurl -s -o /dev/null -w 'conexión %{time_connect} s, primer byte %{time_starttransfer} s\\n' https://chat.example.org/healthz",
+                        "# charla.toml: da más tiempo si tus redes son así de lentas\n[server]\nhandshake_timeout = \"10s\"",
                     ],
-                    check: "",
+                    check: "`charla doctor wss://chat.example.org/ws/chat/5/` mide una apertura muy por debajo del límite.",
                 },
             },
             Self::HeartbeatTimeout => &Row {
@@ -775,17 +815,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The other side stopped answering pings",
-                    explain: "",
+                    explain: "A ping was not answered in time: the device went to sleep or lost its network without saying so, or the other side is too busy to answer.",
                     fix: &[
+                        "# one user: nothing to repair, the client reconnects and resumes when the network is back",
+                        "# all users at once: is a hop in between cutting idle connections?\ncharla doctor --idle wss://chat.example.org/ws/chat/5/",
+                        "# charla.toml: be more patient with slow mobile networks\n[liveness]\nping_after = \"25s\"\npong_within = \"15s\"",
                     ],
-                    check: "",
+                    check: "`charla_closes_total{cause=\"heartbeat_timeout\"}` grows no faster than people lock their phones.",
                 },
                 es: Words {
                     title: "El otro extremo dejó de contestar a los pings",
-                    explain: "",
+                    explain: "Un ping quedó sin respuesta: el dispositivo se durmió o perdió la red sin avisar, o el otro extremo está demasiado ocupado para contestar.",
                     fix: &[
+                        "# un solo usuario: no hay nada que reparar, el cliente reconecta y retoma cuando vuelve la red",
+                        "# todos a la vez: ¿hay un tramo que corta las conexiones inactivas?\ncharla doctor --idle wss://chat.example.org/ws/chat/5/",
+                        "# charla.toml: ten más paciencia con redes móviles lentas\n[liveness]\nping_after = \"25s\"\npong_within = \"15s\"",
                     ],
-                    check: "",
+                    check: "`charla_closes_total{cause=\"heartbeat_timeout\"}` no crece más rápido de lo que la gente bloquea su teléfono.",
                 },
             },
             Self::SessionReplaced => &Row {
@@ -797,17 +843,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Another connection took this session's place",
-                    explain: "",
+                    explain: "The same session was opened somewhere else, in another tab or on another device, and the newer connection stays.",
                     fix: &[
+                        "# use the tab that was opened last, or reload this one to take over again\nlocation.reload()",
                     ],
-                    check: "",
+                    check: "Only one tab shows the chat as connected, and it stays connected.",
                 },
                 es: Words {
                     title: "Otra conexión ocupó el lugar de esta sesión",
-                    explain: "",
+                    explain: "La misma sesión se abrió en otro sitio, en otra pestaña o en otro dispositivo, y se queda la conexión más nueva.",
                     fix: &[
+                        "# usa la última pestaña que abriste, o recarga esta para volver a tomar el control\nlocation.reload()",
                     ],
-                    check: "",
+                    check: "Solo una pestaña muestra el chat conectado, y sigue conectada.",
                 },
             },
             Self::DisconnectedByOperator => &Row {
@@ -819,17 +867,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "An operator disconnected this user",
-                    explain: "",
+                    explain: "Somebody with an API key or at the console ended this user's connections; reconnecting by itself would only undo that.",
                     fix: &[
+                        "# who did it, and why, is in the audit log\njournalctl -u charla -o cat | grep disconnected_by_operator",
+                        "# the user may come back by hand\nlocation.reload()",
                     ],
-                    check: "",
+                    check: "After a reload the page connects, or says `user_blocked` if the user was blocked too.",
                 },
                 es: Words {
                     title: "Un operador desconectó a este usuario",
-                    explain: "",
+                    explain: "Alguien con una clave de API o desde la consola cortó las conexiones de este usuario; reconectar por su cuenta solo desharía eso.",
                     fix: &[
+                        "# quién lo hizo y por qué está en el registro de auditoría\njournalctl -u charla -o cat | grep disconnected_by_operator",
+                        "# el usuario puede volver a mano\nlocation.reload()",
                     ],
-                    check: "",
+                    check: "Al recargar, la página conecta, o dice `user_blocked` si además bloquearon al usuario.",
                 },
             },
             Self::TokenMissing => &Row {
@@ -841,17 +893,23 @@ impl Cause {
                 retry: Retry::Refresh,
                 en: Words {
                     title: "No token was sent",
-                    explain: "",
+                    explain: "The handshake carried no token in any of the places where one is looked for: the Authorization header, the sub-protocol list, `?ticket=` or `?token=`; a literal `undefined` or an empty value counts as none.",
                     fix: &[
+                        "// in a page: wait until the token is there, then put it in the address\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?token=${encodeURIComponent(token)}`);",
+                        "# from a terminal\ncurl -s -H \"Authorization: Bearer $TOKEN\" https://chat.example.org/ws/chat/5/",
+                        "# a proxy may drop the query: nginx must pass the whole URI on\nproxy_pass http://127.0.0.1:9001;",
                     ],
-                    check: "",
+                    check: "The preflight `curl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` names the user instead of `token_missing`.",
                 },
                 es: Words {
                     title: "No se envió ningún token",
-                    explain: "",
+                    explain: "La conexión no traía token en ninguno de los lugares donde se busca: la cabecera Authorization, la lista de subprotocolos, `?ticket=` o `?token=`; un `undefined` literal o un valor vacío cuentan como ninguno.",
                     fix: &[
+                        "// en una página: espera a tener el token y ponlo en la dirección\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?token=${encodeURIComponent(token)}`);",
+                        "# desde una terminal\ncurl -s -H \"Authorization: Bearer $TOKEN\" https://chat.example.org/ws/chat/5/",
+                        "# un proxy puede perder la consulta: nginx debe pasar la URI entera\nproxy_pass http://127.0.0.1:9001;",
                     ],
-                    check: "",
+                    check: "La comprobación previa `curl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` nombra al usuario en vez de `token_missing`.",
                 },
             },
             Self::TokenMalformed => &Row {
@@ -863,17 +921,21 @@ impl Cause {
                 retry: Retry::Refresh,
                 en: Words {
                     title: "The token is not a JWT",
-                    explain: "",
+                    explain: "What came as a token does not have the three dot-separated parts of a JWT, so it was cut on the way, quoted, or is something else altogether.",
                     fix: &[
+                        "# look at it: three parts, no quotes, no spaces, no line break\nprintf %s \"$TOKEN\" | tr -cd . | wc -c     # 2\ncharla token inspect \"$TOKEN\"",
+                        "// in a page: send the access token itself, not the object around it\nconst { access } = await response.json();\nnew WebSocket(`${url}?token=${encodeURIComponent(access)}`);",
                     ],
-                    check: "",
+                    check: "`charla token inspect \"$TOKEN\"` prints its header and claims.",
                 },
                 es: Words {
                     title: "El token no es un JWT",
-                    explain: "",
+                    explain: "Lo que llegó como token no tiene las tres partes separadas por puntos de un JWT: se cortó por el camino, trae comillas o es otra cosa.",
                     fix: &[
+                        "# míralo: tres partes, sin comillas, sin espacios, sin salto de línea\nprintf %s \"$TOKEN\" | tr -cd . | wc -c     # 2\ncharla token inspect \"$TOKEN\"",
+                        "// en una página: envía el token de acceso, no el objeto que lo contiene\nconst { access } = await response.json();\nnew WebSocket(`${url}?token=${encodeURIComponent(access)}`);",
                     ],
-                    check: "",
+                    check: "`charla token inspect \"$TOKEN\"` muestra su cabecera y sus claims.",
                 },
             },
             Self::TokenInvalid => &Row {
@@ -885,17 +947,23 @@ impl Cause {
                 retry: Retry::Refresh,
                 en: Words {
                     title: "The token was not accepted",
-                    explain: "",
+                    explain: "The token is a JWT, but its signature, algorithm, key id, issuer, audience or type is not one that this server accepts; the detail says which, and a refresh token used as an access token ends here too.",
                     fix: &[
+                        "# what does the token say, and which keys does the server believe?\ncharla token inspect \"$TOKEN\"\ncharla config show | grep auth",
+                        "# charla.toml: the same secret that signs the tokens (SimpleJWT: Django's SECRET_KEY), pinned to its algorithm\n[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"env:DJANGO_SECRET_KEY\"",
+                        "// in a page: connect with `access`, keep `refresh` for POST /api/token/refresh/\nconst { access, refresh } = await (await fetch(\"/api/token/\", { method: \"POST\", body, headers })).json();",
                     ],
-                    check: "",
+                    check: "`curl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` answers `\"ok\":true` with a token made after the change.",
                 },
                 es: Words {
                     title: "El token no fue aceptado",
-                    explain: "",
+                    explain: "El token es un JWT, pero su firma, algoritmo, id de clave, emisor, audiencia o tipo no es de los que acepta este servidor; el detalle dice cuál, y un token de refresco usado como token de acceso también acaba aquí.",
                     fix: &[
+                        "# ¿qué dice el token, y en qué claves confía el servidor?\ncharla token inspect \"$TOKEN\"\ncharla config show | grep auth",
+                        "# charla.toml: el mismo secreto que firma los tokens (en SimpleJWT, el SECRET_KEY de Django), atado a su algoritmo\n[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"env:DJANGO_SECRET_KEY\"",
+                        "// en una página: conecta con `access` y guarda `refresh` para POST /api/token/refresh/\nconst { access, refresh } = await (await fetch(\"/api/token/\", { method: \"POST\", body, headers })).json();",
                     ],
-                    check: "",
+                    check: "`curl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` responde `\"ok\":true` con un token hecho después del cambio.",
                 },
             },
             Self::TokenExpired => &Row {
@@ -907,17 +975,23 @@ impl Cause {
                 retry: Retry::Refresh,
                 en: Words {
                     title: "The token has expired",
-                    explain: "",
+                    explain: "The token's `exp` lies in the past; SimpleJWT's access tokens live five minutes by default, so a page must fetch a new one before it reconnects.",
                     fix: &[
+                        "# get a new one with the refresh token\ncurl -s -X POST https://app.example.org/api/token/refresh/ -H 'Content-Type: application/json' -d \"{\\\"refresh\\\":\\\"$REFRESH\\\"}\"",
+                        "// in a page: ask for a fresh token at every attempt, never reuse the first one\nconnect({ url, token: async () => (await refreshToken()).access });",
+                        "# expired the moment it is made? then a clock is wrong\ntimedatectl show -p NTPSynchronized; curl -sI https://chat.example.org/ | grep -i '^date:'; date -u",
                     ],
-                    check: "",
+                    check: "`charla token inspect \"$TOKEN\"` shows an `exp` in the future and the preflight answers 200.",
                 },
                 es: Words {
                     title: "El token ha caducado",
-                    explain: "",
+                    explain: "El `exp` del token ya pasó; los tokens de acceso de SimpleJWT viven cinco minutos por defecto, así que la página debe pedir uno nuevo antes de reconectar.",
                     fix: &[
+                        "# pide uno nuevo con el token de refresco\ncurl -s -X POST https://app.example.org/api/token/refresh/ -H 'Content-Type: application/json' -d \"{\\\"refresh\\\":\\\"$REFRESH\\\"}\"",
+                        "// en una página: pide un token fresco en cada intento, no reutilices el primero\nconnect({ url, token: async () => (await refreshToken()).access });",
+                        "# ¿caduca nada más crearse? entonces hay un reloj mal puesto\ntimedatectl show -p NTPSynchronized; curl -sI https://chat.example.org/ | grep -i '^date:'; date -u",
                     ],
-                    check: "",
+                    check: "`charla token inspect \"$TOKEN\"` muestra un `exp` en el futuro y la comprobación previa responde 200.",
                 },
             },
             Self::TokenNotYetValid => &Row {
@@ -929,17 +1003,23 @@ impl Cause {
                 retry: Retry::Refresh,
                 en: Words {
                     title: "The token is not valid yet",
-                    explain: "",
+                    explain: "The token's `nbf` or `iat` lies in the future by more than the leeway, which nearly always means that the clock of the machine that made it is ahead of this server's.",
                     fix: &[
+                        "# compare both clocks\ntimedatectl show -p NTPSynchronized -p TimeUSec\nssh app.example.org timedatectl show -p NTPSynchronized -p TimeUSec",
+                        "apt-get install --yes chrony && systemctl enable --now chrony",
+                        "# charla.toml: meanwhile allow more difference\n[auth]\nleeway = \"60s\"",
                     ],
-                    check: "",
+                    check: "Both machines print NTPSynchronized=yes and a new token is accepted at once.",
                 },
                 es: Words {
                     title: "El token todavía no es válido",
-                    explain: "",
+                    explain: "El `nbf` o el `iat` del token está en el futuro más allá del margen, lo que casi siempre significa que el reloj de la máquina que lo creó va adelantado.",
                     fix: &[
+                        "# compara los dos relojes\ntimedatectl show -p NTPSynchronized -p TimeUSec\nssh app.example.org timedatectl show -p NTPSynchronized -p TimeUSec",
+                        "apt-get install --yes chrony && systemctl enable --now chrony",
+                        "# charla.toml: mientras tanto, admite más diferencia\n[auth]\nleeway = \"60s\"",
                     ],
-                    check: "",
+                    check: "Las dos máquinas dicen NTPSynchronized=yes y un token nuevo se acepta al momento.",
                 },
             },
             Self::TokenRevoked => &Row {
@@ -951,17 +1031,21 @@ impl Cause {
                 retry: Retry::Refresh,
                 en: Words {
                     title: "The token was revoked",
-                    explain: "",
+                    explain: "The token was taken back before its time: the user signed out everywhere, the password changed, or somebody revoked it.",
                     fix: &[
+                        "# sign in again for a new token\ncurl -s -X POST https://chat.example.org/api/token/ -H 'Content-Type: application/json' -d '{\"username\":\"ana\",\"password\":\"...\"}'",
+                        "# who revoked it\njournalctl -u charla -o cat | grep revoked",
                     ],
-                    check: "",
+                    check: "A token from a new sign-in is accepted; the old one still is not.",
                 },
                 es: Words {
                     title: "El token fue revocado",
-                    explain: "",
+                    explain: "El token se retiró antes de tiempo: el usuario cerró todas sus sesiones, cambió la contraseña o alguien lo revocó.",
                     fix: &[
+                        "# vuelve a iniciar sesión para tener un token nuevo\ncurl -s -X POST https://chat.example.org/api/token/ -H 'Content-Type: application/json' -d '{\"username\":\"ana\",\"password\":\"...\"}'",
+                        "# quién lo revocó\njournalctl -u charla -o cat | grep revoked",
                     ],
-                    check: "",
+                    check: "El token de un inicio de sesión nuevo se acepta; el viejo sigue sin servir.",
                 },
             },
             Self::TokenUserMismatch => &Row {
@@ -973,17 +1057,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The new token belongs to another user",
-                    explain: "",
+                    explain: "A `refresh` frame must bring a token of the same user in the same tenant as the connection; this one names somebody else, so the page probably signed in as another person meanwhile.",
                     fix: &[
+                        "// close the old connection when the signed-in user changes, then connect as the new one\nclient.close();\nclient = connect({ url, token: newToken });",
                     ],
-                    check: "",
+                    check: "`charla token inspect` shows the same user for both tokens, or the page opens a new connection after a change of user.",
                 },
                 es: Words {
                     title: "El token nuevo es de otro usuario",
-                    explain: "",
+                    explain: "Una trama `refresh` debe traer un token del mismo usuario y tenant que la conexión; este nombra a otra persona, así que seguramente la página inició sesión con otro usuario entretanto.",
                     fix: &[
+                        "// cierra la conexión vieja cuando cambia el usuario y conecta con el nuevo\nclient.close();\nclient = connect({ url, token: newToken });",
                     ],
-                    check: "",
+                    check: "`charla token inspect` muestra el mismo usuario en los dos tokens, o la página abre una conexión nueva al cambiar de usuario.",
                 },
             },
             Self::TicketInvalid => &Row {
@@ -995,17 +1081,19 @@ impl Cause {
                 retry: Retry::Refresh,
                 en: Words {
                     title: "The ticket is unknown, used or too old",
-                    explain: "",
+                    explain: "A ticket opens one connection within 30 seconds of being made; this one was used already, is older, or never came from this server.",
                     fix: &[
+                        "// fetch a ticket right before every attempt, never keep one\nconst { ticket } = await (await fetch(\"/api/v1/tickets\", { method: \"POST\", headers: { Authorization: `Bearer ${token}` } })).json();\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?ticket=${ticket}`);",
                     ],
-                    check: "",
+                    check: "The first connection with a new ticket opens; a second one with the same ticket gets `ticket_invalid`.",
                 },
                 es: Words {
                     title: "El ticket no existe, ya se usó o caducó",
-                    explain: "",
+                    explain: "Un ticket abre una sola conexión en los 30 segundos siguientes a su creación; este ya se usó, es más viejo o no salió de este servidor.",
                     fix: &[
+                        "// pide un ticket justo antes de cada intento, no lo guardes\nconst { ticket } = await (await fetch(\"/api/v1/tickets\", { method: \"POST\", headers: { Authorization: `Bearer ${token}` } })).json();\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?ticket=${ticket}`);",
                     ],
-                    check: "",
+                    check: "La primera conexión con un ticket nuevo se abre; una segunda con el mismo recibe `ticket_invalid`.",
                 },
             },
             Self::UserUnknown => &Row {
@@ -1017,17 +1105,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The token's user does not exist",
-                    explain: "",
+                    explain: "The token's signature is right, but the user it names does not exist (any more) in this tenant.",
                     fix: &[
+                        "# which user does the token name, and who is there?\ncharla token inspect \"$TOKEN\"\ncharla user list --tenant demo",
+                        "charla user add --tenant demo luis",
+                        "# charla.toml: let a valid token create its user\n[auth]\ncreate_users = true",
                     ],
-                    check: "",
+                    check: "`charla user list --tenant demo` shows the user and the preflight answers 200.",
                 },
                 es: Words {
                     title: "El usuario del token no existe",
-                    explain: "",
+                    explain: "La firma del token es correcta, pero el usuario que nombra no existe (o ya no existe) en este tenant.",
                     fix: &[
+                        "# ¿qué usuario nombra el token, y quiénes hay?\ncharla token inspect \"$TOKEN\"\ncharla user list --tenant demo",
+                        "charla user add --tenant demo luis",
+                        "# charla.toml: deja que un token válido cree su usuario\n[auth]\ncreate_users = true",
                     ],
-                    check: "",
+                    check: "`charla user list --tenant demo` muestra al usuario y la comprobación previa responde 200.",
                 },
             },
             Self::UserInactive => &Row {
@@ -1039,17 +1133,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The token's user is deactivated",
-                    explain: "",
+                    explain: "The user exists but is deactivated, and a valid token does not change that.",
                     fix: &[
+                        "# Django: switch the account on again\npython manage.py shell -c \"from django.contrib.auth.models import User; User.objects.filter(username='luis').update(is_active=True)\"",
+                        "charla user show --tenant demo luis",
                     ],
-                    check: "",
+                    check: "`charla user show --tenant demo luis` says active and the preflight answers 200.",
                 },
                 es: Words {
                     title: "El usuario del token está desactivado",
-                    explain: "",
+                    explain: "El usuario existe pero está desactivado, y un token válido no cambia eso.",
                     fix: &[
+                        "# Django: vuelve a activar la cuenta\npython manage.py shell -c \"from django.contrib.auth.models import User; User.objects.filter(username='luis').update(is_active=True)\"",
+                        "charla user show --tenant demo luis",
                     ],
-                    check: "",
+                    check: "`charla user show --tenant demo luis` dice que está activo y la comprobación previa responde 200.",
                 },
             },
             Self::TokenNotEncoded => &Row {
@@ -1061,17 +1159,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The token was not URL-encoded",
-                    explain: "",
+                    explain: "The token was put into the address as it is: a `+` arrives as a space, a `#` cuts off the rest and a `&` ends it, so the server sees another token than the page sent.",
                     fix: &[
+                        "// encode whatever goes into a query\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?token=${encodeURIComponent(token)}`);",
+                        "# from a terminal\ncurl -sG https://chat.example.org/ws/chat/5/ --data-urlencode \"token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "The length of the token in the access log is the length that the page shows: `console.log(token.length)`.",
                 },
                 es: Words {
                     title: "El token no se codificó para la URL",
-                    explain: "",
+                    explain: "El token se puso en la dirección tal cual: un `+` llega como espacio, un `#` corta el resto y un `&` lo termina, así que el servidor ve un token distinto del que envió la página.",
                     fix: &[
+                        "// codifica todo lo que va en la consulta\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?token=${encodeURIComponent(token)}`);",
+                        "# desde una terminal\ncurl -sG https://chat.example.org/ws/chat/5/ --data-urlencode \"token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "El token mide en el registro de accesos lo mismo que en la página: `console.log(token.length)`.",
                 },
             },
             Self::OriginForbidden => &Row {
@@ -1083,17 +1185,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "This page's origin is not allowed",
-                    explain: "",
+                    explain: "The page that opens the connection was served from an origin that is not on the list; terminals send no Origin, so `wscat` may well work where the page does not.",
                     fix: &[
+                        "# charla.toml: scheme, host and port exactly as the browser's address bar has them\n[origins]\nallow = [\"https://app.example.org\"]",
+                        "# behind a proxy: tell the server how the world names it, so that its own pages count as the same origin\n[server]\npublic_url = \"https://chat.example.org\"",
+                        "# Django Channels with AllowedHostsOriginValidator\nALLOWED_HOSTS = [\"app.example.org\"]",
                     ],
-                    check: "",
+                    check: "`curl -s -H 'Origin: https://app.example.org' \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` answers `\"ok\":true`.",
                 },
                 es: Words {
                     title: "El origen de esta página no está permitido",
-                    explain: "",
+                    explain: "La página que abre la conexión viene de un origen que no está en la lista; las terminales no envían Origin, así que `wscat` puede funcionar donde la página no.",
                     fix: &[
+                        "# charla.toml: esquema, host y puerto tal como están en la barra del navegador\n[origins]\nallow = [\"https://app.example.org\"]",
+                        "# detrás de un proxy: di cómo llama el mundo a este servidor, para que sus páginas cuenten como el mismo origen\n[server]\npublic_url = \"https://chat.example.org\"",
+                        "# Django Channels con AllowedHostsOriginValidator\nALLOWED_HOSTS = [\"app.example.org\"]",
                     ],
-                    check: "",
+                    check: "`curl -s -H 'Origin: https://app.example.org' \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` responde `\"ok\":true`.",
                 },
             },
             Self::TenantForbidden => &Row {
@@ -1105,17 +1213,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The token does not belong to this tenant",
-                    explain: "",
+                    explain: "The token belongs to another tenant than the one in the address, and tenants never see each other's chats.",
                     fix: &[
+                        "# which tenant does the token name?\ncharla token inspect \"$TOKEN\"",
+                        "// in a page: take tenant and token from the same sign-in\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?tenant=${session.tenant}&token=${encodeURIComponent(session.access)}`);",
                     ],
-                    check: "",
+                    check: "Tenant of the token and `tenant=` of the address are the same, and the preflight answers 200.",
                 },
                 es: Words {
                     title: "El token no es de este tenant",
-                    explain: "",
+                    explain: "El token es de un tenant distinto del que dice la dirección, y un tenant nunca ve los chats de otro.",
                     fix: &[
+                        "# ¿qué tenant nombra el token?\ncharla token inspect \"$TOKEN\"",
+                        "// en una página: toma el tenant y el token del mismo inicio de sesión\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?tenant=${session.tenant}&token=${encodeURIComponent(session.access)}`);",
                     ],
-                    check: "",
+                    check: "El tenant del token y el `tenant=` de la dirección coinciden, y la comprobación previa responde 200.",
                 },
             },
             Self::NotAMember => &Row {
@@ -1127,17 +1239,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "This user is not a member of the chat",
-                    explain: "",
+                    explain: "The chat exists and the token is good, but this user is neither a member of the chat nor an agent of the tenant.",
                     fix: &[
+                        "# who is in?\ncharla chat members --tenant demo 5",
+                        "charla chat members --tenant demo 5 --add luis",
+                        "# support staff enter every chat of their tenant\ncharla user add --tenant demo sofia --role agent",
                     ],
-                    check: "",
+                    check: "`charla chat members --tenant demo 5` lists the user and the preflight answers 200.",
                 },
                 es: Words {
                     title: "Este usuario no es miembro del chat",
-                    explain: "",
+                    explain: "El chat existe y el token es bueno, pero este usuario no es miembro del chat ni agente del tenant.",
                     fix: &[
+                        "# ¿quién está dentro?\ncharla chat members --tenant demo 5",
+                        "charla chat members --tenant demo 5 --add luis",
+                        "# el equipo de soporte entra en todos los chats de su tenant\ncharla user add --tenant demo sofia --role agent",
                     ],
-                    check: "",
+                    check: "`charla chat members --tenant demo 5` muestra al usuario y la comprobación previa responde 200.",
                 },
             },
             Self::UserBlocked => &Row {
@@ -1149,17 +1267,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "This user is blocked",
-                    explain: "",
+                    explain: "Somebody blocked this user in this tenant, so no connection and no message of theirs is accepted.",
                     fix: &[
+                        "# since when, and by whom\ncharla user show --tenant demo luis\njournalctl -u charla -o cat | grep user_blocked",
                     ],
-                    check: "",
+                    check: "`charla user show --tenant demo luis` no longer says blocked, and the preflight answers 200.",
                 },
                 es: Words {
                     title: "Este usuario está bloqueado",
-                    explain: "",
+                    explain: "Alguien bloqueó a este usuario en este tenant, así que no se acepta ninguna conexión ni mensaje suyo.",
                     fix: &[
+                        "# desde cuándo y quién lo hizo\ncharla user show --tenant demo luis\njournalctl -u charla -o cat | grep user_blocked",
                     ],
-                    check: "",
+                    check: "`charla user show --tenant demo luis` ya no dice que está bloqueado, y la comprobación previa responde 200.",
                 },
             },
             Self::EditForbidden => &Row {
@@ -1171,17 +1291,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Only the author or an agent may change this message",
-                    explain: "",
+                    explain: "A message may be edited or deleted by the person who wrote it and by agents; this user is neither.",
                     fix: &[
+                        "// offer the action only where it can work\nconst mayChange = message.author.id === me.id || me.role === \"agent\";",
+                        "# make the user an agent if that is what they are\ncharla user show --tenant demo luis",
                     ],
-                    check: "",
+                    check: "The author's own edit is answered with `ack`.",
                 },
                 es: Words {
                     title: "Solo el autor o un agente puede cambiar este mensaje",
-                    explain: "",
+                    explain: "Un mensaje lo puede editar o borrar quien lo escribió y los agentes; este usuario no es ninguno de los dos.",
                     fix: &[
+                        "// ofrece la acción solo donde puede funcionar\nconst mayChange = message.author.id === me.id || me.role === \"agent\";",
+                        "# mira qué papel tiene el usuario\ncharla user show --tenant demo luis",
                     ],
-                    check: "",
+                    check: "La edición del propio autor recibe un `ack`.",
                 },
             },
             Self::Forbidden => &Row {
@@ -1193,17 +1317,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "This user or key may not do that",
-                    explain: "",
+                    explain: "The user or the API key is known and valid, but what it asked for is reserved for another role or another tenant.",
                     fix: &[
+                        "# which role does the token carry?\ncharla token inspect \"$TOKEN\"",
+                        "# closing chats and acting on others needs an agent, or an API key of the same tenant\ncurl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/openapi.json | less",
                     ],
-                    check: "",
+                    check: "The same request with the right key or role answers 2xx.",
                 },
                 es: Words {
                     title: "Este usuario o esta clave no puede hacer eso",
-                    explain: "",
+                    explain: "El usuario o la clave de API existe y es válida, pero lo que pide está reservado a otro papel o a otro tenant.",
                     fix: &[
+                        "# ¿qué papel lleva el token?\ncharla token inspect \"$TOKEN\"",
+                        "# cerrar chats o actuar por otros pide un agente, o una clave de API del mismo tenant\ncurl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/openapi.json | less",
                     ],
-                    check: "",
+                    check: "La misma petición con la clave o el papel correctos responde 2xx.",
                 },
             },
             Self::TenantMissing => &Row {
@@ -1215,17 +1343,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The address names no tenant",
-                    explain: "",
+                    explain: "Nothing says which tenant is meant: the address has no `tenant=` (or `schema=`), the token has no tenant claim, and the server has no default tenant.",
                     fix: &[
+                        "wss://chat.example.org/ws/chat/5/?tenant=demo&token=...",
+                        "# charla.toml\n[server]\ndefault_tenant = \"demo\"",
                     ],
-                    check: "",
+                    check: "The preflight answers 200 and names the tenant.",
                 },
                 es: Words {
                     title: "La dirección no indica ningún tenant",
-                    explain: "",
+                    explain: "Nada dice de qué tenant se trata: la dirección no lleva `tenant=` (ni `schema=`), el token no trae el claim del tenant y el servidor no tiene uno por defecto.",
                     fix: &[
+                        "wss://chat.example.org/ws/chat/5/?tenant=demo&token=...",
+                        "# charla.toml\n[server]\ndefault_tenant = \"demo\"",
                     ],
-                    check: "",
+                    check: "La comprobación previa responde 200 y nombra el tenant.",
                 },
             },
             Self::TenantNotFound => &Row {
@@ -1237,17 +1369,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "There is no such tenant",
-                    explain: "",
+                    explain: "The tenant in the address or the token is not one of this server's; a spelling mistake or another environment's address are the usual reasons.",
                     fix: &[
+                        "charla tenant list",
+                        "charla tenant add demo",
                     ],
-                    check: "",
+                    check: "`charla tenant list` shows the tenant and the preflight answers 200.",
                 },
                 es: Words {
                     title: "Ese tenant no existe",
-                    explain: "",
+                    explain: "El tenant de la dirección o del token no es de este servidor; lo habitual es un error al escribirlo o la dirección de otro entorno.",
                     fix: &[
+                        "charla tenant list",
+                        "charla tenant add demo",
                     ],
-                    check: "",
+                    check: "`charla tenant list` muestra el tenant y la comprobación previa responde 200.",
                 },
             },
             Self::ChatNotFound => &Row {
@@ -1259,17 +1395,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "There is no such chat",
-                    explain: "",
+                    explain: "This tenant has no chat with this id; chat ids repeat from tenant to tenant, so a right id with the wrong tenant ends here as well.",
                     fix: &[
+                        "charla chat list --tenant demo",
+                        "charla chat add --tenant demo 5",
                     ],
-                    check: "",
+                    check: "`charla chat list --tenant demo` shows the chat and the preflight answers 200.",
                 },
                 es: Words {
                     title: "Ese chat no existe",
-                    explain: "",
+                    explain: "Este tenant no tiene un chat con ese id; los ids se repiten de un tenant a otro, así que un id correcto con el tenant equivocado también acaba aquí.",
                     fix: &[
+                        "charla chat list --tenant demo",
+                        "charla chat add --tenant demo 5",
                     ],
-                    check: "",
+                    check: "`charla chat list --tenant demo` muestra el chat y la comprobación previa responde 200.",
                 },
             },
             Self::ChatClosed => &Row {
@@ -1281,17 +1421,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The chat is closed",
-                    explain: "",
+                    explain: "Support closed this chat: its history can still be read, but nothing more can be sent until it is opened again.",
                     fix: &[
+                        "charla chat show --tenant demo 5",
+                        "charla chat reopen --tenant demo 5",
                     ],
-                    check: "",
+                    check: "`charla chat show --tenant demo 5` says open, and a message is acknowledged.",
                 },
                 es: Words {
                     title: "El chat está cerrado",
-                    explain: "",
+                    explain: "Soporte cerró este chat: su historial se puede leer, pero no se puede enviar nada más hasta que se vuelva a abrir.",
                     fix: &[
+                        "charla chat show --tenant demo 5",
+                        "charla chat reopen --tenant demo 5",
                     ],
-                    check: "",
+                    check: "`charla chat show --tenant demo 5` dice que está abierto, y un mensaje queda confirmado.",
                 },
             },
             Self::MessageNotFound => &Row {
@@ -1303,17 +1447,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "There is no such message",
-                    explain: "",
+                    explain: "The chat has no message with this sequence number, or the message was deleted.",
                     fix: &[
+                        "// use the seq that came with the message, not its place in the list\nclient.edit({ chat: message.chat, seq: message.seq, text });",
                     ],
-                    check: "",
+                    check: "`{\"type\":\"history\",\"before\":<seq + 1>,\"limit\":1}` returns the message.",
                 },
                 es: Words {
                     title: "Ese mensaje no existe",
-                    explain: "",
+                    explain: "El chat no tiene ningún mensaje con ese número de secuencia, o el mensaje se borró.",
                     fix: &[
+                        "// usa el seq que vino con el mensaje, no su posición en la lista\nclient.edit({ chat: message.chat, seq: message.seq, text });",
                     ],
-                    check: "",
+                    check: "`{\"type\":\"history\",\"before\":<seq + 1>,\"limit\":1}` devuelve el mensaje.",
                 },
             },
             Self::NotSubscribed => &Row {
@@ -1325,17 +1471,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "This connection is not subscribed to the chat",
-                    explain: "",
+                    explain: "On a connection for many chats a chat must be subscribed before anything is sent to it or asked of it.",
                     fix: &[
+                        "{\"type\":\"subscribe\",\"ref\":1,\"chat\":\"5\"}",
                     ],
-                    check: "",
+                    check: "The server answers `subscribed`, and then the request succeeds.",
                 },
                 es: Words {
                     title: "Esta conexión no está suscrita al chat",
-                    explain: "",
+                    explain: "En una conexión para varios chats hay que suscribirse a un chat antes de enviarle o pedirle nada.",
                     fix: &[
+                        "{\"type\":\"subscribe\",\"ref\":1,\"chat\":\"5\"}",
                     ],
-                    check: "",
+                    check: "El servidor responde `subscribed`, y después la petición funciona.",
                 },
             },
             Self::BadRequest => &Row {
@@ -1347,17 +1495,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The request makes no sense to the server",
-                    explain: "",
+                    explain: "The request or frame cannot be understood: an unknown type, a missing or wrongly typed field, a chat id with other characters than `A-Z a-z 0-9 _ -`; the detail names what.",
                     fix: &[
+                        "# the smallest frame that works\n{\"type\":\"send\",\"ref\":1,\"chat\":\"5\",\"id\":\"6f6c0c6e-6f6b-4d0a-9f38-2a5d0f6b8d11\",\"text\":\"hola\"}",
+                        "# try frames by hand and read the answers\ncharla connect \"wss://chat.example.org/ws/chat/5/?token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "The frame is answered by `ack`, `subscribed` or `history` instead of `error`.",
                 },
                 es: Words {
                     title: "El servidor no entiende la petición",
-                    explain: "",
+                    explain: "No se entiende la petición o la trama: un tipo desconocido, un campo que falta o de otro tipo, un id de chat con caracteres distintos de `A-Z a-z 0-9 _ -`; el detalle dice cuál.",
                     fix: &[
+                        "# la trama más pequeña que funciona\n{\"type\":\"send\",\"ref\":1,\"chat\":\"5\",\"id\":\"6f6c0c6e-6f6b-4d0a-9f38-2a5d0f6b8d11\",\"text\":\"hola\"}",
+                        "# prueba tramas a mano y lee las respuestas\ncharla connect \"wss://chat.example.org/ws/chat/5/?token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "A la trama le responde `ack`, `subscribed` o `history` en vez de `error`.",
                 },
             },
             Self::InvalidJson => &Row {
@@ -1369,17 +1521,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The text is not JSON",
-                    explain: "",
+                    explain: "A text frame or a request body is not valid JSON; applications that parse it without a guard close with 1006 at this point.",
                     fix: &[
+                        "// let the library write it\nsocket.send(JSON.stringify({ type: \"send\", ref, chat, id: crypto.randomUUID(), text }));",
+                        "# Django Channels: answer instead of crashing\nasync def receive(self, text_data=None, bytes_data=None):\n    try:\n        content = json.loads(text_data or \"\")\n    except ValueError:\n        await self.send(json.dumps({\"error\": \"invalid JSON\"}))\n        return",
+                        "# charla.toml: take bare text as the message itself (plain dialect)\n[plain]\nbare_text = true",
                     ],
-                    check: "",
+                    check: "`printf %s \"$FRAME\" | python3 -m json.tool` accepts the frame, and the server does too.",
                 },
                 es: Words {
                     title: "El texto no es JSON",
-                    explain: "",
+                    explain: "Una trama de texto o el cuerpo de una petición no es JSON válido; las aplicaciones que lo leen sin protección cierran aquí con 1006.",
                     fix: &[
+                        "// deja que lo escriba la biblioteca\nsocket.send(JSON.stringify({ type: \"send\", ref, chat, id: crypto.randomUUID(), text }));",
+                        "# Django Channels: contesta en vez de caerte\nasync def receive(self, text_data=None, bytes_data=None):\n    try:\n        content = json.loads(text_data or \"\")\n    except ValueError:\n        await self.send(json.dumps({\"error\": \"JSON no válido\"}))\n        return",
+                        "# charla.toml: toma el texto suelto como el propio mensaje (dialecto sencillo)\n[plain]\nbare_text = true",
                     ],
-                    check: "",
+                    check: "`printf %s \"$FRAME\" | python3 -m json.tool` acepta la trama, y el servidor también.",
                 },
             },
             Self::MessageTooLong => &Row {
@@ -1391,17 +1549,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The message is too long",
-                    explain: "",
+                    explain: "A message's text or its data has more bytes than one message may have (16 KiB each, unless configured otherwise); letters beyond ASCII take two to four.",
                     fix: &[
+                        "// measure bytes, not characters, before sending\nif (new TextEncoder().encode(text).length > 16 * 1024) showTooLong();",
+                        "# charla.toml\n[limits]\ntext_bytes = \"32KiB\"\ndata_bytes = \"32KiB\"",
                     ],
-                    check: "",
+                    check: "A text of exactly the limit is acknowledged.",
                 },
                 es: Words {
                     title: "El mensaje es demasiado largo",
-                    explain: "",
+                    explain: "El texto o los datos de un mensaje ocupan más bytes de los que admite un mensaje (16 KiB cada uno, salvo que se configure otra cosa); las letras fuera de ASCII ocupan de dos a cuatro.",
                     fix: &[
+                        "// mide bytes, no caracteres, antes de enviar\nif (new TextEncoder().encode(text).length > 16 * 1024) showTooLong();",
+                        "# charla.toml\n[limits]\ntext_bytes = \"32KiB\"\ndata_bytes = \"32KiB\"",
                     ],
-                    check: "",
+                    check: "Un texto justo del tamaño límite queda confirmado.",
                 },
             },
             Self::IdConflict => &Row {
@@ -1413,17 +1575,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The message id was used before with other content",
-                    explain: "",
+                    explain: "A message with this id was stored before with another text; the first one stays, because an id stands for one message however often it is sent.",
                     fix: &[
+                        "// a new id for each new message, the same id only to repeat the same message\nconst id = crypto.randomUUID();",
                     ],
-                    check: "",
+                    check: "Sending with a new id is acknowledged with the next sequence number.",
                 },
                 es: Words {
                     title: "El id del mensaje ya se usó con otro contenido",
-                    explain: "",
+                    explain: "Ya se guardó un mensaje con este id y otro texto; se queda el primero, porque un id representa un solo mensaje por muchas veces que se envíe.",
                     fix: &[
+                        "// un id nuevo para cada mensaje nuevo, el mismo id solo para repetir el mismo mensaje\nconst id = crypto.randomUUID();",
                     ],
-                    check: "",
+                    check: "Un envío con un id nuevo queda confirmado con el siguiente número de secuencia.",
                 },
             },
             Self::ProtocolError => &Row {
@@ -1435,17 +1599,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The client broke the WebSocket protocol",
-                    explain: "",
+                    explain: "The client sent frames that RFC 6455 forbids: unmasked, with reserved bits or opcodes, a fragment out of turn, or a close code that nobody may send; a middlebox that rewrites traffic looks the same.",
                     fix: &[
+                        "# does a client that keeps to the rules work on the same address?\nnpx wscat -c \"wss://chat.example.org/ws/chat/5/?token=$TOKEN\"\ncharla connect \"wss://chat.example.org/ws/chat/5/?token=$TOKEN\"",
+                        "# Safari and other Apple clients with compression: switch it off in charla.toml\n[compression]\nenabled = false",
                     ],
-                    check: "",
+                    check: "`charla connect` stays open where the client failed; then update or replace the client's WebSocket library.",
                 },
                 es: Words {
                     title: "El cliente rompió el protocolo WebSocket",
-                    explain: "",
+                    explain: "El cliente envió tramas que prohíbe la RFC 6455: sin máscara, con bits u opcodes reservados, un fragmento fuera de turno o un código de cierre que nadie puede enviar; un intermediario que reescribe el tráfico se ve igual.",
                     fix: &[
+                        "# ¿funciona en la misma dirección un cliente que cumple las reglas?\nnpx wscat -c \"wss://chat.example.org/ws/chat/5/?token=$TOKEN\"\ncharla connect \"wss://chat.example.org/ws/chat/5/?token=$TOKEN\"",
+                        "# Safari y otros clientes de Apple con compresión: desactívala en charla.toml\n[compression]\nenabled = false",
                     ],
-                    check: "",
+                    check: "`charla connect` sigue abierto donde el cliente fallaba; entonces actualiza o cambia la biblioteca WebSocket del cliente.",
                 },
             },
             Self::UnsupportedData => &Row {
@@ -1457,17 +1625,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Binary frames are not understood here",
-                    explain: "",
+                    explain: "A binary frame arrived on a connection that speaks JSON in text frames.",
                     fix: &[
+                        "// send a string, not a Blob, ArrayBuffer or Buffer\nsocket.send(JSON.stringify(frame));",
+                        "# Python websockets: str, not bytes\nawait ws.send(json.dumps(frame))",
                     ],
-                    check: "",
+                    check: "The same content as text is answered normally.",
                 },
                 es: Words {
                     title: "Aquí no se entienden tramas binarias",
-                    explain: "",
+                    explain: "Llegó una trama binaria a una conexión que habla JSON en tramas de texto.",
                     fix: &[
+                        "// envía una cadena, no un Blob, ArrayBuffer ni Buffer\nsocket.send(JSON.stringify(frame));",
+                        "# websockets de Python: str, no bytes\nawait ws.send(json.dumps(frame))",
                     ],
-                    check: "",
+                    check: "El mismo contenido como texto recibe una respuesta normal.",
                 },
             },
             Self::InvalidUtf8 => &Row {
@@ -1479,17 +1651,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "A text frame was not UTF-8",
-                    explain: "",
+                    explain: "A text frame contained bytes that are not UTF-8; usually text in Latin-1, or cut in the middle of a letter.",
                     fix: &[
+                        "# convert before sending\niconv -f ISO-8859-1 -t UTF-8 message.txt",
+                        "# Python: cut strings, not bytes\ntext[:1000].encode(\"utf-8\")",
                     ],
-                    check: "",
+                    check: "`iconv -f UTF-8 -t UTF-8 message.txt > /dev/null` says nothing.",
                 },
                 es: Words {
                     title: "Una trama de texto no era UTF-8",
-                    explain: "",
+                    explain: "Una trama de texto contenía bytes que no son UTF-8; suele ser texto en Latin-1 o cortado en mitad de una letra.",
                     fix: &[
+                        "# convierte antes de enviar\niconv -f ISO-8859-1 -t UTF-8 mensaje.txt",
+                        "# Python: corta cadenas, no bytes\ntext[:1000].encode(\"utf-8\")",
                     ],
-                    check: "",
+                    check: "`iconv -f UTF-8 -t UTF-8 mensaje.txt > /dev/null` no dice nada.",
                 },
             },
             Self::MessageTooBig => &Row {
@@ -1501,17 +1677,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The frame is bigger than the limit",
-                    explain: "",
+                    explain: "One WebSocket message was larger than the server takes (64 KiB in Charla, 16 MiB in uvicorn, 1 MiB in daphne and websockets), and sending it again would end the same way.",
                     fix: &[
+                        "// send files by HTTP and only their address through the chat\nconst { url } = await upload(file);\nclient.send({ text: file.name, data: { url } });",
+                        "# charla.toml\n[limits]\nmessage_bytes = \"256KiB\"",
+                        "# uvicorn\nuvicorn app.asgi:application --ws-max-size 16777216",
                     ],
-                    check: "",
+                    check: "A message just under the limit passes; `charla explain` on the log shows no more 1009.",
                 },
                 es: Words {
                     title: "La trama supera el límite",
-                    explain: "",
+                    explain: "Un mensaje WebSocket superó lo que admite el servidor (64 KiB en Charla, 16 MiB en uvicorn, 1 MiB en daphne y websockets), y volver a enviarlo acabaría igual.",
                     fix: &[
+                        "// envía los archivos por HTTP y por el chat solo su dirección\nconst { url } = await upload(file);\nclient.send({ text: file.name, data: { url } });",
+                        "# charla.toml\n[limits]\nmessage_bytes = \"256KiB\"",
+                        "# uvicorn\nuvicorn app.asgi:application --ws-max-size 16777216",
                     ],
-                    check: "",
+                    check: "Un mensaje justo por debajo del límite pasa; `charla explain` sobre el registro ya no muestra 1009.",
                 },
             },
             Self::WebsocketVersion => &Row {
@@ -1523,17 +1705,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The WebSocket version is not 13",
-                    explain: "",
+                    explain: "The handshake asked for another WebSocket version than 13, the only one that RFC 6455 defines; the answer names it in `Sec-WebSocket-Version`.",
                     fix: &[
+                        "# a correct handshake by hand\ncurl -i -N --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \\\n  -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "The answer is `101 Switching Protocols`.",
                 },
                 es: Words {
                     title: "La versión de WebSocket no es la 13",
-                    explain: "",
+                    explain: "La conexión pidió una versión de WebSocket distinta de la 13, la única que define la RFC 6455; la respuesta la indica en `Sec-WebSocket-Version`.",
                     fix: &[
+                        "# una apertura correcta a mano\ncurl -i -N --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \\\n  -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "La respuesta es `101 Switching Protocols`.",
                 },
             },
             Self::FrameFlood => &Row {
@@ -1545,17 +1729,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Too many frames in too little time",
-                    explain: "",
+                    explain: "The client sent far more frames, usually pings, than anybody could need; a timer that is started again at every reconnect and never stopped does this.",
                     fix: &[
+                        "// one timer a connection, stopped with it\nconst timer = setInterval(() => socket.send('{\"type\":\"ping\"}'), 25_000);\nsocket.addEventListener(\"close\", () => clearInterval(timer));",
+                        "# charla.toml\n[limits]\npings_per_second = 20",
                     ],
-                    check: "",
+                    check: "The network panel shows one ping every 25 seconds on one connection.",
                 },
                 es: Words {
                     title: "Demasiadas tramas en muy poco tiempo",
-                    explain: "",
+                    explain: "El cliente envió muchas más tramas, normalmente pings, de las que nadie necesita; lo hace un temporizador que arranca en cada reconexión y nunca se para.",
                     fix: &[
+                        "// un temporizador por conexión, que se para con ella\nconst timer = setInterval(() => socket.send('{\"type\":\"ping\"}'), 25_000);\nsocket.addEventListener(\"close\", () => clearInterval(timer));",
+                        "# charla.toml\n[limits]\npings_per_second = 20",
                     ],
-                    check: "",
+                    check: "El panel de red muestra un ping cada 25 segundos en una sola conexión.",
                 },
             },
             Self::SubscriptionLimit => &Row {
@@ -1567,17 +1755,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Too many chats on one connection",
-                    explain: "",
+                    explain: "One connection may follow 128 chats unless configured otherwise; whoever needs to know of more gets `inbox` frames for all of their chats without subscribing.",
                     fix: &[
+                        "// leave a chat when its window closes\nclient.unsubscribe(chat);",
+                        "# charla.toml\n[limits]\nsubscriptions = 256",
                     ],
-                    check: "",
+                    check: "Subscribing is answered by `subscribed` again.",
                 },
                 es: Words {
                     title: "Demasiados chats en una sola conexión",
-                    explain: "",
+                    explain: "Una conexión puede seguir 128 chats salvo que se configure otra cosa; quien necesite enterarse de más recibe tramas `inbox` de todos sus chats sin suscribirse.",
                     fix: &[
+                        "// deja el chat cuando se cierra su ventana\nclient.unsubscribe(chat);",
+                        "# charla.toml\n[limits]\nsubscriptions = 256",
                     ],
-                    check: "",
+                    check: "La suscripción vuelve a recibir `subscribed`.",
                 },
             },
             Self::LoopDetected => &Row {
@@ -1589,17 +1781,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The client is repeating itself in a loop",
-                    explain: "",
+                    explain: "The same client keeps doing the same thing and failing the same way, so the server tells it to stop instead of refusing it for ever.",
                     fix: &[
+                        "# what does it repeat?\njournalctl -u charla -o cat | grep loop_detected\ncharla explain /var/log/nginx/access.log",
+                        "// a limit that survives an `open`: count attempts until the connection has held for a while\nif (Date.now() - openedAt > 10_000) attempts = 0;",
                     ],
-                    check: "",
+                    check: "`charla_handshakes_total` in /metrics falls back to the rate at which people open the page.",
                 },
                 es: Words {
                     title: "El cliente se repite en un bucle",
-                    explain: "",
+                    explain: "El mismo cliente repite lo mismo y falla igual una y otra vez, así que el servidor le dice que pare en vez de rechazarlo sin fin.",
                     fix: &[
+                        "# ¿qué repite?\njournalctl -u charla -o cat | grep loop_detected\ncharla explain /var/log/nginx/access.log",
+                        "// un límite que sobreviva a un `open`: cuenta intentos hasta que la conexión haya aguantado un rato\nif (Date.now() - openedAt > 10_000) attempts = 0;",
                     ],
-                    check: "",
+                    check: "`charla_handshakes_total` en /metrics vuelve al ritmo con que la gente abre la página.",
                 },
             },
             Self::RateLimited => &Row {
@@ -1611,17 +1807,21 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "Too many requests",
-                    explain: "",
+                    explain: "More requests came in a second than one connection or address may make; the detail says after how many milliseconds the next one is welcome.",
                     fix: &[
+                        "// wait as long as the answer says\nsetTimeout(sendNext, error.retry_in_ms);",
+                        "# charla.toml\n[limits]\nsends_per_second = 40\nsend_burst = 80\nrequests_per_second = 40",
                     ],
-                    check: "",
+                    check: "`charla_refusals_total{cause=\"rate_limited\"}` in /metrics stops growing under normal use.",
                 },
                 es: Words {
                     title: "Demasiadas peticiones",
-                    explain: "",
+                    explain: "Llegaron más peticiones por segundo de las que puede hacer una conexión o una dirección; el detalle dice al cabo de cuántos milisegundos se admite la siguiente.",
                     fix: &[
+                        "// espera lo que dice la respuesta\nsetTimeout(sendNext, error.retry_in_ms);",
+                        "# charla.toml\n[limits]\nsends_per_second = 40\nsend_burst = 80\nrequests_per_second = 40",
                     ],
-                    check: "",
+                    check: "`charla_refusals_total{cause=\"rate_limited\"}` en /metrics deja de crecer con un uso normal.",
                 },
             },
             Self::TooManyConnections => &Row {
@@ -1633,17 +1833,23 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "Too many connections",
-                    explain: "",
+                    explain: "The user has 20 connections open or the address 200 (the defaults); behind a proxy that is not trusted, all users look like one address.",
                     fix: &[
+                        "# charla.toml: believe the proxy's X-Forwarded-For, so that each user counts for themselves\n[server]\ntrusted_proxies = [\"127.0.0.1/32\"]",
+                        "# charla.toml\n[limits]\nconnections_per_user = 40\nconnections_per_address = 1000",
+                        "// in a page: close what is not needed any more\nwindow.addEventListener(\"pagehide\", () => client.close());",
                     ],
-                    check: "",
+                    check: "`ss -Htn state established 'sport = :9001' | wc -l` matches the number of people, and the preflight answers 200.",
                 },
                 es: Words {
                     title: "Demasiadas conexiones",
-                    explain: "",
+                    explain: "El usuario tiene 20 conexiones abiertas o la dirección 200 (los valores por defecto); detrás de un proxy que no es de confianza, todos los usuarios parecen una sola dirección.",
                     fix: &[
+                        "# charla.toml: cree el X-Forwarded-For del proxy, para que cada usuario cuente por separado\n[server]\ntrusted_proxies = [\"127.0.0.1/32\"]",
+                        "# charla.toml\n[limits]\nconnections_per_user = 40\nconnections_per_address = 1000",
+                        "// en una página: cierra lo que ya no hace falta\nwindow.addEventListener(\"pagehide\", () => client.close());",
                     ],
-                    check: "",
+                    check: "`ss -Htn state established 'sport = :9001' | wc -l` coincide con el número de personas, y la comprobación previa responde 200.",
                 },
             },
             Self::UriTooLarge => &Row {
@@ -1655,17 +1861,25 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The address is too long",
-                    explain: "",
+                    explain: "The address has more bytes than a hop on the way accepts, nearly always because of a long token in the query: nginx and Charla take about 8 KiB, `websockets` 8 KiB a line.",
                     fix: &[
+                        "// use a one-time ticket instead of the token\nconst { ticket } = await (await fetch(\"/api/v1/tickets\", { method: \"POST\", headers: { Authorization: `Bearer ${token}` } })).json();\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?ticket=${ticket}`);",
+                        "# nginx\nlarge_client_header_buffers 4 16k;",
+                        "# charla.toml\n[server]\nmax_uri_bytes = \"16KiB\"",
+                        "# uvicorn with websockets\nWEBSOCKETS_MAX_LINE_LENGTH=16384 uvicorn app.asgi:application",
                     ],
-                    check: "",
+                    check: "The preflight with the same token answers anything but 414.",
                 },
                 es: Words {
                     title: "La dirección es demasiado larga",
-                    explain: "",
+                    explain: "La dirección tiene más bytes de los que admite algún tramo, casi siempre por un token largo en la consulta: nginx y Charla admiten unos 8 KiB, `websockets` 8 KiB por línea.",
                     fix: &[
+                        "// usa un ticket de un solo uso en vez del token\nconst { ticket } = await (await fetch(\"/api/v1/tickets\", { method: \"POST\", headers: { Authorization: `Bearer ${token}` } })).json();\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?ticket=${ticket}`);",
+                        "# nginx\nlarge_client_header_buffers 4 16k;",
+                        "# charla.toml\n[server]\nmax_uri_bytes = \"16KiB\"",
+                        "# uvicorn con websockets\nWEBSOCKETS_MAX_LINE_LENGTH=16384 uvicorn app.asgi:application",
                     ],
-                    check: "",
+                    check: "La comprobación previa con el mismo token responde cualquier cosa menos 414.",
                 },
             },
             Self::HeaderTooLarge => &Row {
@@ -1677,17 +1891,25 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The request headers are too large",
-                    explain: "",
+                    explain: "The headers are larger than a hop accepts; when it fails only for people who are signed in, their cookies are what has grown.",
                     fix: &[
+                        "# how big are the cookies? (in the page's console)\ndocument.cookie.length",
+                        "# keep the application's cookies away from the chat: narrow their path or domain (Django)\nSESSION_COOKIE_PATH = \"/app/\"",
+                        "# nginx\nlarge_client_header_buffers 4 16k;",
+                        "# charla.toml\n[server]\nmax_head_bytes = \"64KiB\"",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{http_code}\\n' -H \"Cookie: $COOKIE\" https://chat.example.org/ws/chat/5/` prints neither 400 nor 431.",
                 },
                 es: Words {
                     title: "Las cabeceras de la petición son demasiado grandes",
-                    explain: "",
+                    explain: "Las cabeceras son más grandes de lo que admite algún tramo; si solo falla para quien inició sesión, lo que ha crecido son sus cookies.",
                     fix: &[
+                        "# ¿cuánto ocupan las cookies? (en la consola de la página)\ndocument.cookie.length",
+                        "# aparta del chat las cookies de la aplicación: limita su ruta o su dominio (Django)\nSESSION_COOKIE_PATH = \"/app/\"",
+                        "# nginx\nlarge_client_header_buffers 4 16k;",
+                        "# charla.toml\n[server]\nmax_head_bytes = \"64KiB\"",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{http_code}\\n' -H \"Cookie: $COOKIE\" https://chat.example.org/ws/chat/5/` no escribe ni 400 ni 431.",
                 },
             },
             Self::PayloadTooLarge => &Row {
@@ -1699,17 +1921,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The request body is too large",
-                    explain: "",
+                    explain: "The body of a REST request is larger than this address takes.",
                     fix: &[
+                        "# post messages one by one, each within the limits of a message\ncharla config show | grep -E 'text_bytes|data_bytes|message_bytes'",
                     ],
-                    check: "",
+                    check: "The same request with a smaller body answers 2xx.",
                 },
                 es: Words {
                     title: "El cuerpo de la petición es demasiado grande",
-                    explain: "",
+                    explain: "El cuerpo de una petición REST es más grande de lo que admite esta dirección.",
                     fix: &[
+                        "# publica los mensajes de uno en uno, cada uno dentro de los límites de un mensaje\ncharla config show | grep -E 'text_bytes|data_bytes|message_bytes'",
                     ],
-                    check: "",
+                    check: "La misma petición con un cuerpo más pequeño responde 2xx.",
                 },
             },
             Self::UnauthorizedKey => &Row {
@@ -1721,17 +1945,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The API key is missing or wrong",
-                    explain: "",
+                    explain: "This part of the interface is for the application's back end and asks for a tenant's API key; none came, or one that this server does not know.",
                     fix: &[
+                        "curl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/chats/5",
+                        "# keys are stored hashed, so a lost one is replaced, not looked up\ncharla tenant show demo",
                     ],
-                    check: "",
+                    check: "The same request with the key answers anything but 401.",
                 },
                 es: Words {
                     title: "Falta la clave de API o no es correcta",
-                    explain: "",
+                    explain: "Esta parte de la interfaz es para el servidor de la aplicación y pide la clave de API de un tenant; no llegó ninguna, o llegó una que este servidor no conoce.",
                     fix: &[
+                        "curl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/chats/5",
+                        "# las claves se guardan cifradas con un hash: una perdida se sustituye, no se recupera\ncharla tenant show demo",
                     ],
-                    check: "",
+                    check: "La misma petición con la clave responde cualquier cosa menos 401.",
                 },
             },
             Self::LoginFailed => &Row {
@@ -1743,17 +1971,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "User name or password is wrong",
-                    explain: "",
+                    explain: "No active account of this tenant has this user name and this password; which of the two was wrong is not told to anybody.",
                     fix: &[
+                        "# does the account exist in this tenant?\ncharla user list --tenant demo",
+                        "# set a new password\ncharla user password --tenant demo ana",
                     ],
-                    check: "",
+                    check: "`POST /api/token/` answers 200 with `access` and `refresh`.",
                 },
                 es: Words {
                     title: "El usuario o la contraseña no son correctos",
-                    explain: "",
+                    explain: "Ninguna cuenta activa de este tenant tiene este usuario y esta contraseña; cuál de los dos falló no se dice a nadie.",
                     fix: &[
+                        "# ¿existe la cuenta en este tenant?\ncharla user list --tenant demo",
+                        "# pon una contraseña nueva\ncharla user password --tenant demo ana",
                     ],
-                    check: "",
+                    check: "`POST /api/token/` responde 200 con `access` y `refresh`.",
                 },
             },
             Self::RefreshInvalid => &Row {
@@ -1765,17 +1997,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The refresh token was not accepted",
-                    explain: "",
+                    explain: "What came as a refresh token is malformed, expired, revoked or an access token, so there is nothing to renew and the user has to sign in again.",
                     fix: &[
+                        "// send the user back to the sign-in form\nlocation.assign(\"/login?next=\" + encodeURIComponent(location.pathname));",
+                        "charla token inspect \"$REFRESH\"     # token_type must be refresh, exp in the future",
                     ],
-                    check: "",
+                    check: "After signing in, `POST /api/token/refresh/` answers 200 with a new pair.",
                 },
                 es: Words {
                     title: "El token de refresco no fue aceptado",
-                    explain: "",
+                    explain: "Lo que llegó como token de refresco está mal formado, caducó, se revocó o es un token de acceso, así que no hay nada que renovar y el usuario debe iniciar sesión de nuevo.",
                     fix: &[
+                        "// lleva al usuario de vuelta al inicio de sesión\nlocation.assign(\"/login?next=\" + encodeURIComponent(location.pathname));",
+                        "charla token inspect \"$REFRESH\"     # token_type debe ser refresh y exp estar en el futuro",
                     ],
-                    check: "",
+                    check: "Tras iniciar sesión, `POST /api/token/refresh/` responde 200 con un par nuevo.",
                 },
             },
             Self::RefreshReused => &Row {
@@ -1787,17 +2023,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The refresh token was used twice",
-                    explain: "",
+                    explain: "Each refresh token works once; a second use means that two parties hold it, so the whole family was revoked and the user has to sign in again.",
                     fix: &[
+                        "// one refresh at a time across all tabs, and keep the new refresh token that it returns\nawait navigator.locks.request(\"token-refresh\", async () => {\n  const pair = await (await fetch(\"/api/token/refresh/\", { method: \"POST\", headers, body: JSON.stringify({ refresh: load() }) })).json();\n  save(pair);\n});",
+                        "# not your own tabs? then treat it as theft: who used it, from where\njournalctl -u charla -o cat | grep refresh_reused",
                     ],
-                    check: "",
+                    check: "After a new sign-in several tabs refresh for a day without this cause in the log.",
                 },
                 es: Words {
                     title: "El token de refresco se usó dos veces",
-                    explain: "",
+                    explain: "Cada token de refresco sirve una vez; un segundo uso significa que lo tienen dos, así que se revocó toda la familia y el usuario debe iniciar sesión de nuevo.",
                     fix: &[
+                        "// un solo refresco a la vez entre todas las pestañas, y guarda el nuevo token de refresco que devuelve\nawait navigator.locks.request(\"token-refresh\", async () => {\n  const pair = await (await fetch(\"/api/token/refresh/\", { method: \"POST\", headers, body: JSON.stringify({ refresh: load() }) })).json();\n  save(pair);\n});",
+                        "# ¿no fueron tus propias pestañas? trátalo como un robo: quién lo usó y desde dónde\njournalctl -u charla -o cat | grep refresh_reused",
                     ],
-                    check: "",
+                    check: "Tras un inicio de sesión nuevo, varias pestañas refrescan durante un día sin esta causa en el registro.",
                 },
             },
             Self::NotFound => &Row {
@@ -1809,17 +2049,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "There is nothing at this address",
-                    explain: "",
+                    explain: "No route has this address, or what it names does not exist in this tenant.",
                     fix: &[
+                        "curl -s https://chat.example.org/api/v1/openapi.json | python3 -c 'import json,sys; print(*json.load(sys.stdin)[\"paths\"], sep=\"\\n\")'",
                     ],
-                    check: "",
+                    check: "The address stands in the OpenAPI document and the request answers 2xx.",
                 },
                 es: Words {
                     title: "No hay nada en esta dirección",
-                    explain: "",
+                    explain: "Ninguna ruta tiene esta dirección, o lo que nombra no existe en este tenant.",
                     fix: &[
+                        "curl -s https://chat.example.org/api/v1/openapi.json | python3 -c 'import json,sys; print(*json.load(sys.stdin)[\"paths\"], sep=\"\\n\")'",
                     ],
-                    check: "",
+                    check: "La dirección está en el documento OpenAPI y la petición responde 2xx.",
                 },
             },
             Self::MethodNotAllowed => &Row {
@@ -1831,17 +2073,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "This address does not take that method",
-                    explain: "",
+                    explain: "The address exists but not for this method; WebSocket paths take GET only, because that is what a handshake is.",
                     fix: &[
+                        "# the Allow header lists what works\ncurl -si -X OPTIONS https://chat.example.org/api/v1/chats/5 | grep -i '^allow'",
+                        "# a WebSocket path: GET with upgrade headers, or plain GET as a preflight\ncurl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "The request with the right method answers anything but 405.",
                 },
                 es: Words {
                     title: "Esta dirección no admite ese método",
-                    explain: "",
+                    explain: "La dirección existe, pero no para este método; las rutas WebSocket solo admiten GET, porque así se abre una conexión.",
                     fix: &[
+                        "# la cabecera Allow dice cuáles sirven\ncurl -si -X OPTIONS https://chat.example.org/api/v1/chats/5 | grep -i '^allow'",
+                        "# una ruta WebSocket: GET con cabeceras de upgrade, o GET sencillo como comprobación previa\ncurl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"",
                     ],
-                    check: "",
+                    check: "La petición con el método correcto responde cualquier cosa menos 405.",
                 },
             },
             Self::Conflict => &Row {
@@ -1853,17 +2099,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The change clashes with what is there",
-                    explain: "",
+                    explain: "What should be created exists already in another form, or changed meanwhile; the detail names it.",
                     fix: &[
+                        "# look at what is there, then change that\ncurl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/chats/5",
+                        "# PUT is idempotent: repeating the same body is no conflict\ncurl -s -X PUT -H \"Authorization: Bearer $API_KEY\" -H 'Content-Type: application/json' -d '{\"title\":\"Pedido 5\"}' https://chat.example.org/api/v1/chats/5",
                     ],
-                    check: "",
+                    check: "The repeated request answers 200.",
                 },
                 es: Words {
                     title: "El cambio choca con lo que ya existe",
-                    explain: "",
+                    explain: "Lo que se quería crear ya existe con otra forma, o cambió entretanto; el detalle dice qué.",
                     fix: &[
+                        "# mira lo que hay y cambia eso\ncurl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/chats/5",
+                        "# PUT es idempotente: repetir el mismo cuerpo no es un conflicto\ncurl -s -X PUT -H \"Authorization: Bearer $API_KEY\" -H 'Content-Type: application/json' -d '{\"title\":\"Pedido 5\"}' https://chat.example.org/api/v1/chats/5",
                     ],
-                    check: "",
+                    check: "La petición repetida responde 200.",
                 },
             },
             Self::UnsupportedMediaType => &Row {
@@ -1875,17 +2125,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The body is not of the expected type",
-                    explain: "",
+                    explain: "Bodies are JSON and must say so in their Content-Type.",
                     fix: &[
+                        "curl -s -X POST -H 'Content-Type: application/json' -d '{\"username\":\"ana\",\"password\":\"ana\"}' https://chat.example.org/api/token/",
                     ],
-                    check: "",
+                    check: "The request with `Content-Type: application/json` answers anything but 415.",
                 },
                 es: Words {
                     title: "El cuerpo no es del tipo esperado",
-                    explain: "",
+                    explain: "Los cuerpos son JSON y deben decirlo en su Content-Type.",
                     fix: &[
+                        "curl -s -X POST -H 'Content-Type: application/json' -d '{\"username\":\"ana\",\"password\":\"ana\"}' https://chat.example.org/api/token/",
                     ],
-                    check: "",
+                    check: "La petición con `Content-Type: application/json` responde cualquier cosa menos 415.",
                 },
             },
             Self::RedisDown => &Row {
@@ -1897,17 +2149,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis is not running",
-                    explain: "",
+                    explain: "Nothing listens at the Redis address that the application uses (`Error 111 ... Connection refused`), so Channels answers every handshake with 500 and every browser sees 1006.",
                     fix: &[
+                        "systemctl start redis-server && systemctl enable redis-server",
+                        "# it does not stay up? its own log says why\njournalctl -u redis-server --since -10min\ntail -50 /var/log/redis/redis-server.log",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" ping` prints PONG, with the URL of the application and not the default one.",
                 },
                 es: Words {
                     title: "Redis no está en marcha",
-                    explain: "",
+                    explain: "Nada escucha en la dirección de Redis que usa la aplicación (`Error 111 ... Connection refused`), así que Channels responde 500 a cada conexión y cada navegador ve un 1006.",
                     fix: &[
+                        "systemctl start redis-server && systemctl enable redis-server",
+                        "# ¿no se mantiene en pie? su propio registro dice por qué\njournalctl -u redis-server --since -10min\ntail -50 /var/log/redis/redis-server.log",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" ping` escribe PONG, con la URL de la aplicación y no la de por defecto.",
                 },
             },
             Self::RedisWrongAddress => &Row {
@@ -1919,17 +2175,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The application looks for Redis at the wrong address",
-                    explain: "",
+                    explain: "A Redis is running, but at another host or port than the one in the application's settings.",
                     fix: &[
+                        "# where is it, and where does the application look?\nss -ltnp | grep redis\npython manage.py shell -c \"from django.conf import settings; print(settings.CHANNEL_LAYERS)\"",
+                        "# settings.py\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\"}]},\n}}",
                     ],
-                    check: "",
+                    check: "`redis-cli -u <the URL in the settings> ping` prints PONG from the application's machine.",
                 },
                 es: Words {
                     title: "La aplicación busca Redis en otra dirección",
-                    explain: "",
+                    explain: "Hay un Redis en marcha, pero en otro host o puerto que el que dice la configuración de la aplicación.",
                     fix: &[
+                        "# ¿dónde está, y dónde lo busca la aplicación?\nss -ltnp | grep redis\npython manage.py shell -c \"from django.conf import settings; print(settings.CHANNEL_LAYERS)\"",
+                        "# settings.py\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\"}]},\n}}",
                     ],
-                    check: "",
+                    check: "`redis-cli -u <la URL de la configuración> ping` escribe PONG desde la máquina de la aplicación.",
                 },
             },
             Self::RedisAuth => &Row {
@@ -1941,17 +2201,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis refuses the application's password",
-                    explain: "",
+                    explain: "Redis asks for a password and the application's URL has none (`NOAUTH`, `HELLO must be called with the client already authenticated`) or a wrong one (`WRONGPASS`).",
                     fix: &[
+                        "# the password must be in the application's URL; special characters are percent-encoded\nREDIS_URL=redis://default:s3cret%21@127.0.0.1:6379/0",
+                        "# what does Redis expect?\ngrep -E '^(requirepass|aclfile|user )' /etc/redis/redis.conf",
+                        "systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" ping` prints PONG; do not trust its exit code, which is 0 for NOAUTH too.",
                 },
                 es: Words {
                     title: "Redis rechaza la contraseña de la aplicación",
-                    explain: "",
+                    explain: "Redis pide contraseña y la URL de la aplicación no trae ninguna (`NOAUTH`, `HELLO must be called with the client already authenticated`) o trae una equivocada (`WRONGPASS`).",
                     fix: &[
+                        "# la contraseña va en la URL de la aplicación; los caracteres especiales, codificados con %\nREDIS_URL=redis://default:s3cret%21@127.0.0.1:6379/0",
+                        "# ¿qué espera Redis?\ngrep -E '^(requirepass|aclfile|user )' /etc/redis/redis.conf",
+                        "systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" ping` escribe PONG; no te fíes de su código de salida, que también es 0 con NOAUTH.",
                 },
             },
             Self::RedisMaxClients => &Row {
@@ -1963,17 +2229,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis has no client slots left",
-                    explain: "",
+                    explain: "Redis has reached `maxclients` and turns new connections away (`ERR max number of clients reached`), which Channels passes on as 500.",
                     fix: &[
+                        "# who holds the connections?\nredis-cli -u \"$REDIS_URL\" client list | grep -o 'addr=[^:]*' | sort | uniq -c | sort -rn | head",
+                        "redis-cli -u \"$REDIS_URL\" config set maxclients 20000\nredis-cli -u \"$REDIS_URL\" config rewrite",
+                        "# the process needs the descriptors as well\nsystemctl edit redis-server    # [Service] LimitNOFILE=65536",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" info stats | grep rejected_connections` stands still.",
                 },
                 es: Words {
                     title: "A Redis no le quedan plazas para clientes",
-                    explain: "",
+                    explain: "Redis llegó a `maxclients` y rechaza conexiones nuevas (`ERR max number of clients reached`), lo que Channels convierte en un 500.",
                     fix: &[
+                        "# ¿quién ocupa las conexiones?\nredis-cli -u \"$REDIS_URL\" client list | grep -o 'addr=[^:]*' | sort | uniq -c | sort -rn | head",
+                        "redis-cli -u \"$REDIS_URL\" config set maxclients 20000\nredis-cli -u \"$REDIS_URL\" config rewrite",
+                        "# el proceso también necesita los descriptores\nsystemctl edit redis-server    # [Service] LimitNOFILE=65536",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" info stats | grep rejected_connections` no se mueve.",
                 },
             },
             Self::RedisFrozen => &Row {
@@ -1985,17 +2257,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis accepts connections but never answers",
-                    explain: "",
+                    explain: "Redis accepts the connection and then says nothing: it is stopped, busy with one long command, or its disk blocks it; handshakes hang without a log line until somebody gives up.",
                     fix: &[
+                        "# T in the second column means stopped: let it go on\nps -C redis-server -o pid,stat,etime,args\nkill -CONT <pid>",
+                        "# a long command: find it, and kill a script that never ends\nredis-cli -u \"$REDIS_URL\" slowlog get 5\nredis-cli -u \"$REDIS_URL\" script kill",
+                        "# do not wait for ever (settings.py; shorter than the proxy's time-out)\n\"hosts\": [{\"address\": REDIS_URL, \"socket_connect_timeout\": 5}]",
                     ],
-                    check: "",
+                    check: "`timeout 2 redis-cli -u \"$REDIS_URL\" ping` prints PONG within the two seconds.",
                 },
                 es: Words {
                     title: "Redis acepta conexiones pero no responde",
-                    explain: "",
+                    explain: "Redis acepta la conexión y luego calla: está detenido, ocupado con una orden larga o bloqueado por el disco; las conexiones se quedan colgadas sin una línea de registro hasta que alguien se rinde.",
                     fix: &[
+                        "# una T en la segunda columna es que está detenido: déjalo seguir\nps -C redis-server -o pid,stat,etime,args\nkill -CONT <pid>",
+                        "# una orden larga: encuéntrala, y mata el script que no termina\nredis-cli -u \"$REDIS_URL\" slowlog get 5\nredis-cli -u \"$REDIS_URL\" script kill",
+                        "# no esperes para siempre (settings.py; menos que el tiempo de espera del proxy)\n\"hosts\": [{\"address\": REDIS_URL, \"socket_connect_timeout\": 5}]",
                     ],
-                    check: "",
+                    check: "`timeout 2 redis-cli -u \"$REDIS_URL\" ping` escribe PONG dentro de los dos segundos.",
                 },
             },
             Self::RedisReadOnly => &Row {
@@ -2007,17 +2285,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The application writes to a read-only replica",
-                    explain: "",
+                    explain: "The application is connected to a replica, which answers PING but refuses writes (`You can't write against a read only replica`); this is how a failover looks from the old address.",
                     fix: &[
+                        "# who is the primary?\nredis-cli -u \"$REDIS_URL\" info replication | grep -E 'role|master_host|master_port'",
+                        "# point the application at the primary, or at the sentinels\nREDIS_URL=redis://redis-primary.internal:6379/0\nsystemctl restart chat",
+                        "# this machine is meant to be the primary\nredis-cli -u \"$REDIS_URL\" replicaof no one",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" set charla:probe 1 EX 5` prints OK.",
                 },
                 es: Words {
                     title: "La aplicación escribe en una réplica de solo lectura",
-                    explain: "",
+                    explain: "La aplicación está conectada a una réplica, que responde a PING pero rechaza escrituras (`You can't write against a read only replica`); así se ve un failover desde la dirección antigua.",
                     fix: &[
+                        "# ¿cuál es el primario?\nredis-cli -u \"$REDIS_URL\" info replication | grep -E 'role|master_host|master_port'",
+                        "# apunta la aplicación al primario, o a los sentinels\nREDIS_URL=redis://redis-primary.internal:6379/0\nsystemctl restart chat",
+                        "# esta máquina debería ser el primario\nredis-cli -u \"$REDIS_URL\" replicaof no one",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" set charla:probe 1 EX 5` escribe OK.",
                 },
             },
             Self::RedisLoading => &Row {
@@ -2029,17 +2313,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis is still loading its data",
-                    explain: "",
+                    explain: "Redis has just started and is reading its data from disk (`LOADING Redis is loading the dataset in memory`); it serves nobody until it is done.",
                     fix: &[
+                        "# how long will it take?\nredis-cli -u \"$REDIS_URL\" info persistence | grep -E 'loading|eta'",
+                        "# channel layers keep nothing worth loading: switch snapshots off on a Redis that serves only them\nredis-cli -u \"$REDIS_URL\" config set save \"\"\nredis-cli -u \"$REDIS_URL\" config set appendonly no\nredis-cli -u \"$REDIS_URL\" config rewrite",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" info persistence | grep ^loading` prints `loading:0`.",
                 },
                 es: Words {
                     title: "Redis todavía está cargando sus datos",
-                    explain: "",
+                    explain: "Redis acaba de arrancar y está leyendo sus datos del disco (`LOADING Redis is loading the dataset in memory`); no atiende a nadie hasta terminar.",
                     fix: &[
+                        "# ¿cuánto va a tardar?\nredis-cli -u \"$REDIS_URL\" info persistence | grep -E 'loading|eta'",
+                        "# una capa de canales no guarda nada que valga la pena cargar: quita las copias en un Redis que solo sirve para eso\nredis-cli -u \"$REDIS_URL\" config set save \"\"\nredis-cli -u \"$REDIS_URL\" config set appendonly no\nredis-cli -u \"$REDIS_URL\" config rewrite",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" info persistence | grep ^loading` escribe `loading:0`.",
                 },
             },
             Self::RedisOutOfMemory => &Row {
@@ -2051,17 +2339,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis has reached maxmemory",
-                    explain: "",
+                    explain: "Redis uses all of `maxmemory` and its policy forbids throwing anything away, so it refuses writes (`OOM command not allowed when used memory > 'maxmemory'`) while PING still works.",
                     fix: &[
+                        "# what fills it?\nredis-cli -u \"$REDIS_URL\" info memory | grep -E 'used_memory_human|maxmemory_human|maxmemory_policy'\nredis-cli -u \"$REDIS_URL\" --bigkeys",
+                        "redis-cli -u \"$REDIS_URL\" config set maxmemory 1gb\nredis-cli -u \"$REDIS_URL\" config rewrite",
+                        "# keep caches and the channel layer apart: eviction would silently remove group members\nCACHE_URL=redis://127.0.0.1:6380/0",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" set charla:probe 1 EX 5` prints OK.",
                 },
                 es: Words {
                     title: "Redis ha llegado a maxmemory",
-                    explain: "",
+                    explain: "Redis usa todo su `maxmemory` y su política no le deja descartar nada, así que rechaza escrituras (`OOM command not allowed when used memory > 'maxmemory'`) aunque PING siga funcionando.",
                     fix: &[
+                        "# ¿qué lo llena?\nredis-cli -u \"$REDIS_URL\" info memory | grep -E 'used_memory_human|maxmemory_human|maxmemory_policy'\nredis-cli -u \"$REDIS_URL\" --bigkeys",
+                        "redis-cli -u \"$REDIS_URL\" config set maxmemory 1gb\nredis-cli -u \"$REDIS_URL\" config rewrite",
+                        "# separa las cachés de la capa de canales: el descarte borraría en silencio miembros de los grupos\nCACHE_URL=redis://127.0.0.1:6380/0",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" set charla:probe 1 EX 5` escribe OK.",
                 },
             },
             Self::RedisCannotPersist => &Row {
@@ -2073,17 +2367,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis refuses writes because it cannot save to disk",
-                    explain: "",
+                    explain: "The last snapshot failed, usually for a full disk or a missing right, and Redis refuses writes until one succeeds (`MISCONF ... unable to persist to disk`).",
                     fix: &[
+                        "redis-cli -u \"$REDIS_URL\" config get dir\ndf -h /var/lib/redis && ls -ld /var/lib/redis\ntail -20 /var/log/redis/redis-server.log",
+                        "# make room or give the folder back to Redis, then try\nchown redis:redis /var/lib/redis\nredis-cli -u \"$REDIS_URL\" bgsave",
+                        "# meanwhile serve writes all the same: what a channel layer holds lives for seconds\nredis-cli -u \"$REDIS_URL\" config set stop-writes-on-bgsave-error no",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" info persistence | grep rdb_last_bgsave_status` prints `ok`.",
                 },
                 es: Words {
                     title: "Redis rechaza escrituras porque no puede guardar en disco",
-                    explain: "",
+                    explain: "La última copia falló, normalmente por disco lleno o falta de permisos, y Redis rechaza escrituras hasta que una salga bien (`MISCONF ... unable to persist to disk`).",
                     fix: &[
+                        "redis-cli -u \"$REDIS_URL\" config get dir\ndf -h /var/lib/redis && ls -ld /var/lib/redis\ntail -20 /var/log/redis/redis-server.log",
+                        "# libera espacio o devuelve la carpeta a Redis, y prueba\nchown redis:redis /var/lib/redis\nredis-cli -u \"$REDIS_URL\" bgsave",
+                        "# mientras tanto, acepta escrituras igualmente: lo que guarda una capa de canales vive segundos\nredis-cli -u \"$REDIS_URL\" config set stop-writes-on-bgsave-error no",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" info persistence | grep rdb_last_bgsave_status` escribe `ok`.",
                 },
             },
             Self::RedisOutputBuffer => &Row {
@@ -2095,17 +2395,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis cut a subscriber that read too slowly",
-                    explain: "",
+                    explain: "A subscriber read more slowly than messages came, its buffer in Redis passed the limit (32 MB, or 8 MB for a minute) and Redis closed it; what was in the buffer is gone.",
                     fix: &[
+                        "grep 'output buffer limits' /var/log/redis/redis-server.log | tail -5",
+                        "# send ids or addresses instead of large payloads; then, if bursts are honest, allow more\nredis-cli -u \"$REDIS_URL\" config set client-output-buffer-limit \"pubsub 64mb 16mb 60\"\nredis-cli -u \"$REDIS_URL\" config rewrite",
                     ],
-                    check: "",
+                    check: "No new `output buffer limits` line appears in the Redis log during the busiest hour.",
                 },
                 es: Words {
                     title: "Redis cortó a un suscriptor que leía demasiado despacio",
-                    explain: "",
+                    explain: "Un suscriptor leía más despacio de lo que llegaban los mensajes, su búfer en Redis pasó del límite (32 MB, u 8 MB durante un minuto) y Redis lo cerró; lo que había en el búfer se perdió.",
                     fix: &[
+                        "grep 'output buffer limits' /var/log/redis/redis-server.log | tail -5",
+                        "# envía ids o direcciones en vez de cargas grandes; después, si las ráfagas son legítimas, admite más\nredis-cli -u \"$REDIS_URL\" config set client-output-buffer-limit \"pubsub 64mb 16mb 60\"\nredis-cli -u \"$REDIS_URL\" config rewrite",
                     ],
-                    check: "",
+                    check: "No aparece ninguna línea nueva con `output buffer limits` en el registro de Redis en la hora de más carga.",
                 },
             },
             Self::RedisClientTimeout => &Row {
@@ -2117,17 +2421,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "redis-py 8 cuts channels_redis after 5 seconds",
-                    explain: "",
+                    explain: "redis-py 8 waits at most 5 seconds for an answer by default, and channels_redis asks Redis to wait exactly 5 seconds for the next message, so every quiet socket dies 5 seconds after it opened although Redis and the server are healthy.",
                     fix: &[
+                        "# settings.py: no reading time-out for the channel layer\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\", \"socket_timeout\": None}]},\n}}",
+                        "# or stay with the redis-py before it\npip install 'redis<8' && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "A connection that says nothing is still open after 30 seconds, and the log has no `Timeout reading from`.",
                 },
                 es: Words {
                     title: "redis-py 8 corta a channels_redis a los 5 segundos",
-                    explain: "",
+                    explain: "redis-py 8 espera por defecto 5 segundos como mucho, y channels_redis pide a Redis que espere justo 5 segundos al siguiente mensaje, así que cada socket en silencio muere a los 5 segundos de abrirse aunque Redis y el servidor estén sanos.",
                     fix: &[
+                        "# settings.py: sin tiempo límite de lectura en la capa de canales\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\", \"socket_timeout\": None}]},\n}}",
+                        "# o quédate con el redis-py anterior\npip install 'redis<8' && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "Una conexión en silencio sigue abierta a los 30 segundos, y el registro no trae `Timeout reading from`.",
                 },
             },
             Self::RedisTooOld => &Row {
@@ -2139,17 +2447,19 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "This Redis is too old for the channel layer",
-                    explain: "",
+                    explain: "channels_redis needs commands that came with Redis 5 (`unknown command 'BZPOPMIN'`), and without them every socket dies right after it opened.",
                     fix: &[
+                        "redis-cli -u \"$REDIS_URL\" info server | grep redis_version\napt-get update && apt-get install --yes redis-server",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" command info bzpopmin` describes the command, and sockets stay open.",
                 },
                 es: Words {
                     title: "Este Redis es demasiado antiguo para la capa de canales",
-                    explain: "",
+                    explain: "channels_redis necesita órdenes que llegaron con Redis 5 (`unknown command 'BZPOPMIN'`), y sin ellas cada socket muere nada más abrirse.",
                     fix: &[
+                        "redis-cli -u \"$REDIS_URL\" info server | grep redis_version\napt-get update && apt-get install --yes redis-server",
                     ],
-                    check: "",
+                    check: "`redis-cli -u \"$REDIS_URL\" command info bzpopmin` describe la orden, y los sockets siguen abiertos.",
                 },
             },
             Self::RedisRestarted => &Row {
@@ -2161,17 +2471,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Redis was restarted",
-                    explain: "",
+                    explain: "Redis was restarted or failed over; with channels_redis even one second without it closes every socket of every process with 1006 at the same moment.",
                     fix: &[
+                        "# who restarted it, and when?\nredis-cli -u \"$REDIS_URL\" info server | grep uptime_in_seconds\njournalctl -u redis-server --since -1h",
+                        "# settings.py: the pub/sub layer survives a restart (what is sent meanwhile is lost)\n\"BACKEND\": \"channels_redis.pubsub.RedisPubSubChannelLayer\"",
+                        "# keep unattended upgrades from doing it at noon\napt-mark hold redis-server",
                     ],
-                    check: "",
+                    check: "`uptime_in_seconds` grows through the day and no moment has many 1006 at once.",
                 },
                 es: Words {
                     title: "Redis se reinició",
-                    explain: "",
+                    explain: "Redis se reinició o hizo un failover; con channels_redis, un solo segundo sin él cierra con 1006 todos los sockets de todos los procesos a la vez.",
                     fix: &[
+                        "# ¿quién lo reinició y cuándo?\nredis-cli -u \"$REDIS_URL\" info server | grep uptime_in_seconds\njournalctl -u redis-server --since -1h",
+                        "# settings.py: la capa pub/sub sobrevive a un reinicio (lo enviado mientras tanto se pierde)\n\"BACKEND\": \"channels_redis.pubsub.RedisPubSubChannelLayer\"",
+                        "# que las actualizaciones automáticas no lo hagan a mediodía\napt-mark hold redis-server",
                     ],
-                    check: "",
+                    check: "`uptime_in_seconds` crece todo el día y en ningún momento hay muchos 1006 a la vez.",
                 },
             },
             Self::RedisFlushed => &Row {
@@ -2183,17 +2499,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The groups in Redis were wiped",
-                    explain: "",
+                    explain: "The group keys were deleted (FLUSHALL, a failover to an empty replica, eviction, or 24 hours in the group), so sockets stay open and healthy-looking but receive nothing.",
                     fix: &[
+                        "# members in Redis against sockets open: they should match\nredis-cli -u \"$REDIS_URL\" zcard asgi:group:chat_5\nss -Htn state established 'sport = :9001' | wc -l",
+                        "# sockets join again when they reconnect: restart the chat to make them\nsystemctl restart chat",
+                        "# so that it does not happen again\nredis-cli -u \"$REDIS_URL\" config set maxmemory-policy noeviction\nredis-cli -u \"$REDIS_URL\" acl setuser default -flushall -flushdb",
                     ],
-                    check: "",
+                    check: "A message sent by one socket arrives at another; nothing else proves it.",
                 },
                 es: Words {
                     title: "Se borraron los grupos que había en Redis",
-                    explain: "",
+                    explain: "Se borraron las claves de los grupos (FLUSHALL, un failover a una réplica vacía, descarte por memoria o 24 horas en el grupo), así que los sockets siguen abiertos y parecen sanos, pero no reciben nada.",
                     fix: &[
+                        "# miembros en Redis frente a sockets abiertos: deberían coincidir\nredis-cli -u \"$REDIS_URL\" zcard asgi:group:chat_5\nss -Htn state established 'sport = :9001' | wc -l",
+                        "# los sockets vuelven al grupo al reconectar: reinicia el chat para que lo hagan\nsystemctl restart chat",
+                        "# para que no se repita\nredis-cli -u \"$REDIS_URL\" config set maxmemory-policy noeviction\nredis-cli -u \"$REDIS_URL\" acl setuser default -flushall -flushdb",
                     ],
-                    check: "",
+                    check: "Un mensaje enviado por un socket llega a otro; nada más lo demuestra.",
                 },
             },
             Self::ChannelLayerMissing => &Row {
@@ -2205,17 +2527,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "No channel layer is configured",
-                    explain: "",
+                    explain: "`CHANNEL_LAYERS` is empty or has no `default`, so the first `group_add` fails (`'NoneType' object has no attribute 'group_add'`) and the handshake becomes a 500.",
                     fix: &[
+                        "# settings.py\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\", \"socket_timeout\": None}]},\n}}",
+                        "pip install channels_redis && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`python manage.py shell -c 'from channels.layers import get_channel_layer; print(get_channel_layer())'` prints a RedisChannelLayer.",
                 },
                 es: Words {
                     title: "No hay capa de canales configurada",
-                    explain: "",
+                    explain: "`CHANNEL_LAYERS` está vacío o no tiene `default`, así que falla el primer `group_add` (`'NoneType' object has no attribute 'group_add'`) y la conexión acaba en 500.",
                     fix: &[
+                        "# settings.py\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\", \"socket_timeout\": None}]},\n}}",
+                        "pip install channels_redis && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`python manage.py shell -c 'from channels.layers import get_channel_layer; print(get_channel_layer())'` muestra un RedisChannelLayer.",
                 },
             },
             Self::ChannelLayerInMemory => &Row {
@@ -2227,17 +2553,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The channel layer lives inside one process",
-                    explain: "",
+                    explain: "The application uses InMemoryChannelLayer in more than one process: a message reaches only the sockets of the process that sent it, and nothing is logged.",
                     fix: &[
+                        "# settings.py\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\", \"socket_timeout\": None}]},\n}}",
                     ],
-                    check: "",
+                    check: "With two workers, a message from one browser arrives at all others, time after time.",
                 },
                 es: Words {
                     title: "La capa de canales vive dentro de un solo proceso",
-                    explain: "",
+                    explain: "La aplicación usa InMemoryChannelLayer con más de un proceso: un mensaje llega solo a los sockets del proceso que lo envió, y no queda nada en el registro.",
                     fix: &[
+                        "# settings.py\nCHANNEL_LAYERS = {\"default\": {\n    \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n    \"CONFIG\": {\"hosts\": [{\"address\": \"redis://127.0.0.1:6379/0\", \"socket_timeout\": None}]},\n}}",
                     ],
-                    check: "",
+                    check: "Con dos workers, un mensaje de un navegador llega a todos los demás, una y otra vez.",
                 },
             },
             Self::ChannelLayerMismatch => &Row {
@@ -2249,17 +2577,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Two processes use different channel layers",
-                    explain: "",
+                    explain: "The process that sends and the one that holds the sockets use another prefix, database number, Redis or encryption key, so messages go where nobody listens, or kill the socket that cannot decode them.",
                     fix: &[
+                        "# print both sides' settings and compare them letter by letter\nsystemctl show -p Environment chat worker\npython manage.py shell -c \"from django.conf import settings; print(settings.CHANNEL_LAYERS)\"",
+                        "# which prefixes and databases are in use?\nredis-cli -u \"$REDIS_URL\" info keyspace\nredis-cli -u \"$REDIS_URL\" --scan --pattern '*group:chat_*' | head",
+                        "# one setting for all of them (settings.py)\n\"CONFIG\": {\"hosts\": [{\"address\": os.environ[\"REDIS_URL\"], \"socket_timeout\": None}], \"prefix\": \"asgi\"}",
                     ],
-                    check: "",
+                    check: "A message sent from the worker (`async_to_sync(layer.group_send)(\"chat_5\", ...)`) arrives in the browser.",
                 },
                 es: Words {
                     title: "Dos procesos usan capas de canales distintas",
-                    explain: "",
+                    explain: "El proceso que envía y el que tiene los sockets usan otro prefijo, base de datos, Redis o clave de cifrado, así que los mensajes van adonde nadie escucha, o tumban el socket que no los sabe leer.",
                     fix: &[
+                        "# muestra la configuración de ambos lados y compárala letra a letra\nsystemctl show -p Environment chat worker\npython manage.py shell -c \"from django.conf import settings; print(settings.CHANNEL_LAYERS)\"",
+                        "# ¿qué prefijos y bases de datos se usan?\nredis-cli -u \"$REDIS_URL\" info keyspace\nredis-cli -u \"$REDIS_URL\" --scan --pattern '*group:chat_*' | head",
+                        "# una sola configuración para todos (settings.py)\n\"CONFIG\": {\"hosts\": [{\"address\": os.environ[\"REDIS_URL\"], \"socket_timeout\": None}], \"prefix\": \"asgi\"}",
                     ],
-                    check: "",
+                    check: "Un mensaje enviado desde el worker (`async_to_sync(layer.group_send)(\"chat_5\", ...)`) llega al navegador.",
                 },
             },
             Self::ChannelLayerFull => &Row {
@@ -2271,17 +2605,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "A channel is over capacity and drops messages",
-                    explain: "",
+                    explain: "A mailbox holds 100 messages by default and drops the rest; the server logs nothing, only the sender says `1 of 2 channels over capacity`, and clients miss messages while connected.",
                     fix: &[
+                        "# is a reader stuck? (near 100 is full)\nredis-cli -u \"$REDIS_URL\" --scan --pattern 'asgispecific.*!' | xargs -n1 redis-cli -u \"$REDIS_URL\" zcard",
+                        "# settings.py\n\"CONFIG\": {\"hosts\": [...], \"capacity\": 1500, \"expiry\": 60}",
+                        "# read faster: no blocking calls in the consumer\nfrom channels.db import database_sync_to_async",
                     ],
-                    check: "",
+                    check: "No `over capacity` line appears in the sender's log during a burst.",
                 },
                 es: Words {
                     title: "Un canal está lleno y descarta mensajes",
-                    explain: "",
+                    explain: "Un buzón guarda 100 mensajes por defecto y descarta el resto; el servidor no registra nada, solo quien envía dice `1 of 2 channels over capacity`, y los clientes se pierden mensajes estando conectados.",
                     fix: &[
+                        "# ¿hay un lector atascado? (cerca de 100 es lleno)\nredis-cli -u \"$REDIS_URL\" --scan --pattern 'asgispecific.*!' | xargs -n1 redis-cli -u \"$REDIS_URL\" zcard",
+                        "# settings.py\n\"CONFIG\": {\"hosts\": [...], \"capacity\": 1500, \"expiry\": 60}",
+                        "# lee más rápido: nada de llamadas bloqueantes en el consumer\nfrom channels.db import database_sync_to_async",
                     ],
-                    check: "",
+                    check: "No aparece ninguna línea `over capacity` en el registro de quien envía durante una ráfaga.",
                 },
             },
             Self::ServerDown => &Row {
@@ -2293,17 +2633,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The chat server is not running",
-                    explain: "",
+                    explain: "No process listens on the chat's port: direct connections are refused, and nginx answers 502 with `connect() failed (111: Connection refused)`.",
                     fix: &[
+                        "# who listens? (look for the port, not for a name in ps)\nss -ltnp 'sport = :9001'",
+                        "systemctl start chat && systemctl enable chat\njournalctl -u chat -n 50 --no-pager",
+                        "# it exits cleanly after so many requests and stays down? restart it always\nsystemctl edit chat    # [Service] Restart=always",
                     ],
-                    check: "",
+                    check: "`ss -ltnp 'sport = :9001'` shows the process and the page connects.",
                 },
                 es: Words {
                     title: "El servidor de chat no está en marcha",
-                    explain: "",
+                    explain: "Ningún proceso escucha en el puerto del chat: las conexiones directas se rechazan y nginx responde 502 con `connect() failed (111: Connection refused)`.",
                     fix: &[
+                        "# ¿quién escucha? (busca el puerto, no un nombre en ps)\nss -ltnp 'sport = :9001'",
+                        "systemctl start chat && systemctl enable chat\njournalctl -u chat -n 50 --no-pager",
+                        "# ¿sale sin error tras cierto número de peticiones y se queda parado? reinícialo siempre\nsystemctl edit chat    # [Service] Restart=always",
                     ],
-                    check: "",
+                    check: "`ss -ltnp 'sport = :9001'` muestra el proceso y la página conecta.",
                 },
             },
             Self::ServerWrongPort => &Row {
@@ -2315,17 +2661,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The server listens on another port or address",
-                    explain: "",
+                    explain: "The server runs, but listens on another port, or on an address that the one who connects cannot reach, such as 127.0.0.1 inside a container.",
                     fix: &[
+                        "# where does it listen, and where is it looked for?\nss -ltnp | grep -E 'uvicorn|daphne|python|charla'\nnginx -T 2>/dev/null | grep -E 'proxy_pass|upstream|server .*:[0-9]+;'",
+                        "uvicorn app.asgi:application --host 127.0.0.1 --port 9001",
+                        "# in a container, be reachable from outside it\nuvicorn app.asgi:application --host 0.0.0.0 --port 9001",
                     ],
-                    check: "",
+                    check: "The port in `ss -ltnp` is the port in the proxy's configuration, and `curl -si http://127.0.0.1:9001/` gets an answer.",
                 },
                 es: Words {
                     title: "El servidor escucha en otro puerto o dirección",
-                    explain: "",
+                    explain: "El servidor está en marcha, pero escucha en otro puerto o en una dirección a la que no llega quien conecta, como 127.0.0.1 dentro de un contenedor.",
                     fix: &[
+                        "# ¿dónde escucha, y dónde se le busca?\nss -ltnp | grep -E 'uvicorn|daphne|python|charla'\nnginx -T 2>/dev/null | grep -E 'proxy_pass|upstream|server .*:[0-9]+;'",
+                        "uvicorn app.asgi:application --host 127.0.0.1 --port 9001",
+                        "# en un contenedor, hazlo accesible desde fuera\nuvicorn app.asgi:application --host 0.0.0.0 --port 9001",
                     ],
-                    check: "",
+                    check: "El puerto de `ss -ltnp` es el de la configuración del proxy, y `curl -si http://127.0.0.1:9001/` recibe respuesta.",
                 },
             },
             Self::ServerFrozen => &Row {
@@ -2337,17 +2689,25 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server process exists but does not answer",
-                    explain: "",
+                    explain: "The process is there and the kernel still completes TCP connections for it, but it never answers: it is stopped (state T), deadlocked, or blocked in one call.",
                     fix: &[
+                        "# T means stopped: let it go on\nps -o pid,stat,wchan:20,etime,args -p \"$(pgrep -f 'uvicorn|daphne' | paste -sd,)\"\nkill -CONT <pid>",
+                        "# where does it hang?\npy-spy dump --pid <pid>",
+                        "systemctl restart chat",
+                        "# let systemd notice next time: a health check that wants an answer, not a port\ncurl -fsS --max-time 3 http://127.0.0.1:9001/healthz || systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{http_code} %{time_total}\\n' --max-time 3 http://127.0.0.1:9001/` prints a status within a second.",
                 },
                 es: Words {
                     title: "El proceso del servidor existe pero no responde",
-                    explain: "",
+                    explain: "El proceso está ahí y el kernel sigue aceptando conexiones TCP por él, pero nunca responde: está detenido (estado T), en un interbloqueo o parado en una llamada.",
                     fix: &[
+                        "# una T es que está detenido: déjalo seguir\nps -o pid,stat,wchan:20,etime,args -p \"$(pgrep -f 'uvicorn|daphne' | paste -sd,)\"\nkill -CONT <pid>",
+                        "# ¿dónde está atascado?\npy-spy dump --pid <pid>",
+                        "systemctl restart chat",
+                        "# que systemd lo note la próxima vez: comprueba que responde, no que el puerto está abierto\ncurl -fsS --max-time 3 http://127.0.0.1:9001/healthz || systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{http_code} %{time_total}\\n' --max-time 3 http://127.0.0.1:9001/` muestra un estado en menos de un segundo.",
                 },
             },
             Self::ServerKilled => &Row {
@@ -2359,17 +2719,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server process was killed",
-                    explain: "",
+                    explain: "The process was ended by a signal (kill -9, a crash, a worker time-out), so every socket it held broke at once with 1006 and its own log says nothing about it.",
                     fix: &[
+                        "# which signal, and what happened just before?\nsystemctl show -p Result,ExecMainCode,ExecMainStatus,NRestarts chat\njournalctl -u chat -n 100 --no-pager\njournalctl -k --since -1h | grep -iE 'killed process|segfault'",
+                        "# gunicorn said WORKER TIMEOUT? take blocking work out of the event loop, then give it more time\ngunicorn app.asgi:application -k uvicorn_worker.UvicornWorker --timeout 120",
                     ],
-                    check: "",
+                    check: "`systemctl show -p NRestarts chat` stands still.",
                 },
                 es: Words {
                     title: "Mataron el proceso del servidor",
-                    explain: "",
+                    explain: "Una señal terminó el proceso (kill -9, una caída, un tiempo agotado del worker), así que todos sus sockets se rompieron a la vez con 1006 y su propio registro no dice nada.",
                     fix: &[
+                        "# ¿qué señal, y qué pasó justo antes?\nsystemctl show -p Result,ExecMainCode,ExecMainStatus,NRestarts chat\njournalctl -u chat -n 100 --no-pager\njournalctl -k --since -1h | grep -iE 'killed process|segfault'",
+                        "# ¿gunicorn dijo WORKER TIMEOUT? saca el trabajo bloqueante del bucle de eventos y luego dale más tiempo\ngunicorn app.asgi:application -k uvicorn_worker.UvicornWorker --timeout 120",
                     ],
-                    check: "",
+                    check: "`systemctl show -p NRestarts chat` no cambia.",
                 },
             },
             Self::ServerRestarting => &Row {
@@ -2381,17 +2745,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server was restarted or deployed",
-                    explain: "",
+                    explain: "The server was stopped on purpose, by a deploy or a restart: uvicorn sends 1012 to everybody, daphne nothing at all (1006), and all clients come back in the same second.",
                     fix: &[
+                        "# who did it, and when?\njournalctl -u chat --since -30min | grep -iE 'stopping|shutting down|started'",
+                        "// spread the herd: a random part in every delay\nconst delayMs = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);",
+                        "# restart one instance after another\nsystemctl restart chat@1 && sleep 30 && systemctl restart chat@2",
                     ],
-                    check: "",
+                    check: "After the next deploy the number of connections comes back over half a minute instead of in a spike with refusals.",
                 },
                 es: Words {
                     title: "El servidor se reinició o se desplegó",
-                    explain: "",
+                    explain: "Alguien paró el servidor a propósito, por un despliegue o un reinicio: uvicorn envía 1012 a todos, daphne nada (1006), y todos los clientes vuelven en el mismo segundo.",
                     fix: &[
+                        "# ¿quién lo hizo y cuándo?\njournalctl -u chat --since -30min | grep -iE 'stopping|shutting down|started'",
+                        "// reparte la avalancha: una parte aleatoria en cada espera\nconst delayMs = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);",
+                        "# reinicia las instancias de una en una\nsystemctl restart chat@1 && sleep 30 && systemctl restart chat@2",
                     ],
-                    check: "",
+                    check: "Tras el siguiente despliegue, las conexiones vuelven a lo largo de medio minuto y no en un pico con rechazos.",
                 },
             },
             Self::ServerStartupError => &Row {
@@ -2403,17 +2773,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server cannot start",
-                    explain: "",
+                    explain: "The server tries to start and fails: the application module does not import, a setting is wrong, a package is missing; its last lines name it.",
                     fix: &[
+                        "journalctl -u chat -n 40 --no-pager",
+                        "# import it by hand, as the service's user and in its environment\nsudo -u www-data env DJANGO_SETTINGS_MODULE=app.settings python -c 'import app.asgi'",
+                        "# Charla checks its own configuration without starting\ncharla config check --config /etc/charla/charla.toml",
                     ],
-                    check: "",
+                    check: "`systemctl is-active chat` prints active and still does a minute later.",
                 },
                 es: Words {
                     title: "El servidor no logra arrancar",
-                    explain: "",
+                    explain: "El servidor intenta arrancar y falla: el módulo de la aplicación no se importa, hay un ajuste mal o falta un paquete; sus últimas líneas lo dicen.",
                     fix: &[
+                        "journalctl -u chat -n 40 --no-pager",
+                        "# impórtalo a mano, con el usuario y el entorno del servicio\nsudo -u www-data env DJANGO_SETTINGS_MODULE=app.settings python -c 'import app.asgi'",
+                        "# Charla comprueba su propia configuración sin arrancar\ncharla config check --config /etc/charla/charla.toml",
                     ],
-                    check: "",
+                    check: "`systemctl is-active chat` dice active y lo sigue diciendo un minuto después.",
                 },
             },
             Self::PortInUse => &Row {
@@ -2425,17 +2801,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Another process holds the port",
-                    explain: "",
+                    explain: "The server could not bind its port because another process holds it (`[Errno 98] address already in use`), often an older copy of itself that still answers with older code.",
                     fix: &[
+                        "# who holds it?\nss -ltnp 'sport = :9001'",
+                        "# an old copy: stop it by its pid, then start the service\nkill <pid> && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`ss -ltnp 'sport = :9001'` shows exactly one process, and it is the service's: `systemctl show -p MainPID chat`.",
                 },
                 es: Words {
                     title: "Otro proceso ocupa el puerto",
-                    explain: "",
+                    explain: "El servidor no pudo tomar su puerto porque lo ocupa otro proceso (`[Errno 98] address already in use`), a menudo una copia anterior que sigue respondiendo con código viejo.",
                     fix: &[
+                        "# ¿quién lo ocupa?\nss -ltnp 'sport = :9001'",
+                        "# una copia vieja: párala por su pid y arranca el servicio\nkill <pid> && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "`ss -ltnp 'sport = :9001'` muestra un solo proceso, y es el del servicio: `systemctl show -p MainPID chat`.",
                 },
             },
             Self::DescriptorLimit => &Row {
@@ -2447,17 +2827,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server has run out of file descriptors",
-                    explain: "",
+                    explain: "The process has as many files and sockets open as it may, so new connections are accepted by the kernel and dropped at once; uvicorn logs nothing, others `Too many open files`.",
                     fix: &[
+                        "# how many, of how many?\npid=$(systemctl show -p MainPID --value chat)\nls /proc/$pid/fd | wc -l; grep 'open files' /proc/$pid/limits",
+                        "systemctl edit chat    # [Service] LimitNOFILE=65536\nsystemctl restart chat",
+                        "# nginx needs two for each socket\nworker_rlimit_nofile 65536;",
                     ],
-                    check: "",
+                    check: "The number of open descriptors stays well below `Max open files` at the busiest hour.",
                 },
                 es: Words {
                     title: "El servidor agotó sus descriptores de archivo",
-                    explain: "",
+                    explain: "El proceso tiene abiertos tantos archivos y sockets como puede, así que el kernel acepta las conexiones nuevas y se cortan enseguida; uvicorn no registra nada, otros `Too many open files`.",
                     fix: &[
+                        "# ¿cuántos, y de cuántos?\npid=$(systemctl show -p MainPID --value chat)\nls /proc/$pid/fd | wc -l; grep 'open files' /proc/$pid/limits",
+                        "systemctl edit chat    # [Service] LimitNOFILE=65536\nsystemctl restart chat",
+                        "# nginx necesita dos por cada socket\nworker_rlimit_nofile 65536;",
                     ],
-                    check: "",
+                    check: "El número de descriptores abiertos se queda muy por debajo de `Max open files` en la hora de más carga.",
                 },
             },
             Self::NoWebsocketLibrary => &Row {
@@ -2469,17 +2855,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The ASGI server has no WebSocket library",
-                    explain: "",
+                    explain: "uvicorn was installed without `websockets` or `wsproto`, so it treats the handshake as an ordinary GET and the application answers 404 (`No supported WebSocket library detected`).",
                     fix: &[
+                        "pip install 'uvicorn[standard]' && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "The log line of a handshake begins with `\"WebSocket /ws/` and no longer with `\"GET /ws/`.",
                 },
                 es: Words {
                     title: "El servidor ASGI no tiene biblioteca de WebSocket",
-                    explain: "",
+                    explain: "uvicorn se instaló sin `websockets` ni `wsproto`, así que trata la apertura como un GET corriente y la aplicación responde 404 (`No supported WebSocket library detected`).",
                     fix: &[
+                        "pip install 'uvicorn[standard]' && systemctl restart chat",
                     ],
-                    check: "",
+                    check: "La línea de registro de una conexión empieza por `\"WebSocket /ws/` y ya no por `\"GET /ws/`.",
                 },
             },
             Self::NotAsgi => &Row {
@@ -2491,17 +2879,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "A WSGI server answers where ASGI is needed",
-                    explain: "",
+                    explain: "The process behind the port is a WSGI server (gunicorn's default worker, or runserver without daphne), which knows no WebSockets and answers 404.",
                     fix: &[
+                        "# what is it?\nps -o args= -p \"$(ss -ltnp 'sport = :9001' | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)\"",
+                        "# gunicorn\npip install uvicorn-worker 'uvicorn[standard]'\ngunicorn app.asgi:application -k uvicorn_worker.UvicornWorker -b 127.0.0.1:9001",
+                        "# runserver: daphne first in the list (settings.py)\nINSTALLED_APPS = [\"daphne\", ...]\nASGI_APPLICATION = \"app.asgi.application\"",
                     ],
-                    check: "",
+                    check: "A handshake gets 101, or 403 from your own middleware, instead of Django's 404 page.",
                 },
                 es: Words {
                     title: "Responde un servidor WSGI donde hace falta ASGI",
-                    explain: "",
+                    explain: "El proceso que hay tras el puerto es un servidor WSGI (el worker por defecto de gunicorn, o runserver sin daphne), que no sabe de WebSockets y responde 404.",
                     fix: &[
+                        "# ¿qué es?\nps -o args= -p \"$(ss -ltnp 'sport = :9001' | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)\"",
+                        "# gunicorn\npip install uvicorn-worker 'uvicorn[standard]'\ngunicorn app.asgi:application -k uvicorn_worker.UvicornWorker -b 127.0.0.1:9001",
+                        "# runserver: daphne el primero de la lista (settings.py)\nINSTALLED_APPS = [\"daphne\", ...]\nASGI_APPLICATION = \"app.asgi.application\"",
                     ],
-                    check: "",
+                    check: "Una conexión recibe 101, o un 403 de tu propio middleware, en vez de la página 404 de Django.",
                 },
             },
             Self::NoWebsocketRoute => &Row {
@@ -2513,17 +2907,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The application has no WebSocket routing",
-                    explain: "",
+                    explain: "The ASGI application has no `websocket` part (`Django can only handle ASGI/HTTP connections, not websocket`), so every handshake is a 500.",
                     fix: &[
+                        "# asgi.py\nfrom channels.routing import ProtocolTypeRouter, URLRouter\nfrom django.core.asgi import get_asgi_application\n\ndjango_app = get_asgi_application()\nfrom chat.routing import websocket_urlpatterns\n\napplication = ProtocolTypeRouter({\"http\": django_app, \"websocket\": URLRouter(websocket_urlpatterns)})",
                     ],
-                    check: "",
+                    check: "The handshake is answered by your consumer, and the log no longer has that ValueError.",
                 },
                 es: Words {
                     title: "La aplicación no tiene rutas de WebSocket",
-                    explain: "",
+                    explain: "La aplicación ASGI no tiene parte `websocket` (`Django can only handle ASGI/HTTP connections, not websocket`), así que cada conexión es un 500.",
                     fix: &[
+                        "# asgi.py\nfrom channels.routing import ProtocolTypeRouter, URLRouter\nfrom django.core.asgi import get_asgi_application\n\ndjango_app = get_asgi_application()\nfrom chat.routing import websocket_urlpatterns\n\napplication = ProtocolTypeRouter({\"http\": django_app, \"websocket\": URLRouter(websocket_urlpatterns)})",
                     ],
-                    check: "",
+                    check: "Responde tu consumer, y el registro ya no trae ese ValueError.",
                 },
             },
             Self::RouteNotFound => &Row {
@@ -2535,17 +2931,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "No WebSocket route matches this path",
-                    explain: "",
+                    explain: "The path matches no WebSocket route (`No route found for path ...`): usually the slash at the end, a prefix that the proxy removed, or a chat id of another form than the pattern expects.",
                     fix: &[
+                        "# routing.py: with and without the slash, letters as well as digits\nwebsocket_urlpatterns = [re_path(r\"^ws/chat/(?P<chat_id>[A-Za-z0-9_-]+)/?$\", ChatConsumer.as_asgi())]",
+                        "// the address exactly as the route wants it\nnew WebSocket(`wss://chat.example.org/ws/chat/${chatId}/?token=${encodeURIComponent(token)}`);",
+                        "# nginx: pass the path on unchanged (no slash after the port)\nproxy_pass http://127.0.0.1:9001;",
                     ],
-                    check: "",
+                    check: "`charla doctor <the page's address>` gets past the route, and the log has no more `No route found`.",
                 },
                 es: Words {
                     title: "Ninguna ruta de WebSocket coincide con esta dirección",
-                    explain: "",
+                    explain: "La ruta no coincide con ninguna de WebSocket (`No route found for path ...`): suele ser la barra final, un prefijo que quitó el proxy o un id de chat con otra forma que la del patrón.",
                     fix: &[
+                        "# routing.py: con y sin la barra, letras además de dígitos\nwebsocket_urlpatterns = [re_path(r\"^ws/chat/(?P<chat_id>[A-Za-z0-9_-]+)/?$\", ChatConsumer.as_asgi())]",
+                        "// la dirección tal como la quiere la ruta\nnew WebSocket(`wss://chat.example.org/ws/chat/${chatId}/?token=${encodeURIComponent(token)}`);",
+                        "# nginx: pasa la ruta sin cambios (sin barra después del puerto)\nproxy_pass http://127.0.0.1:9001;",
                     ],
-                    check: "",
+                    check: "`charla doctor <la dirección de la página>` pasa de la ruta, y el registro ya no trae `No route found`.",
                 },
             },
             Self::DatabaseDown => &Row {
@@ -2557,17 +2959,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The application cannot reach its database",
-                    explain: "",
+                    explain: "The application needs its database for every handshake and cannot reach it, or has used up its connections (`too many clients already`), so it answers 500.",
                     fix: &[
+                        "systemctl start postgresql && pg_isready -h 127.0.0.1 -p 5432",
+                        "# too many connections: who holds them?\npsql -c \"select application_name, state, count(*) from pg_stat_activity group by 1, 2 order by 3 desc\"",
+                        "# Django under ASGI: do not keep a connection for each thread (settings.py)\nDATABASES[\"default\"][\"CONN_MAX_AGE\"] = 0",
                     ],
-                    check: "",
+                    check: "`pg_isready` says accepting connections and a handshake no longer gives 500.",
                 },
                 es: Words {
                     title: "La aplicación no llega a su base de datos",
-                    explain: "",
+                    explain: "La aplicación necesita su base de datos en cada conexión y no llega a ella, o agotó sus conexiones (`too many clients already`), así que responde 500.",
                     fix: &[
+                        "systemctl start postgresql && pg_isready -h 127.0.0.1 -p 5432",
+                        "# demasiadas conexiones: ¿quién las ocupa?\npsql -c \"select application_name, state, count(*) from pg_stat_activity group by 1, 2 order by 3 desc\"",
+                        "# Django con ASGI: no guardes una conexión por hilo (settings.py)\nDATABASES[\"default\"][\"CONN_MAX_AGE\"] = 0",
                     ],
-                    check: "",
+                    check: "`pg_isready` dice que acepta conexiones y abrir el chat ya no da 500.",
                 },
             },
             Self::DatabaseSchemaMissing => &Row {
@@ -2579,17 +2987,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Tables are missing in the database",
-                    explain: "",
+                    explain: "A table is missing (`no such table`, `relation ... does not exist`): migrations were not applied, or with django-tenants the socket runs in the `public` schema because the tenant middleware is for HTTP only.",
                     fix: &[
+                        "python manage.py migrate\npython manage.py migrate_schemas    # django-tenants",
+                        "# django-tenants: enter the tenant's schema in the consumer\nfrom django_tenants.utils import schema_context\nwith schema_context(self.scope[\"tenant\"]):\n    ...",
                     ],
-                    check: "",
+                    check: "`python manage.py migrate --check` exits with 0, and a handshake for each tenant gets past the database.",
                 },
                 es: Words {
                     title: "Faltan tablas en la base de datos",
-                    explain: "",
+                    explain: "Falta una tabla (`no such table`, `relation ... does not exist`): no se aplicaron las migraciones, o con django-tenants el socket trabaja en el esquema `public` porque el middleware del tenant solo vale para HTTP.",
                     fix: &[
+                        "python manage.py migrate\npython manage.py migrate_schemas    # django-tenants",
+                        "# django-tenants: entra en el esquema del tenant dentro del consumer\nfrom django_tenants.utils import schema_context\nwith schema_context(self.scope[\"tenant\"]):\n    ...",
                     ],
-                    check: "",
+                    check: "`python manage.py migrate --check` sale con 0, y una conexión de cada tenant pasa de la base de datos.",
                 },
             },
             Self::AppException => &Row {
@@ -2601,17 +3013,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The application raised an exception",
-                    explain: "",
+                    explain: "The application's own code raised: before accept the handshake becomes a 500, after it uvicorn just drops the socket (1006) and daphne closes with 1011; the traceback in the log names the line.",
                     fix: &[
+                        "journalctl -u chat -o cat | grep -A30 'Exception in ASGI application\\|Exception inside application' | tail -40",
+                        "# keep one bad message from ending the connection (consumer)\nasync def receive_json(self, content, **kwargs):\n    texto = content.get(\"texto\")\n    if not isinstance(texto, str):\n        await self.send_json({\"error\": \"texto\"})\n        return",
                     ],
-                    check: "",
+                    check: "The same action leaves no new traceback, and the socket stays open.",
                 },
                 es: Words {
                     title: "La aplicación lanzó una excepción",
-                    explain: "",
+                    explain: "El propio código de la aplicación lanzó un error: antes de aceptar, la conexión acaba en 500; después, uvicorn suelta el socket sin más (1006) y daphne cierra con 1011; la traza del registro dice la línea.",
                     fix: &[
+                        "journalctl -u chat -o cat | grep -A30 'Exception in ASGI application\\|Exception inside application' | tail -40",
+                        "# que un mensaje malo no acabe con la conexión (consumer)\nasync def receive_json(self, content, **kwargs):\n    texto = content.get(\"texto\")\n    if not isinstance(texto, str):\n        await self.send_json({\"error\": \"texto\"})\n        return",
                     ],
-                    check: "",
+                    check: "La misma acción no deja otra traza, y el socket sigue abierto.",
                 },
             },
             Self::RejectBeforeAccept => &Row {
@@ -2623,17 +3039,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The application refuses before accepting, so the reason is lost",
-                    explain: "",
+                    explain: "The application closes with 4401, 4403 or 4404 before it accepts, which the ASGI server turns into HTTP 403 with an empty body: the browser sees 1006 and cannot tell a bad token from a missing chat.",
                     fix: &[
+                        "# consumer or middleware: accept first, then close with the code and a reason\nawait self.accept()\nawait self.close(code=4401, reason=\"token_expired\")",
+                        "# meanwhile the application's own log has the reason\njournalctl -u chat -o cat | grep -E -- '-> 44[0-9][0-9]' | tail",
                     ],
-                    check: "",
+                    check: "`npx wscat -c 'wss://chat.example.org/ws/chat/5/?token=bad'` prints `Disconnected (code: 4401, ...)` instead of `Unexpected server response: 403`.",
                 },
                 es: Words {
                     title: "La aplicación rechaza antes de aceptar y el motivo se pierde",
-                    explain: "",
+                    explain: "La aplicación cierra con 4401, 4403 o 4404 antes de aceptar, y el servidor ASGI lo convierte en un HTTP 403 con cuerpo vacío: el navegador ve 1006 y no distingue un token malo de un chat que no existe.",
                     fix: &[
+                        "# consumer o middleware: acepta primero y cierra después con el código y un motivo\nawait self.accept()\nawait self.close(code=4401, reason=\"token_expired\")",
+                        "# mientras tanto, el motivo está en el registro de la aplicación\njournalctl -u chat -o cat | grep -E -- '-> 44[0-9][0-9]' | tail",
                     ],
-                    check: "",
+                    check: "`npx wscat -c 'wss://chat.example.org/ws/chat/5/?token=malo'` muestra `Disconnected (code: 4401, ...)` en vez de `Unexpected server response: 403`.",
                 },
             },
             Self::PingTimeout => &Row {
@@ -2645,17 +3065,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server got no pong in time",
-                    explain: "",
+                    explain: "The server pinged and got no pong in time (40 s after silence in uvicorn, 50 s in daphne), so it closed with 1011 `keepalive ping timeout`; the other side slept, lost its network, or the server was too busy to read the pong.",
                     fix: &[
+                        "# one client now and then is a phone going to sleep; all at once is a blocked server\ncharla explain /var/log/chat/uvicorn.log",
+                        "uvicorn app.asgi:application --ws-ping-interval 20 --ws-ping-timeout 40",
                     ],
-                    check: "",
+                    check: "`keepalive ping timeout` appears for single clients only, never for many in the same second.",
                 },
                 es: Words {
                     title: "El servidor no recibió el pong a tiempo",
-                    explain: "",
+                    explain: "El servidor envió un ping y no recibió el pong a tiempo (40 s tras el silencio en uvicorn, 50 s en daphne), así que cerró con 1011 `keepalive ping timeout`; el otro extremo dormía, perdió la red o el servidor estaba demasiado ocupado para leerlo.",
                     fix: &[
+                        "# un cliente de vez en cuando es un teléfono que se duerme; todos a la vez, un servidor bloqueado\ncharla explain /var/log/chat/uvicorn.log",
+                        "uvicorn app.asgi:application --ws-ping-interval 20 --ws-ping-timeout 40",
                     ],
-                    check: "",
+                    check: "`keepalive ping timeout` aparece solo para clientes sueltos, nunca para muchos en el mismo segundo.",
                 },
             },
             Self::EventLoopBlocked => &Row {
@@ -2667,17 +3091,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "A blocking call holds the event loop",
-                    explain: "",
+                    explain: "A synchronous call in asynchronous code holds up everything in the process: handshakes stall and many pongs are late in the same moment.",
                     fix: &[
+                        "# what is it doing right now?\npy-spy dump --pid \"$(systemctl show -p MainPID --value chat)\"",
+                        "# Django: databases, files and HTTP in a thread\nfrom channels.db import database_sync_to_async\nchat = await database_sync_to_async(Chat.objects.get)(pk=chat_id)",
+                        "# let Python name calls over 100 ms\nPYTHONASYNCIODEBUG=1 uvicorn app.asgi:application --port 9001",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{time_total}\\n' http://127.0.0.1:9001/` answers in milliseconds under load, again and again.",
                 },
                 es: Words {
                     title: "Una llamada bloqueante detiene el bucle de eventos",
-                    explain: "",
+                    explain: "Una llamada síncrona dentro de código asíncrono detiene todo el proceso: las conexiones nuevas se atascan y muchos pongs llegan tarde en el mismo momento.",
                     fix: &[
+                        "# ¿qué está haciendo ahora mismo?\npy-spy dump --pid \"$(systemctl show -p MainPID --value chat)\"",
+                        "# Django: bases de datos, archivos y HTTP en un hilo\nfrom channels.db import database_sync_to_async\nchat = await database_sync_to_async(Chat.objects.get)(pk=chat_id)",
+                        "# que Python señale las llamadas de más de 100 ms\nPYTHONASYNCIODEBUG=1 uvicorn app.asgi:application --port 9001",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{time_total}\\n' http://127.0.0.1:9001/` responde en milisegundos bajo carga, una y otra vez.",
                 },
             },
             Self::OutOfMemoryKill => &Row {
@@ -2689,17 +3119,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The kernel killed the server for lack of memory",
-                    explain: "",
+                    explain: "The kernel or the container's limit ran out of memory and killed the process with signal 9; all of its sockets broke at once and it had no chance to log anything.",
                     fix: &[
+                        "journalctl -k --since -2h | grep -i 'killed process'\nsystemctl show -p Result,MemoryPeak,MemoryMax chat",
+                        "# give it more, or let it die before the machine suffers\nsystemctl edit chat    # [Service] MemoryMax=2G",
+                        "# a leak? start workers afresh now and then\ngunicorn app.asgi:application -k uvicorn_worker.UvicornWorker --max-requests 20000 --max-requests-jitter 2000",
                     ],
-                    check: "",
+                    check: "`systemctl show -p NRestarts,MemoryCurrent chat` shows no restart and memory that levels off.",
                 },
                 es: Words {
                     title: "El kernel mató al servidor por falta de memoria",
-                    explain: "",
+                    explain: "El kernel o el límite del contenedor se quedó sin memoria y mató el proceso con la señal 9; todos sus sockets se rompieron a la vez y no pudo registrar nada.",
                     fix: &[
+                        "journalctl -k --since -2h | grep -i 'killed process'\nsystemctl show -p Result,MemoryPeak,MemoryMax chat",
+                        "# dale más, o que caiga antes de que sufra la máquina\nsystemctl edit chat    # [Service] MemoryMax=2G",
+                        "# ¿una fuga? renueva los workers de vez en cuando\ngunicorn app.asgi:application -k uvicorn_worker.UvicornWorker --max-requests 20000 --max-requests-jitter 2000",
                     ],
-                    check: "",
+                    check: "`systemctl show -p NRestarts,MemoryCurrent chat` no muestra reinicios y la memoria se estabiliza.",
                 },
             },
             Self::AcceptQueueOverflow => &Row {
@@ -2711,17 +3147,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The listen queue overflows",
-                    explain: "",
+                    explain: "More connections arrived at once than the listen queue holds, as when everybody reconnects after a restart; the kernel drops them and clients see time-outs while the application's log is silent.",
                     fix: &[
+                        "# is the queue full (Recv-Q near Send-Q), is the counter growing?\nss -ltn 'sport = :9001'\nnstat -az TcpExtListenOverflows TcpExtListenDrops",
+                        "sysctl -w net.core.somaxconn=4096 net.ipv4.tcp_max_syn_backlog=4096\nuvicorn app.asgi:application --port 9001 --backlog 4096",
+                        "// spread reconnects in time\nconst delayMs = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);",
                     ],
-                    check: "",
+                    check: "`nstat -az TcpExtListenOverflows` stays where it is through the next restart.",
                 },
                 es: Words {
                     title: "La cola de conexiones entrantes se desborda",
-                    explain: "",
+                    explain: "Llegaron más conexiones a la vez de las que caben en la cola de escucha, como cuando todos reconectan tras un reinicio; el kernel las descarta y los clientes ven tiempos agotados mientras el registro calla.",
                     fix: &[
+                        "# ¿está llena la cola (Recv-Q cerca de Send-Q), crece el contador?\nss -ltn 'sport = :9001'\nnstat -az TcpExtListenOverflows TcpExtListenDrops",
+                        "sysctl -w net.core.somaxconn=4096 net.ipv4.tcp_max_syn_backlog=4096\nuvicorn app.asgi:application --port 9001 --backlog 4096",
+                        "// reparte las reconexiones en el tiempo\nconst delayMs = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);",
                     ],
-                    check: "",
+                    check: "`nstat -az TcpExtListenOverflows` no cambia con el siguiente reinicio.",
                 },
             },
             Self::RestartLoop => &Row {
@@ -2733,17 +3175,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server crashes and restarts over and over",
-                    explain: "",
+                    explain: "The service starts, fails and is started again, over and over; in between it accepts connections for a moment, so clients see 502 and 1006 by turns.",
                     fix: &[
+                        "# the reason of the first failure, not of the last\nsystemctl show -p NRestarts,Result,ExecMainStatus chat\njournalctl -u chat --since -30min | grep -m1 -B5 -A20 -iE 'error|traceback|panic'",
+                        "# repaired? clear the counter and start it once\nsystemctl reset-failed chat && systemctl start chat",
                     ],
-                    check: "",
+                    check: "`systemctl show -p NRestarts chat` prints the same number ten minutes later.",
                 },
                 es: Words {
                     title: "El servidor se cae y se reinicia sin parar",
-                    explain: "",
+                    explain: "El servicio arranca, falla y vuelve a arrancar sin parar; entre medias acepta conexiones un momento, así que los clientes ven 502 y 1006 alternados.",
                     fix: &[
+                        "# el motivo del primer fallo, no el del último\nsystemctl show -p NRestarts,Result,ExecMainStatus chat\njournalctl -u chat --since -30min | grep -m1 -B5 -A20 -iE 'error|traceback|panic'",
+                        "# ¿reparado? pon el contador a cero y arráncalo una vez\nsystemctl reset-failed chat && systemctl start chat",
                     ],
-                    check: "",
+                    check: "`systemctl show -p NRestarts chat` da el mismo número diez minutos después.",
                 },
             },
             Self::SubprotocolMismatch => &Row {
@@ -2755,17 +3201,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Client and server agree on no sub-protocol",
-                    explain: "",
+                    explain: "The client offered sub-protocols and the server chose none of them, or one that was not offered; browsers then give up with 1006, native clients with `Server sent no subprotocol`.",
                     fix: &[
+                        "# Channels: answer with one that was offered\nawait self.accept(subprotocol=self.scope[\"subprotocols\"][0] if self.scope[\"subprotocols\"] else None)",
+                        "// offer nothing if the server knows none\nnew WebSocket(url);",
                     ],
-                    check: "",
+                    check: "The 101 answer has `Sec-WebSocket-Protocol` with one of the offered names, and the page opens.",
                 },
                 es: Words {
                     title: "Cliente y servidor no acuerdan un subprotocolo",
-                    explain: "",
+                    explain: "El cliente ofreció subprotocolos y el servidor no eligió ninguno, o eligió uno que no se ofreció; el navegador se rinde con 1006 y los clientes nativos con `Server sent no subprotocol`.",
                     fix: &[
+                        "# Channels: responde con uno de los ofrecidos\nawait self.accept(subprotocol=self.scope[\"subprotocols\"][0] if self.scope[\"subprotocols\"] else None)",
+                        "// no ofrezcas ninguno si el servidor no conoce ninguno\nnew WebSocket(url);",
                     ],
-                    check: "",
+                    check: "La respuesta 101 trae `Sec-WebSocket-Protocol` con uno de los nombres ofrecidos, y la página conecta.",
                 },
             },
             Self::ProxyNoUpgrade => &Row {
@@ -2777,17 +3227,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "A proxy removes the Upgrade header",
-                    explain: "",
+                    explain: "A proxy on the way drops `Upgrade` and `Connection` (nginx does so unless told otherwise), so the server sees an ordinary GET and answers 426, or 404 and 400 where it is not Charla.",
                     fix: &[
+                        "# nginx, in http { }\nmap $http_upgrade $connection_upgrade { default upgrade; \"\" close; }",
+                        "# nginx, in server { }\nlocation /ws/ {\n    proxy_pass http://127.0.0.1:9001;\n    proxy_http_version 1.1;\n    proxy_set_header Upgrade $http_upgrade;\n    proxy_set_header Connection $connection_upgrade;\n    proxy_set_header Host $host;\n    proxy_read_timeout 3600s;\n}",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`charla doctor wss://chat.example.org/ws/chat/5/` sees 101 through the proxy.",
                 },
                 es: Words {
                     title: "Un proxy elimina la cabecera Upgrade",
-                    explain: "",
+                    explain: "Un proxy del camino quita `Upgrade` y `Connection` (nginx lo hace si no se le dice otra cosa), así que el servidor ve un GET corriente y responde 426, o 404 y 400 si no es Charla.",
                     fix: &[
+                        "# nginx, en http { }\nmap $http_upgrade $connection_upgrade { default upgrade; \"\" close; }",
+                        "# nginx, en server { }\nlocation /ws/ {\n    proxy_pass http://127.0.0.1:9001;\n    proxy_http_version 1.1;\n    proxy_set_header Upgrade $http_upgrade;\n    proxy_set_header Connection $connection_upgrade;\n    proxy_set_header Host $host;\n    proxy_read_timeout 3600s;\n}",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`charla doctor wss://chat.example.org/ws/chat/5/` ve un 101 a través del proxy.",
                 },
             },
             Self::ProxyHttp10 => &Row {
@@ -2799,17 +3255,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The proxy talks HTTP/1.0 to the server",
-                    explain: "",
+                    explain: "The proxy speaks HTTP/1.0 to the server; uvicorn, daphne and Charla accept an upgrade all the same, but others answer 400 or 404.",
                     fix: &[
+                        "# nginx (the default since 1.29.7)\nproxy_http_version 1.1;",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "The server's log says `HTTP/1.1` for requests that came through the proxy.",
                 },
                 es: Words {
                     title: "El proxy habla HTTP/1.0 con el servidor",
-                    explain: "",
+                    explain: "El proxy habla HTTP/1.0 con el servidor; uvicorn, daphne y Charla aceptan el upgrade igualmente, pero otros responden 400 o 404.",
                     fix: &[
+                        "# nginx (the default since 1.29.7)\nproxy_http_version 1.1;",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "El registro del servidor dice `HTTP/1.1` en las peticiones que pasan por el proxy.",
                 },
             },
             Self::ProxyReadTimeout => &Row {
@@ -2821,17 +3281,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The proxy cuts connections that stay quiet",
-                    explain: "",
+                    explain: "nginx cuts a connection on which no byte has moved either way for `proxy_read_timeout` (60 s unless set), and says so only at log level info; the browser sees 1006 after a fixed time of silence.",
                     fix: &[
+                        "# nginx, in the location of the chat\nproxy_read_timeout 3600s;\nproxy_send_timeout 3600s;",
+                        "# and something must move more often than the shortest time-out on the way (charla.toml; uvicorn: --ws-ping-interval 20)\n[liveness]\nping_after = \"25s\"",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` stays connected longer than the old lifetime.",
                 },
                 es: Words {
                     title: "El proxy corta las conexiones en silencio",
-                    explain: "",
+                    explain: "nginx corta la conexión en la que no se mueve un byte en ningún sentido durante `proxy_read_timeout` (60 s si no se cambia), y solo lo registra con nivel info; el navegador ve 1006 tras un tiempo fijo de silencio.",
                     fix: &[
+                        "# nginx, en la location del chat\nproxy_read_timeout 3600s;\nproxy_send_timeout 3600s;",
+                        "# y algo debe moverse más a menudo que el plazo más corto del camino (charla.toml; en uvicorn, --ws-ping-interval 20)\n[liveness]\nping_after = \"25s\"",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` sigue conectado más allá de la duración de antes.",
                 },
             },
             Self::ProxyWrongLocation => &Row {
@@ -2843,17 +3309,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The request never reaches the chat server",
-                    explain: "",
+                    explain: "The handshake landed in another part of the proxy's configuration: the single-page application answers 200 with HTML, or a file lookup answers 404, and the chat server never hears of it.",
                     fix: &[
+                        "# which location takes it? the upstream fields are \"-\" when none did\nnginx -T 2>/dev/null | grep -nE 'server_name|location|proxy_pass|try_files'",
+                        "# nginx: a location of its own, before the catch-all\nlocation ^~ /ws/ {\n    proxy_pass http://127.0.0.1:9001;\n    proxy_http_version 1.1;\n    proxy_set_header Upgrade $http_upgrade;\n    proxy_set_header Connection \"upgrade\";\n    proxy_set_header Host $host;\n}",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`curl -si https://chat.example.org/ws/chat/5/` answers JSON from Charla (or your application's 403), not HTML.",
                 },
                 es: Words {
                     title: "La petición nunca llega al servidor de chat",
-                    explain: "",
+                    explain: "La conexión cayó en otra parte de la configuración del proxy: la aplicación de una sola página responde 200 con HTML, o la búsqueda de un archivo responde 404, y el servidor de chat no se entera.",
                     fix: &[
+                        "# ¿qué location la atiende? los campos de upstream son \"-\" cuando ninguna la pasó\nnginx -T 2>/dev/null | grep -nE 'server_name|location|proxy_pass|try_files'",
+                        "# nginx: una location propia, antes de la general\nlocation ^~ /ws/ {\n    proxy_pass http://127.0.0.1:9001;\n    proxy_http_version 1.1;\n    proxy_set_header Upgrade $http_upgrade;\n    proxy_set_header Connection \"upgrade\";\n    proxy_set_header Host $host;\n}",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`curl -si https://chat.example.org/ws/chat/5/` responde JSON de Charla (o el 403 de tu aplicación), no HTML.",
                 },
             },
             Self::ProxyPrefixEaten => &Row {
@@ -2865,17 +3337,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The proxy removes part of the path",
-                    explain: "",
+                    explain: "A slash after the port in `proxy_pass` makes nginx replace the location's prefix, so `/ws/chat/5/` arrives as `/chat/5/` and no route matches.",
                     fix: &[
+                        "# nginx: no path and no slash after the port\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "The server's log shows the path as the browser sent it.",
                 },
                 es: Words {
                     title: "El proxy quita una parte de la ruta",
-                    explain: "",
+                    explain: "Una barra después del puerto en `proxy_pass` hace que nginx sustituya el prefijo de la location: `/ws/chat/5/` llega como `/chat/5/` y no coincide ninguna ruta.",
                     fix: &[
+                        "# nginx: ni ruta ni barra después del puerto\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "El registro del servidor muestra la ruta tal como la envió el navegador.",
                 },
             },
             Self::RedirectSlash => &Row {
@@ -2887,17 +3363,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The handshake is redirected to add or drop a slash",
-                    explain: "",
+                    explain: "The address lacks (or has) a slash at the end and somebody answers with a redirect, which a WebSocket never follows: the browser sees 1006.",
                     fix: &[
+                        "// use the address at the end of the redirect\nnew WebSocket(`wss://chat.example.org/ws/chat/${chatId}/?token=${encodeURIComponent(token)}`);",
+                        "# who redirects, and to where?\ncurl -si https://chat.example.org/ws/chat/5 | grep -iE '^(HTTP|location|server)'",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{http_code}\\n' <the page's address>` prints no 30x.",
                 },
                 es: Words {
                     title: "La conexión se redirige para poner o quitar una barra",
-                    explain: "",
+                    explain: "A la dirección le falta (o le sobra) una barra al final y alguien responde con una redirección, que un WebSocket nunca sigue: el navegador ve 1006.",
                     fix: &[
+                        "// usa la dirección en la que acaba la redirección\nnew WebSocket(`wss://chat.example.org/ws/chat/${chatId}/?token=${encodeURIComponent(token)}`);",
+                        "# ¿quién redirige y adónde?\ncurl -si https://chat.example.org/ws/chat/5 | grep -iE '^(HTTP|location|server)'",
                     ],
-                    check: "",
+                    check: "`curl -s -o /dev/null -w '%{http_code}\\n' <la dirección de la página>` no muestra ningún 30x.",
                 },
             },
             Self::RedirectHttps => &Row {
@@ -2909,17 +3389,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The handshake is redirected to https",
-                    explain: "",
+                    explain: "The page opens `ws://` and the server redirects plain HTTP to https, but a WebSocket does not follow redirects.",
                     fix: &[
+                        "// follow the page's own scheme\nconst scheme = location.protocol === \"https:\" ? \"wss:\" : \"ws:\";\nnew WebSocket(`${scheme}//${location.host}/ws/chat/${chatId}/?token=${encodeURIComponent(token)}`);",
                     ],
-                    check: "",
+                    check: "The network panel shows a `wss://` request with status 101.",
                 },
                 es: Words {
                     title: "La conexión se redirige a https",
-                    explain: "",
+                    explain: "La página abre `ws://` y el servidor redirige el HTTP sin cifrar a https, pero un WebSocket no sigue redirecciones.",
                     fix: &[
+                        "// usa el mismo esquema que la página\nconst scheme = location.protocol === \"https:\" ? \"wss:\" : \"ws:\";\nnew WebSocket(`${scheme}//${location.host}/ws/chat/${chatId}/?token=${encodeURIComponent(token)}`);",
                     ],
-                    check: "",
+                    check: "El panel de red muestra una petición `wss://` con estado 101.",
                 },
             },
             Self::ProxyUpstreamWrongPort => &Row {
@@ -2931,17 +3413,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The proxy sends to a port where nobody listens",
-                    explain: "",
+                    explain: "The proxy sends to a port on which nobody listens while the server is up on another one: 502 for everybody, and `connect() failed (111: Connection refused)` with that port in nginx's error log.",
                     fix: &[
+                        "nginx -T 2>/dev/null | grep -nE 'proxy_pass|upstream|server .*:[0-9]+;'\nss -ltnp | grep -E 'uvicorn|daphne|python|charla'",
+                        "# nginx\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "The two ports are the same and the 502 are gone.",
                 },
                 es: Words {
                     title: "El proxy envía a un puerto donde nadie escucha",
-                    explain: "",
+                    explain: "El proxy envía a un puerto donde nadie escucha mientras el servidor está en otro: 502 para todos, y `connect() failed (111: Connection refused)` con ese puerto en el registro de errores de nginx.",
                     fix: &[
+                        "nginx -T 2>/dev/null | grep -nE 'proxy_pass|upstream|server .*:[0-9]+;'\nss -ltnp | grep -E 'uvicorn|daphne|python|charla'",
+                        "# nginx\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "Los dos puertos coinciden y ya no hay 502.",
                 },
             },
             Self::ProxyUpstreamIpv6 => &Row {
@@ -2953,17 +3441,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The proxy tries ::1, where nobody listens",
-                    explain: "",
+                    explain: "`localhost` in the proxy's configuration is `::1` as well as 127.0.0.1, and the server listens on IPv4 only, so some requests are refused first or answered with 502.",
                     fix: &[
+                        "# nginx\nproxy_pass http://127.0.0.1:9001;",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "nginx's error log shows no more `upstream: \"http://[::1]:...`.",
                 },
                 es: Words {
                     title: "El proxy prueba con ::1, donde nadie escucha",
-                    explain: "",
+                    explain: "`localhost` en la configuración del proxy es tanto `::1` como 127.0.0.1, y el servidor solo escucha en IPv4, así que algunas peticiones se rechazan primero o acaban en 502.",
                     fix: &[
+                        "# nginx\nproxy_pass http://127.0.0.1:9001;",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "El registro de errores de nginx ya no muestra `upstream: \"http://[::1]:...`.",
                 },
             },
             Self::ProxyUpstreamPermission => &Row {
@@ -2975,17 +3467,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The proxy may not open the upstream socket",
-                    explain: "",
+                    explain: "nginx may not open the connection to the server: `connect() failed (13: Permission denied)` on a Unix socket is a matter of rights, on a TCP port it is SELinux.",
                     fix: &[
+                        "# Unix socket: every folder above it needs x, the socket rw for nginx's user\nnamei -l /run/chat/chat.sock\nusermod -aG chat www-data && systemctl restart nginx",
+                        "# SELinux\nausearch -m avc -c nginx --start recent\nsetsebool -P httpd_can_network_connect 1",
                     ],
-                    check: "",
+                    check: "The next request leaves no `(13: Permission denied)` in nginx's error log.",
                 },
                 es: Words {
                     title: "El proxy no tiene permiso para abrir el socket",
-                    explain: "",
+                    explain: "nginx no tiene permiso para conectar con el servidor: `connect() failed (13: Permission denied)` sobre un socket Unix es cosa de permisos; sobre un puerto TCP, de SELinux.",
                     fix: &[
+                        "# socket Unix: cada carpeta por encima necesita x, y el socket rw para el usuario de nginx\nnamei -l /run/chat/chat.sock\nusermod -aG chat www-data && systemctl restart nginx",
+                        "# SELinux\nausearch -m avc -c nginx --start recent\nsetsebool -P httpd_can_network_connect 1",
                     ],
-                    check: "",
+                    check: "La siguiente petición no deja ningún `(13: Permission denied)` en el registro de errores de nginx.",
                 },
             },
             Self::ProxyRateLimited => &Row {
@@ -2997,17 +3493,21 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "The proxy limits the rate of requests",
-                    explain: "",
+                    explain: "nginx's `limit_req` answers 503 (`limiting requests, excess: ...`) because clients reconnect faster than the zone allows, and each refusal makes them try again.",
                     fix: &[
+                        "# nginx: a zone for the chat that bears a reconnect of everybody behind one address\nlimit_req_zone $binary_remote_addr zone=ws:10m rate=10r/s;\nlocation /ws/ { limit_req zone=ws burst=50 nodelay; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`grep -c 'limiting requests' /var/log/nginx/error.log` stands still.",
                 },
                 es: Words {
                     title: "El proxy limita el ritmo de peticiones",
-                    explain: "",
+                    explain: "El `limit_req` de nginx responde 503 (`limiting requests, excess: ...`) porque los clientes reconectan más rápido de lo que permite la zona, y cada rechazo les hace volver a intentarlo.",
                     fix: &[
+                        "# nginx: una zona para el chat que aguante una reconexión de todos los que comparten dirección\nlimit_req_zone $binary_remote_addr zone=ws:10m rate=10r/s;\nlocation /ws/ { limit_req zone=ws burst=50 nodelay; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`grep -c 'limiting requests' /var/log/nginx/error.log` no se mueve.",
                 },
             },
             Self::ProxyConnectionsLimited => &Row {
@@ -3019,17 +3519,21 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "The proxy limits the number of connections",
-                    explain: "",
+                    explain: "nginx's `limit_conn` answers 503 (`limiting connections by zone`): a WebSocket counts for as long as it is open, so a limit meant for page loads is soon full.",
                     fix: &[
+                        "# nginx: a limit for the chat that counts tabs and colleagues behind one address\nlimit_conn_zone $binary_remote_addr zone=wsc:10m;\nlocation /ws/ { limit_conn wsc 200; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`grep -c 'limiting connections' /var/log/nginx/error.log` stands still.",
                 },
                 es: Words {
                     title: "El proxy limita el número de conexiones",
-                    explain: "",
+                    explain: "El `limit_conn` de nginx responde 503 (`limiting connections by zone`): un WebSocket cuenta mientras está abierto, así que un límite pensado para páginas se llena enseguida.",
                     fix: &[
+                        "# nginx: un límite para el chat que cuente pestañas y compañeros tras una misma dirección\nlimit_conn_zone $binary_remote_addr zone=wsc:10m;\nlocation /ws/ { limit_conn wsc 200; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`grep -c 'limiting connections' /var/log/nginx/error.log` no se mueve.",
                 },
             },
             Self::ProxyAuthRequired => &Row {
@@ -3041,17 +3545,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The proxy asks for its own password",
-                    explain: "",
+                    explain: "A proxy in front asks for a user name and password of its own (401 with `WWW-Authenticate`, or 407 from a company's proxy), and a browser does not ask its user for them on a WebSocket.",
                     fix: &[
+                        "# nginx: the chat has its own tokens\nlocation /ws/ { auth_basic off; proxy_pass http://127.0.0.1:9001; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`curl -si https://chat.example.org/ws/chat/5/ | grep -i www-authenticate` finds nothing.",
                 },
                 es: Words {
                     title: "El proxy pide su propia contraseña",
-                    explain: "",
+                    explain: "Un proxy de delante pide su propio usuario y contraseña (401 con `WWW-Authenticate`, o 407 de un proxy de empresa), y el navegador no se los pregunta a nadie en un WebSocket.",
                     fix: &[
+                        "# nginx: el chat tiene sus propios tokens\nlocation /ws/ { auth_basic off; proxy_pass http://127.0.0.1:9001; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`curl -si https://chat.example.org/ws/chat/5/ | grep -i www-authenticate` no encuentra nada.",
                 },
             },
             Self::ProxyClosedSilently => &Row {
@@ -3063,17 +3571,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "Something closes the connection without an answer",
-                    explain: "",
+                    explain: "Something accepts the connection and closes it without a byte: nginx with `return 444` in the default server, a firewall or filter, or a server out of descriptors.",
                     fix: &[
+                        "# does the request reach the right server block? (444 in the access log is a silent close)\ntail -f /var/log/nginx/access.log | grep /ws/\nnginx -T 2>/dev/null | grep -nE 'server_name|default_server|return 444'",
+                        "# nginx: name the host that the page uses\nserver_name chat.example.org;",
                     ],
-                    check: "",
+                    check: "`curl -si https://chat.example.org/ws/chat/5/` gets an HTTP answer of any status.",
                 },
                 es: Words {
                     title: "Algo cierra la conexión sin responder",
-                    explain: "",
+                    explain: "Algo acepta la conexión y la cierra sin un byte: nginx con `return 444` en el servidor por defecto, un cortafuegos o filtro, o un servidor sin descriptores.",
                     fix: &[
+                        "# ¿llega la petición al bloque server correcto? (444 en el registro de accesos es un cierre en silencio)\ntail -f /var/log/nginx/access.log | grep /ws/\nnginx -T 2>/dev/null | grep -nE 'server_name|default_server|return 444'",
+                        "# nginx: pon el host que usa la página\nserver_name chat.example.org;",
                     ],
-                    check: "",
+                    check: "`curl -si https://chat.example.org/ws/chat/5/` recibe una respuesta HTTP con cualquier estado.",
                 },
             },
             Self::ProxyWorkerConnections => &Row {
@@ -3085,17 +3597,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "nginx has run out of worker_connections",
-                    explain: "",
+                    explain: "nginx has no connection slot left (`worker_connections are not enough`, level alert) and resets whoever comes next.",
                     fix: &[
+                        "# nginx.conf: each WebSocket through the proxy takes two\nworker_rlimit_nofile 65536;\nevents { worker_connections 16384; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`grep -c 'worker_connections are not enough' /var/log/nginx/error.log` stands still at the busiest hour.",
                 },
                 es: Words {
                     title: "nginx agotó sus worker_connections",
-                    explain: "",
+                    explain: "A nginx no le queda sitio para más conexiones (`worker_connections are not enough`, nivel alert) y corta a quien llega después.",
                     fix: &[
+                        "# nginx.conf: each WebSocket through the proxy takes two\nworker_rlimit_nofile 65536;\nevents { worker_connections 16384; }",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`grep -c 'worker_connections are not enough' /var/log/nginx/error.log` no se mueve en la hora de más carga.",
                 },
             },
             Self::ProxyHttp2 => &Row {
@@ -3107,17 +3623,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "A hop speaks HTTP/2 where WebSocket needs HTTP/1.1",
-                    explain: "",
+                    explain: "One hop offers WebSockets over HTTP/2 (extended CONNECT) and another does not understand them, so browsers fail where wscat and curl, which use HTTP/1.1, succeed.",
                     fix: &[
+                        "# how does the browser's side negotiate?\ncurl -sI --http2 -o /dev/null -w '%{http_version}\\n' https://chat.example.org/",
+                        "# the hop in front: HTTP/1.1 towards the chat (HAProxy)\nbackend chat\n    server chat1 127.0.0.1:9001 alpn http/1.1",
+                        "# HAProxy: do not announce extended CONNECT\nglobal\n    h2-workaround-bogus-websocket-clients",
                     ],
-                    check: "",
+                    check: "The network panel of the browser shows 101 (HTTP/1.1) or 200 (HTTP/2) for the socket, and it opens.",
                 },
                 es: Words {
                     title: "Un tramo habla HTTP/2 donde WebSocket necesita HTTP/1.1",
-                    explain: "",
+                    explain: "Un tramo ofrece WebSockets sobre HTTP/2 (CONNECT extendido) y otro no los entiende, así que fallan los navegadores donde wscat y curl, que usan HTTP/1.1, sí pueden.",
                     fix: &[
+                        "# ¿cómo negocia el lado del navegador?\ncurl -sI --http2 -o /dev/null -w '%{http_version}\\n' https://chat.example.org/",
+                        "# el tramo de delante: HTTP/1.1 hacia el chat (HAProxy)\nbackend chat\n    server chat1 127.0.0.1:9001 alpn http/1.1",
+                        "# HAProxy: no anuncies CONNECT extendido\nglobal\n    h2-workaround-bogus-websocket-clients",
                     ],
-                    check: "",
+                    check: "El panel de red del navegador muestra 101 (HTTP/1.1) o 200 (HTTP/2) en el socket, y se abre.",
                 },
             },
             Self::ProxyReload => &Row {
@@ -3129,17 +3651,25 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "A proxy reload cut every connection",
-                    explain: "",
+                    explain: "A reload of the proxy ends its old workers after `worker_shutdown_timeout` (240 s in ingress-nginx) and all of their sockets with them, minutes after the change that caused it.",
                     fix: &[
+                        "# when was it reloaded?\njournalctl -u nginx --since -1h | grep -i reload",
+                        "# nginx.conf: give sockets longer, at the price of old workers that stay\nworker_shutdown_timeout 1h;",
+                        "# Caddy\nreverse_proxy 127.0.0.1:9001 {\n    stream_close_delay 10m\n}",
+                        "// spread reconnects in time\nconst delayMs = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);",
                     ],
-                    check: "",
+                    check: "The next reload is followed by no moment in which all sockets close together.",
                 },
                 es: Words {
                     title: "Una recarga del proxy cortó todas las conexiones",
-                    explain: "",
+                    explain: "Al recargar, el proxy termina sus workers viejos tras `worker_shutdown_timeout` (240 s en ingress-nginx) y con ellos todos sus sockets, minutos después del cambio que lo causó.",
                     fix: &[
+                        "# ¿cuándo se recargó?\njournalctl -u nginx --since -1h | grep -i reload",
+                        "# nginx.conf: da más tiempo a los sockets, a cambio de workers viejos que siguen ahí\nworker_shutdown_timeout 1h;",
+                        "# Caddy\nreverse_proxy 127.0.0.1:9001 {\n    stream_close_delay 10m\n}",
+                        "// reparte las reconexiones en el tiempo\nconst delayMs = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);",
                     ],
-                    check: "",
+                    check: "Tras la siguiente recarga no hay un momento en que se cierren todos los sockets juntos.",
                 },
             },
             Self::BalancerIdleTimeout => &Row {
@@ -3151,17 +3681,27 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "A load balancer cuts idle connections",
-                    explain: "",
+                    explain: "A balancer or platform in front cuts connections after a fixed time, and the peak of their lifetimes names it: 30 s GCP and HAProxy, 55 s Heroku, 60 s AWS ALB and ingress, 100 s Cloudflare, 240 s Azure, 350 s AWS NLB, 600 s CloudFront.",
                     fix: &[
+                        "# charla.toml: move something more often than that (a ping at 60 s races a 60 s limit)\n[liveness]\nping_after = \"25s\"",
+                        "aws elbv2 modify-load-balancer-attributes --load-balancer-arn \"$ARN\" --attributes Key=idle_timeout.timeout_seconds,Value=300",
+                        "gcloud compute backend-services update chat --global --timeout=86400",
+                        "# HAProxy\ntimeout tunnel 1h",
+                        "# ingress-nginx\nnginx.ingress.kubernetes.io/proxy-read-timeout: \"3600\"\nnginx.ingress.kubernetes.io/proxy-send-timeout: \"3600\"",
                     ],
-                    check: "",
+                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` passes the old lifetime, and the histogram in /metrics loses its peak.",
                 },
                 es: Words {
                     title: "Un balanceador corta las conexiones inactivas",
-                    explain: "",
+                    explain: "Un balanceador o plataforma corta las conexiones al cabo de un tiempo fijo, y el pico de sus duraciones lo delata: 30 s GCP y HAProxy, 55 s Heroku, 60 s AWS ALB e ingress, 100 s Cloudflare, 240 s Azure, 350 s AWS NLB, 600 s CloudFront.",
                     fix: &[
+                        "# charla.toml: que algo se mueva más a menudo (un ping cada 60 s compite con un límite de 60 s)\n[liveness]\nping_after = \"25s\"",
+                        "aws elbv2 modify-load-balancer-attributes --load-balancer-arn \"$ARN\" --attributes Key=idle_timeout.timeout_seconds,Value=300",
+                        "gcloud compute backend-services update chat --global --timeout=86400",
+                        "# HAProxy\ntimeout tunnel 1h",
+                        "# ingress-nginx\nnginx.ingress.kubernetes.io/proxy-read-timeout: \"3600\"\nnginx.ingress.kubernetes.io/proxy-send-timeout: \"3600\"",
                     ],
-                    check: "",
+                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` supera la duración de antes, y el histograma de /metrics pierde su pico.",
                 },
             },
             Self::TlsOnPlainPort => &Row {
@@ -3173,17 +3713,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "wss:// is used on a port that speaks plain HTTP",
-                    explain: "",
+                    explain: "The client starts TLS on a port that speaks plain HTTP: browsers say ERR_SSL_PROTOCOL_ERROR, OpenSSL `wrong version number`, uvicorn `Invalid HTTP request received`.",
                     fix: &[
+                        "// without TLS on that port\nnew WebSocket(\"ws://chat.example.org:9001/ws/chat/5/\");",
+                        "# or give the port TLS (nginx)\nlisten 443 ssl;\nssl_certificate     /etc/letsencrypt/live/chat.example.org/fullchain.pem;\nssl_certificate_key /etc/letsencrypt/live/chat.example.org/privkey.pem;",
                     ],
-                    check: "",
+                    check: "`openssl s_client -connect chat.example.org:443 </dev/null` shows a certificate, and wss:// opens on that port.",
                 },
                 es: Words {
                     title: "Se usa wss:// en un puerto que habla HTTP sin cifrar",
-                    explain: "",
+                    explain: "El cliente empieza TLS en un puerto que habla HTTP sin cifrar: el navegador dice ERR_SSL_PROTOCOL_ERROR, OpenSSL `wrong version number`, uvicorn `Invalid HTTP request received`.",
                     fix: &[
+                        "// sin TLS en ese puerto\nnew WebSocket(\"ws://chat.example.org:9001/ws/chat/5/\");",
+                        "# o pon TLS en el puerto (nginx)\nlisten 443 ssl;\nssl_certificate     /etc/letsencrypt/live/chat.example.org/fullchain.pem;\nssl_certificate_key /etc/letsencrypt/live/chat.example.org/privkey.pem;",
                     ],
-                    check: "",
+                    check: "`openssl s_client -connect chat.example.org:443 </dev/null` muestra un certificado, y wss:// se abre en ese puerto.",
                 },
             },
             Self::PlainOnTlsPort => &Row {
@@ -3195,17 +3739,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "ws:// is used on a port that speaks TLS",
-                    explain: "",
+                    explain: "The client speaks plain HTTP to a TLS port; nginx answers 400 `The plain HTTP request was sent to HTTPS port`, others just close.",
                     fix: &[
+                        "new WebSocket(\"wss://chat.example.org/ws/chat/5/\");",
                     ],
-                    check: "",
+                    check: "The same address with wss:// is answered by 101.",
                 },
                 es: Words {
                     title: "Se usa ws:// en un puerto que habla TLS",
-                    explain: "",
+                    explain: "El cliente habla HTTP sin cifrar con un puerto TLS; nginx responde 400 `The plain HTTP request was sent to HTTPS port`, otros cierran sin más.",
                     fix: &[
+                        "new WebSocket(\"wss://chat.example.org/ws/chat/5/\");",
                     ],
-                    check: "",
+                    check: "La misma dirección con wss:// recibe un 101.",
                 },
             },
             Self::TlsSelfSigned => &Row {
@@ -3217,17 +3763,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The certificate is self-signed",
-                    explain: "",
+                    explain: "The certificate was signed by nobody whom browsers trust, and for a WebSocket there is no page on which to accept it: the connection just fails.",
                     fix: &[
+                        "certbot --nginx -d chat.example.org",
+                        "# inside a company or in development: an authority of your own that the devices trust\nmkcert -install && mkcert chat.example.org localhost 127.0.0.1",
                     ],
-                    check: "",
+                    check: "`curl -sI https://chat.example.org/healthz` works without `-k`.",
                 },
                 es: Words {
                     title: "El certificado es autofirmado",
-                    explain: "",
+                    explain: "El certificado no lo firmó nadie en quien confíen los navegadores, y para un WebSocket no hay página donde aceptarlo: la conexión falla sin más.",
                     fix: &[
+                        "certbot --nginx -d chat.example.org",
+                        "# dentro de una empresa o en desarrollo: una autoridad propia en la que confíen los equipos\nmkcert -install && mkcert chat.example.org localhost 127.0.0.1",
                     ],
-                    check: "",
+                    check: "`curl -sI https://chat.example.org/healthz` funciona sin `-k`.",
                 },
             },
             Self::TlsExpired => &Row {
@@ -3239,17 +3789,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The certificate has expired",
-                    explain: "",
+                    explain: "The certificate's time has passed (or, by a wrong clock on the client, has not begun), so every browser refuses the connection.",
                     fix: &[
+                        "echo | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | openssl x509 -noout -dates",
+                        "certbot renew && systemctl reload nginx",
+                        "# will it renew by itself next time?\nsystemctl list-timers certbot.timer && certbot renew --dry-run",
                     ],
-                    check: "",
+                    check: "The first command prints a `notAfter` in the future.",
                 },
                 es: Words {
                     title: "El certificado ha caducado",
-                    explain: "",
+                    explain: "El plazo del certificado ya pasó (o, con el reloj del cliente mal puesto, aún no empieza), así que todos los navegadores rechazan la conexión.",
                     fix: &[
+                        "echo | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | openssl x509 -noout -dates",
+                        "certbot renew && systemctl reload nginx",
+                        "# ¿se renovará solo la próxima vez?\nsystemctl list-timers certbot.timer && certbot renew --dry-run",
                     ],
-                    check: "",
+                    check: "La primera orden muestra un `notAfter` en el futuro.",
                 },
             },
             Self::TlsWrongHost => &Row {
@@ -3261,17 +3817,23 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The certificate is for another host",
-                    explain: "",
+                    explain: "The certificate does not name the host in the address: another site's certificate came first, or the address uses an IP or an old name.",
                     fix: &[
+                        "echo | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | openssl x509 -noout -ext subjectAltName",
+                        "certbot --nginx -d chat.example.org -d www.chat.example.org",
+                        "# nginx: the server block must have that name\nserver_name chat.example.org;",
                     ],
-                    check: "",
+                    check: "The first command lists the host that the page uses.",
                 },
                 es: Words {
                     title: "El certificado es de otro host",
-                    explain: "",
+                    explain: "El certificado no nombra al host de la dirección: salió antes el certificado de otro sitio, o la dirección usa una IP o un nombre antiguo.",
                     fix: &[
+                        "echo | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | openssl x509 -noout -ext subjectAltName",
+                        "certbot --nginx -d chat.example.org -d www.chat.example.org",
+                        "# nginx: el bloque server debe tener ese nombre\nserver_name chat.example.org;",
                     ],
-                    check: "",
+                    check: "La primera orden muestra el host que usa la página.",
                 },
             },
             Self::TlsChain => &Row {
@@ -3283,17 +3845,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The certificate chain is incomplete",
-                    explain: "",
+                    explain: "The server sends its own certificate without the intermediate one; browsers that have seen it elsewhere manage, while phones, curl and libraries fail.",
                     fix: &[
+                        "# nginx: the full chain, not cert.pem\nssl_certificate /etc/letsencrypt/live/chat.example.org/fullchain.pem;",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`echo | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | grep 'Verify return code'` prints 0 (ok).",
                 },
                 es: Words {
                     title: "La cadena del certificado está incompleta",
-                    explain: "",
+                    explain: "El servidor envía su certificado sin el intermedio; los navegadores que ya lo vieron en otro sitio se arreglan, pero fallan teléfonos, curl y bibliotecas.",
                     fix: &[
+                        "# nginx: la cadena entera, no cert.pem\nssl_certificate /etc/letsencrypt/live/chat.example.org/fullchain.pem;",
+                        "nginx -t && systemctl reload nginx",
                     ],
-                    check: "",
+                    check: "`echo | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | grep 'Verify return code'` muestra 0 (ok).",
                 },
             },
             Self::TlsInspection => &Row {
@@ -3305,17 +3871,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Something on the way opens the TLS traffic",
-                    explain: "",
+                    explain: "An antivirus program or a company's gateway opens the TLS traffic with a certificate of its own, lets https pass and breaks WebSockets; it happens on some networks only.",
                     fix: &[
+                        "# who issued the certificate that this network shows?\necho | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | openssl x509 -noout -issuer",
+                        "# for the network's administrators: do not inspect this host\nchat.example.org:443",
                     ],
-                    check: "",
+                    check: "The issuer is the same inside and outside that network, and the page connects from both.",
                 },
                 es: Words {
                     title: "Algo en el camino abre el tráfico TLS",
-                    explain: "",
+                    explain: "Un antivirus o la pasarela de una empresa abre el tráfico TLS con un certificado propio, deja pasar https y rompe los WebSockets; ocurre solo en algunas redes.",
                     fix: &[
+                        "# ¿quién emitió el certificado que muestra esta red?\necho | openssl s_client -connect chat.example.org:443 -servername chat.example.org 2>/dev/null | openssl x509 -noout -issuer",
+                        "# para quien administra la red: no inspecciones este host\nchat.example.org:443",
                     ],
-                    check: "",
+                    check: "El emisor es el mismo dentro y fuera de esa red, y la página conecta desde ambas.",
                 },
             },
             Self::DnsFailure => &Row {
@@ -3327,17 +3897,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The host name does not resolve",
-                    explain: "",
+                    explain: "The host name has no address for this client: a spelling mistake, a record that is missing or was moved, or a resolver that does not answer.",
                     fix: &[
+                        "dig +short A chat.example.org; dig +short AAAA chat.example.org\ndig +short A chat.example.org @1.1.1.1",
+                        "# nginx as a client of a moving name: resolve it again and again\nresolver 127.0.0.53 valid=30s;\nset $chat chat.internal;\nproxy_pass http://$chat:9001;",
                     ],
-                    check: "",
+                    check: "`getent ahosts chat.example.org` prints the right address on the machine that failed.",
                 },
                 es: Words {
                     title: "El nombre del host no se resuelve",
-                    explain: "",
+                    explain: "El nombre del host no tiene dirección para este cliente: un error al escribirlo, un registro que falta o cambió de sitio, o un servidor de nombres que no responde.",
                     fix: &[
+                        "dig +short A chat.example.org; dig +short AAAA chat.example.org\ndig +short A chat.example.org @1.1.1.1",
+                        "# nginx como cliente de un nombre que cambia: que lo resuelva una y otra vez\nresolver 127.0.0.53 valid=30s;\nset $chat chat.internal;\nproxy_pass http://$chat:9001;",
                     ],
-                    check: "",
+                    check: "`getent ahosts chat.example.org` muestra la dirección correcta en la máquina que fallaba.",
                 },
             },
             Self::Ipv6PathDead => &Row {
@@ -3349,17 +3923,23 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The IPv6 address does not answer",
-                    explain: "",
+                    explain: "The name has an IPv6 address that does not answer, so clients with IPv6 lose seconds or fail, while those without are fine.",
                     fix: &[
+                        "curl -6 -sS -o /dev/null --max-time 5 https://chat.example.org/healthz; curl -4 -sS -o /dev/null --max-time 5 https://chat.example.org/healthz",
+                        "# nginx: listen on both\nlisten 443 ssl;\nlisten [::]:443 ssl;",
+                        "# or take the AAAA record away until the path works\ndig +short AAAA chat.example.org",
                     ],
-                    check: "",
+                    check: "`curl -6 -s -o /dev/null -w '%{http_code}\\n' https://chat.example.org/healthz` prints 200.",
                 },
                 es: Words {
                     title: "La dirección IPv6 no responde",
-                    explain: "",
+                    explain: "El nombre tiene una dirección IPv6 que no responde, así que los clientes con IPv6 pierden segundos o fallan, y a los demás les va bien.",
                     fix: &[
+                        "curl -6 -sS -o /dev/null --max-time 5 https://chat.example.org/healthz; curl -4 -sS -o /dev/null --max-time 5 https://chat.example.org/healthz",
+                        "# nginx: escucha en las dos\nlisten 443 ssl;\nlisten [::]:443 ssl;",
+                        "# o quita el registro AAAA hasta que el camino funcione\ndig +short AAAA chat.example.org",
                     ],
-                    check: "",
+                    check: "`curl -6 -s -o /dev/null -w '%{http_code}\\n' https://chat.example.org/healthz` muestra 200.",
                 },
             },
             Self::MixedContent => &Row {
@@ -3371,17 +3951,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "An https page may not open ws://",
-                    explain: "",
+                    explain: "A page that came over https may not open `ws://`: the browser throws in the constructor, no request leaves the device and no close event follows.",
                     fix: &[
+                        "// follow the page's own scheme\nconst scheme = location.protocol === \"https:\" ? \"wss:\" : \"ws:\";\nnew WebSocket(`${scheme}//${location.host}/ws/chat/${chatId}/`);",
+                        "# an application that writes the address itself must know that the outside is https (nginx)\nproxy_set_header X-Forwarded-Proto $scheme;",
                     ],
-                    check: "",
+                    check: "The console shows no `Mixed Content` and the network panel a `wss://` request.",
                 },
                 es: Words {
                     title: "Una página https no puede abrir ws://",
-                    explain: "",
+                    explain: "Una página que llegó por https no puede abrir `ws://`: el navegador lanza un error en el constructor, no sale ninguna petición del equipo y no hay evento close.",
                     fix: &[
+                        "// usa el mismo esquema que la página\nconst scheme = location.protocol === \"https:\" ? \"wss:\" : \"ws:\";\nnew WebSocket(`${scheme}//${location.host}/ws/chat/${chatId}/`);",
+                        "# una aplicación que escribe la dirección debe saber que fuera hay https (nginx)\nproxy_set_header X-Forwarded-Proto $scheme;",
                     ],
-                    check: "",
+                    check: "La consola no muestra `Mixed Content` y el panel de red sí una petición `wss://`.",
                 },
             },
             Self::CspBlocked => &Row {
@@ -3393,17 +3977,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The page's content policy forbids this address",
-                    explain: "",
+                    explain: "The page's Content-Security-Policy has a `connect-src` that does not cover the chat's address; `'self'` does not include another port, and in old browsers no WebSocket at all; onerror fires and onclose may never come.",
                     fix: &[
+                        "# nginx\nadd_header Content-Security-Policy \"default-src 'self'; connect-src 'self' wss://chat.example.org\" always;",
+                        "<meta http-equiv=\"Content-Security-Policy\" content=\"connect-src 'self' wss://chat.example.org\">",
                     ],
-                    check: "",
+                    check: "The console shows no `connect-src` violation and the socket opens.",
                 },
                 es: Words {
                     title: "La política de contenido de la página prohíbe esta dirección",
-                    explain: "",
+                    explain: "La Content-Security-Policy de la página tiene un `connect-src` que no incluye la dirección del chat; `'self'` no abarca otro puerto, ni en navegadores antiguos ningún WebSocket; salta onerror y onclose puede no llegar nunca.",
                     fix: &[
+                        "# nginx\nadd_header Content-Security-Policy \"default-src 'self'; connect-src 'self' wss://chat.example.org\" always;",
+                        "<meta http-equiv=\"Content-Security-Policy\" content=\"connect-src 'self' wss://chat.example.org\">",
                     ],
-                    check: "",
+                    check: "La consola no muestra infracciones de `connect-src` y el socket se abre.",
                 },
             },
             Self::BlockedByClient => &Row {
@@ -3415,17 +4003,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "An extension or filter blocked the connection",
-                    explain: "",
+                    explain: "An ad blocker, privacy extension or filter list stops the request inside the browser (`net::ERR_BLOCKED_BY_CLIENT`); a plain fetch of the same path fails just as fast.",
                     fix: &[
+                        "# try a private window without extensions; then allow the site in the extension\nchat.example.org",
+                        "# a path that no list knows (words such as track, ads, analytics, socket are on some)\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
                     ],
-                    check: "",
+                    check: "`fetch(\"/ws/chat/5/\").then((r) => console.log(r.status))` prints a status instead of failing.",
                 },
                 es: Words {
                     title: "Una extensión o un filtro bloqueó la conexión",
-                    explain: "",
+                    explain: "Un bloqueador de anuncios, una extensión de privacidad o una lista de filtros detiene la petición dentro del navegador (`net::ERR_BLOCKED_BY_CLIENT`); un fetch de la misma ruta falla igual de rápido.",
                     fix: &[
+                        "# prueba una ventana privada sin extensiones; después permite el sitio en la extensión\nchat.example.org",
+                        "# una ruta que no esté en ninguna lista (palabras como track, ads, analytics o socket están en algunas)\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
                     ],
-                    check: "",
+                    check: "`fetch(\"/ws/chat/5/\").then((r) => console.log(r.status))` muestra un estado en vez de fallar.",
                 },
             },
             Self::LocalNetworkBlocked => &Row {
@@ -3437,17 +4029,23 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "The browser keeps this page out of the local network",
-                    explain: "",
+                    explain: "A page from the public internet asks for an address in the local network or on the same machine, and the browser (Chrome since 147) wants the person's permission first.",
                     fix: &[
+                        "# answer the browser's question with Allow, or set it under\nchrome://settings/content/localNetworkAccess",
+                        "<iframe src=\"https://app.example.org\" allow=\"local-network-access; loopback-network\"></iframe>",
+                        "// or use a public address with TLS\nnew WebSocket(\"wss://chat.example.org/ws/chat/5/\");",
                     ],
-                    check: "",
+                    check: "After permission is given the socket opens without a reload.",
                 },
                 es: Words {
                     title: "El navegador no deja a esta página entrar en la red local",
-                    explain: "",
+                    explain: "Una página de internet pide una dirección de la red local o del mismo equipo, y el navegador (Chrome desde la 147) quiere antes el permiso de la persona.",
                     fix: &[
+                        "# responde Permitir a la pregunta del navegador, o cámbialo en\nchrome://settings/content/localNetworkAccess",
+                        "<iframe src=\"https://app.example.org\" allow=\"local-network-access; loopback-network\"></iframe>",
+                        "// o usa una dirección pública con TLS\nnew WebSocket(\"wss://chat.example.org/ws/chat/5/\");",
                     ],
-                    check: "",
+                    check: "Dado el permiso, el socket se abre sin recargar.",
                 },
             },
             Self::ServerUnreachable => &Row {
@@ -3459,17 +4057,21 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The server cannot be reached",
-                    explain: "",
+                    explain: "Neither the WebSocket nor a plain request to the same host got any answer, so nothing at the other end can be blamed yet: the server, the proxy in front, the name or this network may be down.",
                     fix: &[
+                        "# from this device: name, port, answer\ncharla doctor wss://chat.example.org/ws/chat/5/",
+                        "# on the server: does anybody listen?\nss -ltnp | grep -E ':(80|443|9001) '\nsystemctl status nginx charla",
                     ],
-                    check: "",
+                    check: "`curl -sS -o /dev/null -w '%{http_code}\\n' https://chat.example.org/healthz` prints 200 from the same network.",
                 },
                 es: Words {
                     title: "No se puede llegar al servidor",
-                    explain: "",
+                    explain: "Ni el WebSocket ni una petición corriente al mismo host recibieron respuesta, así que todavía no se puede culpar a nadie del otro lado: puede estar caído el servidor, el proxy de delante, el nombre o esta red.",
                     fix: &[
+                        "# desde este equipo: nombre, puerto, respuesta\ncharla doctor wss://chat.example.org/ws/chat/5/",
+                        "# en el servidor: ¿escucha alguien?\nss -ltnp | grep -E ':(80|443|9001) '\nsystemctl status nginx charla",
                     ],
-                    check: "",
+                    check: "`curl -sS -o /dev/null -w '%{http_code}\\n' https://chat.example.org/healthz` muestra 200 desde la misma red.",
                 },
             },
             Self::Offline => &Row {
@@ -3481,17 +4083,19 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "This device is offline",
-                    explain: "",
+                    explain: "The device has no network, so nothing can be tried; the client waits for the `online` event and spends no attempt.",
                     fix: &[
+                        "// wait for the network instead of counting down\naddEventListener(\"online\", () => client.reconnect(), { once: true });",
                     ],
-                    check: "",
+                    check: "When the network is back the chat connects within a second and shows what was missed.",
                 },
                 es: Words {
                     title: "Este dispositivo no tiene conexión",
-                    explain: "",
+                    explain: "El dispositivo no tiene red, así que no hay nada que intentar; el cliente espera el evento `online` y no gasta intentos.",
                     fix: &[
+                        "// espera a la red en vez de contar atrás\naddEventListener(\"online\", () => client.reconnect(), { once: true });",
                     ],
-                    check: "",
+                    check: "Cuando vuelve la red, el chat conecta en un segundo y muestra lo que faltaba.",
                 },
             },
             Self::PageFrozen => &Row {
@@ -3503,17 +4107,19 @@ impl Cause {
                 retry: Retry::Resume,
                 en: Words {
                     title: "The page was asleep",
-                    explain: "",
+                    explain: "The device slept or the browser froze the tab, so the page missed pings and its socket may look open while it is dead; on waking the client probes it and comes back at once.",
                     fix: &[
+                        "// judge by the clock, not by timers: a gap means that the page slept\nlet lastTick = Date.now();\nsetInterval(() => { if (Date.now() - lastTick > 10_000) client.probe(); lastTick = Date.now(); }, 5_000);\naddEventListener(\"pageshow\", (event) => { if (event.persisted) client.probe(); });",
                     ],
-                    check: "",
+                    check: "Close the lid for two minutes and open it: the chat is up to date within a few seconds.",
                 },
                 es: Words {
                     title: "La página estaba dormida",
-                    explain: "",
+                    explain: "El equipo se durmió o el navegador congeló la pestaña, así que la página se perdió pings y su socket puede parecer abierto estando muerto; al despertar, el cliente lo prueba y vuelve enseguida.",
                     fix: &[
+                        "// guíate por el reloj, no por los temporizadores: un salto es que la página durmió\nlet lastTick = Date.now();\nsetInterval(() => { if (Date.now() - lastTick > 10_000) client.probe(); lastTick = Date.now(); }, 5_000);\naddEventListener(\"pageshow\", (event) => { if (event.persisted) client.probe(); });",
                     ],
-                    check: "",
+                    check: "Cierra la tapa dos minutos y ábrela: el chat está al día en pocos segundos.",
                 },
             },
             Self::TooManySockets => &Row {
@@ -3525,17 +4131,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The browser has too many sockets open",
-                    explain: "",
+                    explain: "The browser refuses another WebSocket (`ERR_INSUFFICIENT_RESOURCES`, 255 in Chromium): the page opens a new one at each attempt and keeps the old ones.",
                     fix: &[
+                        "// close the old socket before opening the next\nsocket?.close();\nsocket = new WebSocket(url);",
+                        "// one connection for all chats of the page\nconst client = connect({ url: \"wss://chat.example.org/ws/\" });\nclient.subscribe(\"5\");",
                     ],
-                    check: "",
+                    check: "The network panel, filtered by WS, shows one open connection per tab.",
                 },
                 es: Words {
                     title: "El navegador tiene demasiados sockets abiertos",
-                    explain: "",
+                    explain: "El navegador se niega a abrir otro WebSocket (`ERR_INSUFFICIENT_RESOURCES`, 255 en Chromium): la página abre uno nuevo en cada intento y se queda con los viejos.",
                     fix: &[
+                        "// cierra el socket viejo antes de abrir el siguiente\nsocket?.close();\nsocket = new WebSocket(url);",
+                        "// una sola conexión para todos los chats de la página\nconst client = connect({ url: \"wss://chat.example.org/ws/\" });\nclient.subscribe(\"5\");",
                     ],
-                    check: "",
+                    check: "El panel de red, filtrado por WS, muestra una conexión abierta por pestaña.",
                 },
             },
             Self::ReconnectLoop => &Row {
@@ -3547,17 +4157,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The client reconnects without end",
-                    explain: "",
+                    explain: "The client tries again and again although the cause does not go away, often because every `open` sets its counter back to zero; the loop is never the cause itself, which is named beside it.",
                     fix: &[
+                        "// limits that survive flapping: 3 token refreshes of 5 attempts each, reset only after the connection has held\nconst MAX_REFRESHES = 3, MAX_ATTEMPTS = 5, STABLE_MS = 10_000;\nsocket.onopen = () => { openedAt = Date.now(); };\nsocket.onclose = () => { if (Date.now() - openedAt > STABLE_MS) attempts = refreshes = 0; };",
+                        "# how often does whom? (nginx)\nawk '/\\/ws\\// {print $1}' /var/log/nginx/access.log | sort | uniq -c | sort -rn | head",
                     ],
-                    check: "",
+                    check: "After 15 failures the page says why it stopped, and the access log shows no more of its attempts.",
                 },
                 es: Words {
                     title: "El cliente reconecta sin parar",
-                    explain: "",
+                    explain: "El cliente lo intenta una y otra vez aunque la causa no se va, a menudo porque cada `open` pone su contador a cero; el bucle nunca es la causa, que se nombra a su lado.",
                     fix: &[
+                        "// límites que sobreviven a los vaivenes: 3 refrescos de token con 5 intentos cada uno, y a cero solo si la conexión aguantó\nconst MAX_REFRESHES = 3, MAX_ATTEMPTS = 5, STABLE_MS = 10_000;\nsocket.onopen = () => { openedAt = Date.now(); };\nsocket.onclose = () => { if (Date.now() - openedAt > STABLE_MS) attempts = refreshes = 0; };",
+                        "# ¿con qué frecuencia y quién? (nginx)\nawk '/\\/ws\\// {print $1}' /var/log/nginx/access.log | sort | uniq -c | sort -rn | head",
                     ],
-                    check: "",
+                    check: "Tras 15 fallos la página dice por qué paró, y el registro de accesos no muestra más intentos suyos.",
                 },
             },
         }
