@@ -27,6 +27,7 @@ export class CharlaError extends Error {
     super(detail ? `${cause}: ${detail}` : cause);
     this.name = "CharlaError";
     this.cause = cause;
+    this.detail = detail;
     this.retry = retry ?? retryOf(cause);
     this.retryInMs = retryInMs;
   }

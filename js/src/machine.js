@@ -31,7 +31,7 @@ import { problemOfClose } from "./closes.js";
  *   | {name: "connecting", attempt: number, of: number, cycle: number}
  *   | {name: "connected", since: number}
  *   | Waiting
- *   | {name: "disabled", cause: string | null, code: number, detail?: string, exhausted: boolean}
+ *   | {name: "disabled", cause: string | null, code: number, detail?: string, exhausted: boolean, spent: number}
  *   | {name: "closed"}} State
  *
  * @typedef {object} Waiting
@@ -386,7 +386,7 @@ function revive(run) {
 
 function disable(run, problem, exhausted) {
   leaveTimers(run);
-  run.m.state = { name: "disabled", ...told(problem), exhausted };
+  run.m.state = { name: "disabled", ...told(problem), exhausted, spent: run.m.spent };
 }
 
 /** An open socket proves nothing after a sleep: ask. */

@@ -1,0 +1,206 @@
+/**
+ * @file One chat as the page knows it: stored messages, those still on their way, who has read how far.
+ *
+ * Plain data in, rows to draw out. No element, no socket.
+ */
+
+/** Messages of one person within this time stand together under one name. */
+const TOGETHER_MS = 5 * 60_000;
+
+/**
+ * @typedef {object} Outgoing
+ * @property {string} id
+ * @property {string} text
+ * @property {number} at
+ * @property {string | null} failed The cause, once it has failed.
+ */
+
+export class Conversation {
+  /** @type {Map<number, any>} By sequence number. */
+  #messages = new Map();
+  /** @type {Map<string, Outgoing>} By id, in the order in which they were written. */
+  #outgoing = new Map();
+  /** @type {Map<string, {id: string, name: string}>} Everybody who was heard of. */
+  #people = new Map();
+  /** @type {Map<string, number>} */
+  #reads = new Map();
+  /** First unread message when the chat was opened; null when none. */
+  #unreadFrom = null;
+
+  title = "";
+  state = "open";
+  closedBy = null;
+  rev = 0;
+  /** Whether there is something older than the first message here. */
+  more = true;
+  loaded = false;
+  /** @type {Map<string, {id: string, name: string}>} */
+  online = new Map();
+  /** @type {Map<string, number>} User to the time at which it is taken for over. */
+  typing = new Map();
+
+  constructor(chat, me) {
+    this.chat = chat;
+    this.me = me;
+  }
+
+  get lastSeq() {
+    return Math.max(0, ...this.#messages.keys());
+  }
+
+  get firstSeq() {
+    return this.#messages.size === 0 ? undefined : Math.min(...this.#messages.keys());
+  }
+
+  /** @param {any} frame A `subscribed`; true when what was on the screen no longer joins up. */
+  subscribed(frame) {
+    Object.assign(this, { title: frame.title, state: frame.state, rev: frame.rev ?? this.rev });
+    this.online = new Map(frame.members_online.map((user) => [user.id, user]));
+    this.typing.clear();
+    for (const user of frame.members_online) this.#people.set(user.id, user);
+    for (const { user, seq } of frame.reads ?? []) this.read(user, seq);
+    if (frame.resumed) return false;
+    this.#messages.clear();
+    this.more = true;
+    if (frame.messages.length > 0) this.page({ messages: frame.messages, more: frame.messages[0].seq > 1 });
+    return frame.messages.length === 0;
+  }
+
+  /** @param {{messages: any[], more: boolean}} page Older messages, or the first ones. */
+  page({ messages, more }) {
+    for (const message of messages) if (!this.#messages.has(message.seq)) this.#keep(message);
+    this.more = more;
+    this.loaded = true;
+  }
+
+  /** @returns {boolean} False for one that is here already. */
+  add(message) {
+    if (this.#messages.has(message.seq)) return false;
+    this.#keep(message);
+    this.typing.delete(message.author.id);
+    // Who writes has read.
+    this.read(message.author.id, message.seq);
+    return true;
+  }
+
+  #keep(message) {
+    this.#messages.set(message.seq, message);
+    this.#outgoing.delete(message.id);
+    this.#people.set(message.author.id, message.author);
+  }
+
+  edited({ seq, text, edited_at, rev }) {
+    this.#change(seq, rev, { text, edited_at });
+  }
+
+  deleted({ seq, rev }) {
+    this.#change(seq, rev, { text: "", deleted: true });
+  }
+
+  #change(seq, rev, fields) {
+    if (rev !== undefined) this.rev = Math.max(this.rev, rev);
+    const message = this.#messages.get(seq);
+    if (message) this.#messages.set(seq, { ...message, ...fields });
+  }
+
+  write(id, text, at) {
+    this.#outgoing.set(id, { id, text, at, failed: null });
+  }
+
+  /** The ack may come before the message itself. */
+  acked({ id, seq, sent_at }) {
+    const outgoing = this.#outgoing.get(id);
+    if (outgoing) this.add({ seq, id, author: this.me, text: outgoing.text, sent_at });
+  }
+
+  failed(id, cause) {
+    const outgoing = this.#outgoing.get(id);
+    if (outgoing) this.#outgoing.set(id, { ...outgoing, failed: cause });
+  }
+
+  /** @returns {Outgoing | undefined} */
+  outgoing(id) {
+    return this.#outgoing.get(id);
+  }
+
+  discard(id) {
+    this.#outgoing.delete(id);
+  }
+
+  read(user, seq) {
+    this.#reads.set(user, Math.max(seq, this.#reads.get(user) ?? 0));
+  }
+
+  readUpTo(user) {
+    return this.#reads.get(user) ?? 0;
+  }
+
+  /** Remembers where the new ones begin, for the line across the chat. */
+  markUnread(count) {
+    this.#unreadFrom = null;
+    if (count === 0) return;
+    const theirs = [...this.#messages.values()].filter(({ author }) => author.id !== this.me.id);
+    this.#unreadFrom = theirs.sort((a, b) => a.seq - b.seq).at(-count)?.seq ?? null;
+  }
+
+  presence({ user, state }) {
+    this.#people.set(user.id, user);
+    if (state === "joined") this.online.set(user.id, user);
+    else this.online.delete(user.id);
+    if (state === "left") this.typing.delete(user.id);
+  }
+
+  nameOf(user) {
+    return this.#people.get(user)?.name ?? user;
+  }
+
+  /** My last message that can still be edited. */
+  lastOwn() {
+    const own = [...this.#messages.values()].filter(({ author, deleted }) => author.id === this.me.id && !deleted);
+    return own.sort((a, b) => a.seq - b.seq).at(-1);
+  }
+
+  message(seq) {
+    return this.#messages.get(seq);
+  }
+
+  /** @returns {any[]} What stands on the screen, top to bottom. */
+  rows() {
+    const rows = [];
+    let day = "";
+    let before = null;
+    const place = (entry, at) => {
+      if (at.toDateString() !== day) {
+        day = at.toDateString();
+        rows.push({ kind: "day", key: `day ${day}`, at });
+        before = null;
+      }
+      if (entry.seq !== undefined && entry.seq === this.#unreadFrom) {
+        rows.push({ kind: "unread", key: "unread", count: this.#unreadCount() });
+        before = null;
+      }
+      const first = before?.author.id !== entry.author.id || at - before.at > TOGETHER_MS;
+      if (!first) before.last = false;
+      before = { kind: "message", key: entry.id, ...entry, at, first, last: true, mine: entry.author.id === this.me.id };
+      rows.push(before);
+    };
+    for (const message of [...this.#messages.values()].sort((a, b) => a.seq - b.seq)) {
+      place({ ...message, readBy: this.#readersOf(message) }, new Date(message.sent_at));
+    }
+    for (const { id, text, at, failed } of this.#outgoing.values()) {
+      place({ id, text, failed, author: this.me, pending: true, readBy: [] }, new Date(at));
+    }
+    return rows;
+  }
+
+  #unreadCount() {
+    return [...this.#messages.values()].filter(({ seq, author }) => seq >= this.#unreadFrom && author.id !== this.me.id).length;
+  }
+
+  /** @returns {string[]} Names; nobody reads their own message. */
+  #readersOf({ seq, author }) {
+    if (author.id !== this.me.id) return [];
+    const readers = [...this.#reads].filter(([user, upTo]) => user !== this.me.id && upTo >= seq);
+    return readers.map(([user]) => this.nameOf(user));
+  }
+}
