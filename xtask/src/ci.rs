@@ -15,5 +15,5 @@ pub(crate) fn run_all(root: &Path, install: bool) -> Result<(), String> {
     } else {
         println!("cargo-deny is not installed: licences and advisories are not checked");
     }
-    bench::run_with(root, &["--quick"])
+    bench::run_with(root, &["all", "--small"])
 }

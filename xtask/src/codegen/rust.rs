@@ -66,10 +66,9 @@ fn words(out: &mut String, lang: &str, words: &Words) {
     out.push_str("                },\n");
 }
 
-/// `ws://` and `[x]` would otherwise be read as links.
+/// Addresses and brackets would otherwise be read as links.
 fn escape_doc(text: &str) -> String {
     text.replace('[', "\\[")
-        .replace("ws://", "`ws://`")
-        .replace("ws`ws://`", "`wss://`")
         .replace("wss://", "`wss://`")
+        .replace("ws://", "`ws://`")
 }

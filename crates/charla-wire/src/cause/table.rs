@@ -950,7 +950,7 @@ impl Cause {
                     explain: "The token is a JWT, but its signature, algorithm, key id, issuer, audience or type is not one that this server accepts; the detail says which, and a refresh token used as an access token ends here too.",
                     fix: &[
                         "# what does the token say, and which keys does the server believe?\ncharla token inspect \"$TOKEN\"\ncharla config show | grep auth",
-                        "# charla.toml: the same secret that signs the tokens (SimpleJWT: Django's SECRET_KEY), pinned to its algorithm\n[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"env:DJANGO_SECRET_KEY\"",
+                        "# charla.toml: the same secret that signs the tokens (SimpleJWT: Django's SECRET_KEY), pinned to its algorithm\n[[auth.keys]]\nalgorithm = \"HS256\"\nsecret_env = \"DJANGO_SECRET_KEY\"",
                         "// in a page: connect with `access`, keep `refresh` for POST /api/token/refresh/\nconst { access, refresh } = await (await fetch(\"/api/token/\", { method: \"POST\", body, headers })).json();",
                     ],
                     check: "`curl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` answers `\"ok\":true` with a token made after the change.",
@@ -960,7 +960,7 @@ impl Cause {
                     explain: "El token es un JWT, pero su firma, algoritmo, id de clave, emisor, audiencia o tipo no es de los que acepta este servidor; el detalle dice cuál, y un token de refresco usado como token de acceso también acaba aquí.",
                     fix: &[
                         "# ¿qué dice el token, y en qué claves confía el servidor?\ncharla token inspect \"$TOKEN\"\ncharla config show | grep auth",
-                        "# charla.toml: el mismo secreto que firma los tokens (en SimpleJWT, el SECRET_KEY de Django), atado a su algoritmo\n[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"env:DJANGO_SECRET_KEY\"",
+                        "# charla.toml: el mismo secreto que firma los tokens (en SimpleJWT, el SECRET_KEY de Django), atado a su algoritmo\n[[auth.keys]]\nalgorithm = \"HS256\"\nsecret_env = \"DJANGO_SECRET_KEY\"",
                         "// en una página: conecta con `access` y guarda `refresh` para POST /api/token/refresh/\nconst { access, refresh } = await (await fetch(\"/api/token/\", { method: \"POST\", body, headers })).json();",
                     ],
                     check: "`curl -s \"https://chat.example.org/ws/chat/5/?token=$TOKEN\"` responde `\"ok\":true` con un token hecho después del cambio.",
