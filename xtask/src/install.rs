@@ -16,7 +16,7 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     ("node", "nodejs", "runs the JavaScript tests"),
     ("npm", "npm", "installs the tools below"),
     ("chromium", "chromium", "the browser of the end-to-end tests"),
-    ("nginx", "nginx-light", "the proxy of the end-to-end tests"),
+    ("nginx", "nginx", "the proxy of the end-to-end tests"),
 ];
 
 /// npm packages with their versions, and what for.

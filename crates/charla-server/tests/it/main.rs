@@ -7,5 +7,6 @@
     reason = "a test fails loudly, and a child process speaks to its parent"
 )]
 
+mod cause_snippets;
 mod store_contract;
 mod store_sqlite;
