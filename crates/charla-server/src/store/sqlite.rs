@@ -37,6 +37,8 @@ mod migrations;
 mod notifications;
 mod reader;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use writer::CommitHook;

@@ -9,4 +9,5 @@
 
 mod cause_snippets;
 mod store_contract;
+mod store_kill;
 mod store_sqlite;

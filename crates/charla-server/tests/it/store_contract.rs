@@ -16,7 +16,10 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+pub(crate) mod access;
 pub(crate) mod appending;
+pub(crate) mod chats;
+pub(crate) mod people;
 
 /// One store under test, and the time it believes in.
 pub(crate) struct Bench {
@@ -188,6 +191,39 @@ macro_rules! store_contract {
                 words_come_back_as_they_went_in,
                 a_clock_that_steps_back_changes_no_order,
                 one_failing_task_spares_its_group,
+            ],
+            chats: [
+                tenants_never_mix,
+                a_chat_is_made_once_and_renamed,
+                a_support_chat_is_one_whoever_asks,
+                closing_and_opening_say_who_did_it,
+                pages_go_both_ways,
+                edits_and_deletions_give_revisions,
+                only_the_author_or_staff_change_a_message,
+                read_markers_only_go_forward,
+                writing_is_reading,
+                members_come_and_go,
+                the_inbox_shows_what_moved_last_first,
+                an_agents_inbox_shows_every_chat,
+            ],
+            people: [
+                tenants_and_users_are_made_and_changed,
+                deleted_users_are_known_but_not_listed,
+                a_standing_is_everything_in_one_look,
+                notifications_are_numbered_within_the_tenant,
+            ],
+            access: [
+                api_keys_are_kept_by_their_hash,
+                a_refresh_token_is_spent_once,
+                reuse_ends_the_whole_family,
+                refresh_tokens_raced_are_spent_once,
+                a_log_out_ends_every_family_of_the_user,
+                revocations_last_until_their_time,
+                a_ticket_is_taken_once_under_a_race,
+                a_ticket_is_no_good_after_its_time,
+                a_kept_value_is_made_once,
+                it_says_that_it_is_ready,
+                a_closed_store_refuses_writes,
             ],
         }
     };

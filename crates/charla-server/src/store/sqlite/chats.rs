@@ -268,6 +268,10 @@ const INBOX_OF_AGENT: &str = concat!(
      WHERE c.tenant = ?1 ORDER BY c.moved DESC LIMIT ?3"
 );
 
+/// What the tests look at: none of these may walk a table.
+#[cfg(test)]
+pub(super) const LISTS: &[&str] = &[INBOX_OF_MEMBER, INBOX_OF_AGENT];
+
 pub(super) fn inbox(conn: &Connection, user: &UserKey, every: bool, most: usize) -> Result<Vec<InboxLine>> {
     conn.prepare_cached(if every { INBOX_OF_AGENT } else { INBOX_OF_MEMBER })?
         .query_map(

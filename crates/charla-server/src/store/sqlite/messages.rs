@@ -45,6 +45,10 @@ const BEFORE: &str = messages_of_chat!("m.seq < ?3 ORDER BY m.seq DESC LIMIT ?4"
 const AFTER: &str = messages_of_chat!("m.seq > ?3 ORDER BY m.seq LIMIT ?4");
 const CHANGED: &str = messages_of_chat!("m.rev > ?3 AND m.rev > 0 AND m.seq <= ?4 ORDER BY m.rev LIMIT ?5");
 
+/// What the tests look at: none of these may walk a table.
+#[cfg(test)]
+pub(super) const LISTS: &[&str] = &[BEFORE, AFTER, CHANGED];
+
 pub(super) fn changed_since(
     conn: &Connection,
     key: &RoomKey,
