@@ -3,6 +3,7 @@
 //! (`"nbf":"soon"` once passed for a token without `nbf`: CVE-2026-25537.) Nothing here has seen a
 //! signature; [`Rules::identity`] is called with a payload whose signature was good.
 
+use charla_core::UserKey;
 use charla_wire::{Cause, TenantId, Timestamp, UserId};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -34,17 +35,38 @@ pub(super) struct Signer<'k> {
     pub(super) tenant: Option<&'k TenantId>,
 }
 
+/// What a refresh token of this server says.
+#[derive(Debug)]
+pub(super) struct Refresh {
+    pub(super) user: UserKey,
+    pub(super) jti: String,
+    /// The log-in it descends from.
+    pub(super) family: String,
+    pub(super) issued_at: Timestamp,
+}
+
 /// The claims that anybody asks for, as they came.
 #[derive(Debug)]
 pub(super) struct Claims(Vec<(String, Value)>);
 
 impl Rules {
-    pub(super) fn new(settings: &AuthSettings) -> Self {
+    /// For tokens by the keys of others, as the settings have it.
+    pub(super) fn foreign(settings: &AuthSettings) -> Self {
         Self {
             names: settings.claims.clone(),
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
             leeway_millis: i64::try_from(settings.leeway.as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// For the server's own tokens: they always have the same shape, and times rounded up to whole seconds.
+    pub(super) fn own(settings: &AuthSettings) -> Self {
+        Self {
+            names: ClaimNames::default(),
+            issuer: None,
+            audience: None,
+            leeway_millis: Self::foreign(settings).leeway_millis.max(1_000),
         }
     }
 
@@ -83,10 +105,8 @@ impl Rules {
         now: Timestamp,
     ) -> Result<Identity, Refusal> {
         self.kind(claims, "access")?;
-        if !signer.builtin {
-            self.parties(claims)?;
-        }
-        let (issued_at, expires_at) = self.times(claims, signer, now)?;
+        self.parties(claims)?;
+        let (issued_at, expires_at) = self.times(claims, now)?;
         Ok(Identity {
             tenant: self.tenant(claims, signer)?,
             user: self.user(claims)?,
@@ -96,6 +116,34 @@ impl Rules {
             expires_at,
             jti: jti(claims)?,
             builtin: signer.builtin,
+        })
+    }
+
+    /// What the claims of a refresh token say, all rules kept. None of them is optional.
+    pub(super) fn refresh(&self, claims: &Claims, now: Timestamp) -> Result<Refresh, Refusal> {
+        self.kind(claims, "refresh")?;
+        let (issued_at, _) = self.times(claims, now)?;
+        let own = Signer {
+            builtin: true,
+            tenant: None,
+        };
+        let (Some(tenant), Some(jti), Some(issued_at), Some(family), Some(_)) = (
+            self.tenant(claims, own)?,
+            jti(claims)?,
+            issued_at,
+            claims.text("family"),
+            claims.get("token_type"),
+        ) else {
+            return Err(Refusal::invalid("a claim of a refresh token is missing"));
+        };
+        Ok(Refresh {
+            user: UserKey {
+                tenant,
+                user: self.user(claims)?,
+            },
+            jti,
+            family: family.to_owned(),
+            issued_at,
         })
     }
 
@@ -148,7 +196,6 @@ impl Rules {
     pub(super) fn times(
         &self,
         claims: &Claims,
-        signer: Signer<'_>,
         now: Timestamp,
     ) -> Result<(Option<Timestamp>, Timestamp), Refusal> {
         // All three are read before any is judged: a token with a wrong type is wrong, not late.
@@ -157,13 +204,7 @@ impl Rules {
         };
         let not_before = claims.time("nbf")?;
         let issued_at = claims.time("iat")?;
-        // This server rounds its own times up to whole seconds.
-        let leeway = if signer.builtin {
-            self.leeway_millis.max(1_000)
-        } else {
-            self.leeway_millis
-        };
-        let latest = now.plus_millis(leeway);
+        let latest = now.plus_millis(self.leeway_millis);
         if let Some(issued_at) = issued_at.filter(|&at| at > latest) {
             let ahead = span(issued_at.as_millis() - now.as_millis());
             let detail = format!("issued {ahead} in the future: a clock is wrong");

@@ -79,6 +79,15 @@ impl<'t> Compact<'t> {
         })
     }
 
+    /// The header as it came, for people to read.
+    pub(super) fn header_json(&self) -> Vec<u8> {
+        let header = self
+            .signed
+            .split_once('.')
+            .map_or(self.signed, |(header, _)| header);
+        URL_SAFE_NO_PAD.decode(header).unwrap_or_default()
+    }
+
     /// The algorithm, if it is one that any key could be pinned to.
     pub(super) fn algorithm(&self) -> Result<Algorithm, Refusal> {
         if let Some(name) = self.header.forbidden {

@@ -235,17 +235,15 @@ impl KeyRing {
 }
 
 /// Says so when a secret is shorter than its hash; such a key can be guessed offline from one token.
-pub(super) fn warn_if_short(settings: &KeySettings) {
-    if let KeyMaterial::Secret(secret) = &settings.material {
-        let bytes = secret.expose_secret().len();
-        if bytes < SECRET_BYTES_ADVISED {
-            tracing::warn!(
-                kid = settings.kid.as_deref(),
-                bytes,
-                advised = SECRET_BYTES_ADVISED,
-                "a token secret is so short that it can be guessed from one token"
-            );
-        }
+pub(super) fn warn_if_short(setting: &str, secret: &str) {
+    let bytes = secret.len();
+    if bytes < SECRET_BYTES_ADVISED {
+        tracing::warn!(
+            setting,
+            bytes,
+            advised = SECRET_BYTES_ADVISED,
+            "a token secret is so short that it can be guessed from one token"
+        );
     }
 }
 

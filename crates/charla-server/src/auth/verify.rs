@@ -8,12 +8,12 @@ use std::sync::Arc;
 use charla_wire::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::claims::{Claims, Rules};
+use super::claims::{Claims, Refresh, Rules};
 use super::identity::{Identity, Refusal, quoted};
 use super::jwks::{Jwks, JwksUrlError};
 use super::jws::Compact;
 use super::keys::{KeyError, KeyRing, Match, VerifyKey, warn_if_short};
-use crate::settings::{AuthSettings, KeySettings};
+use crate::settings::{AuthSettings, KeyMaterial, KeySettings};
 use crate::store::StoreError;
 
 /// The key id of the server's own secret.
@@ -23,9 +23,9 @@ pub const BUILTIN_KID: &str = "charla";
 #[derive(Debug, thiserror::Error)]
 pub enum AuthSetupError {
     /// A key cannot be used.
-    #[error("auth.keys, {which}: {error}")]
+    #[error("{which}: {error}")]
     Key {
-        /// Its place in the list and its id.
+        /// Its place in the settings and its id.
         which: String,
         /// Why.
         error: KeyError,
@@ -49,7 +49,8 @@ pub enum AuthSetupError {
 pub struct Verifier {
     fixed: KeyRing,
     jwks: Option<Arc<Jwks>>,
-    pub(super) rules: Rules,
+    foreign: Rules,
+    own: Rules,
 }
 
 impl Verifier {
@@ -58,19 +59,6 @@ impl Verifier {
     /// # Errors
     /// [`AuthSetupError`] names the key or URL that cannot be used.
     pub fn new(settings: &AuthSettings, builtin_secret: &SecretString) -> Result<Self, AuthSetupError> {
-        let mut fixed = KeyRing::default();
-        for (index, key) in settings.keys.iter().enumerate() {
-            let added = VerifyKey::from_settings(key).and_then(|key| fixed.add(key));
-            added.map_err(|error| AuthSetupError::Key {
-                which: place(index, key),
-                error,
-            })?;
-            warn_if_short(key);
-        }
-        // Last, so that the keys of others are tried first where a token names none.
-        let builtin = VerifyKey::builtin(BUILTIN_KID, builtin_secret.expose_secret());
-        let builtin = builtin.and_then(|key| fixed.add_fallback(key));
-        builtin.map_err(AuthSetupError::Secret)?;
         let jwks = match &settings.jwks_url {
             Some(url) => Some(Jwks::new(url, settings.jwks_max_age).map_err(AuthSetupError::JwksUrl)?),
             None => None,
@@ -80,10 +68,34 @@ impl Verifier {
                 "auth.jwks_url without auth.audience: tokens made for other applications are accepted too"
             );
         }
+        Self::with_jwks(settings, builtin_secret, jwks)
+    }
+
+    pub(super) fn with_jwks(
+        settings: &AuthSettings,
+        builtin_secret: &SecretString,
+        jwks: Option<Jwks>,
+    ) -> Result<Self, AuthSetupError> {
+        let mut fixed = KeyRing::default();
+        for (index, key) in settings.keys.iter().enumerate() {
+            let added = VerifyKey::from_settings(key).and_then(|key| fixed.add(key));
+            added.map_err(|error| AuthSetupError::Key {
+                which: place(index, key),
+                error,
+            })?;
+            if let KeyMaterial::Secret(secret) = &key.material {
+                warn_if_short(&place(index, key), secret.expose_secret());
+            }
+        }
+        // Last, so that the keys of others are tried first where a token names none.
+        let builtin = VerifyKey::builtin(BUILTIN_KID, builtin_secret.expose_secret());
+        let builtin = builtin.and_then(|key| fixed.add_fallback(key));
+        builtin.map_err(AuthSetupError::Secret)?;
         Ok(Self {
             fixed,
             jwks: jwks.map(Arc::new),
-            rules: Rules::new(settings),
+            foreign: Rules::foreign(settings),
+            own: Rules::own(settings),
         })
     }
 
@@ -101,14 +113,32 @@ impl Verifier {
     /// [`Refusal`]: one of the token causes, or `authority_unavailable` when a key set that would be needed cannot be had now.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, Refusal> {
         let (key, claims) = self.believed(token).await?;
-        self.rules.identity(&claims, key.signer(), now)
+        self.rules(&key).identity(&claims, key.signer(), now)
+    }
+
+    /// What a refresh token of this server claims, apart from what [`Identity`] holds: its family.
+    pub(super) async fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<Refresh, Refusal> {
+        let (key, claims) = self.believed(token).await?;
+        if !key.signer().builtin {
+            return Err(Refusal::invalid("it was not issued here"));
+        }
+        self.own.refresh(&claims, now)
     }
 
     /// The key that signed it, and what it claims; none of the claims judged.
-    pub(super) async fn believed(&self, token: &str) -> Result<(Arc<VerifyKey>, Claims), Refusal> {
+    async fn believed(&self, token: &str) -> Result<(Arc<VerifyKey>, Claims), Refusal> {
         let token = Compact::parse(token)?;
         let key = self.key_of(&token).await?;
-        Ok((key, self.rules.read(&token.payload)?))
+        let claims = self.rules(&key).read(&token.payload)?;
+        Ok((key, claims))
+    }
+
+    fn rules(&self, key: &VerifyKey) -> &Rules {
+        if key.signer().builtin {
+            &self.own
+        } else {
+            &self.foreign
+        }
     }
 
     /// The key that verifies the signature.
@@ -141,8 +171,8 @@ impl Verifier {
 fn place(index: usize, key: &KeySettings) -> String {
     let number = index + 1;
     match &key.kid {
-        Some(kid) => format!("number {number} (kid {})", quoted(kid)),
-        None => format!("number {number} (no kid)"),
+        Some(kid) => format!("auth.keys, number {number} (kid {})", quoted(kid)),
+        None => format!("auth.keys, number {number} (no kid)"),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::auth::jws::{KID_MAX, TOKEN_MAX};
-use crate::settings::{Algorithm, KeyMaterial};
+use crate::settings::Algorithm;
 
 const NOW: i64 = 1_795_428_000;
 const SECRET: &str = "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz";
@@ -229,7 +229,7 @@ fn a_key_that_cannot_be_used_stops_the_start() {
             panic!("{error} was not found");
         };
         assert_eq!(found, error);
-        assert!(which.starts_with("number 7 "), "{which}");
+        assert!(which.starts_with("auth.keys, number 7 "), "{which}");
     }
     let mut settings = settings();
     settings.jwks_url = Some("http://id.example.org/keys".into());
