@@ -765,7 +765,7 @@ impl Cause {
                     title: "This connection read too slowly",
                     explain: "Messages for this connection piled up faster than it read them; it was cut at the bound and comes back at once, from the last message it saw, with nothing lost.",
                     fix: &[
-                        "# one client: a slow network or a page that blocks its main thread; find the long tasks in the page\nnew PerformanceObserver((list) => console.log(list.getEntries())).observe({ type: \"longtask\" });",
+                        "// one client: a slow network or a page that blocks its main thread; find the long tasks in the page\nnew PerformanceObserver((list) => console.log(list.getEntries())).observe({ type: \"longtask\" });",
                         "# many clients: give bursts more room in charla.toml\n[limits]\noutbox_bytes = \"512KiB\"\noutbox_age = \"20s\"",
                     ],
                     check: "The client resumes (`subscribed` with `resumed: true`) and `charla_closes_total{cause=\"slow_consumer\"}` stops growing.",
@@ -774,7 +774,7 @@ impl Cause {
                     title: "Esta conexión leía demasiado despacio",
                     explain: "Los mensajes para esta conexión se acumularon más rápido de lo que los leía; se cortó al llegar al límite y vuelve enseguida desde el último mensaje que vio, sin perder nada.",
                     fix: &[
-                        "# un solo cliente: red lenta o una página que bloquea su hilo principal; busca las tareas largas en la página\nnew PerformanceObserver((list) => console.log(list.getEntries())).observe({ type: \"longtask\" });",
+                        "// un solo cliente: red lenta o una página que bloquea su hilo principal; busca las tareas largas en la página\nnew PerformanceObserver((list) => console.log(list.getEntries())).observe({ type: \"longtask\" });",
                         "# muchos clientes: da más margen a las ráfagas en charla.toml\n[limits]\noutbox_bytes = \"512KiB\"\noutbox_age = \"20s\"",
                     ],
                     check: "El cliente retoma (`subscribed` con `resumed: true`) y `charla_closes_total{cause=\"slow_consumer\"}` deja de crecer.",
@@ -817,7 +817,7 @@ impl Cause {
                     title: "The other side stopped answering pings",
                     explain: "A ping was not answered in time: the device went to sleep or lost its network without saying so, or the other side is too busy to answer.",
                     fix: &[
-                        "# one user: nothing to repair, the client reconnects and resumes when the network is back",
+                        "# one user: nothing to repair, the client reconnects and resumes when the network is back\njournalctl -u charla -o cat | grep heartbeat_timeout | tail",
                         "# all users at once: is a hop in between cutting idle connections?\ncharla doctor --idle wss://chat.example.org/ws/chat/5/",
                         "# charla.toml: be more patient with slow mobile networks\n[liveness]\nping_after = \"25s\"\npong_within = \"15s\"",
                     ],
@@ -827,7 +827,7 @@ impl Cause {
                     title: "El otro extremo dejó de contestar a los pings",
                     explain: "Un ping quedó sin respuesta: el dispositivo se durmió o perdió la red sin avisar, o el otro extremo está demasiado ocupado para contestar.",
                     fix: &[
-                        "# un solo usuario: no hay nada que reparar, el cliente reconecta y retoma cuando vuelve la red",
+                        "# un solo usuario: no hay nada que reparar, el cliente reconecta y retoma cuando vuelve la red\njournalctl -u charla -o cat | grep heartbeat_timeout | tail",
                         "# todos a la vez: ¿hay un tramo que corta las conexiones inactivas?\ncharla doctor --idle wss://chat.example.org/ws/chat/5/",
                         "# charla.toml: ten más paciencia con redes móviles lentas\n[liveness]\nping_after = \"25s\"\npong_within = \"15s\"",
                     ],
@@ -845,7 +845,7 @@ impl Cause {
                     title: "Another connection took this session's place",
                     explain: "The same session was opened somewhere else, in another tab or on another device, and the newer connection stays.",
                     fix: &[
-                        "# use the tab that was opened last, or reload this one to take over again\nlocation.reload()",
+                        "// use the tab that was opened last, or reload this one to take over again\nlocation.reload()",
                     ],
                     check: "Only one tab shows the chat as connected, and it stays connected.",
                 },
@@ -853,7 +853,7 @@ impl Cause {
                     title: "Otra conexión ocupó el lugar de esta sesión",
                     explain: "La misma sesión se abrió en otro sitio, en otra pestaña o en otro dispositivo, y se queda la conexión más nueva.",
                     fix: &[
-                        "# usa la última pestaña que abriste, o recarga esta para volver a tomar el control\nlocation.reload()",
+                        "// usa la última pestaña que abriste, o recarga esta para volver a tomar el control\nlocation.reload()",
                     ],
                     check: "Solo una pestaña muestra el chat conectado, y sigue conectada.",
                 },
@@ -870,7 +870,7 @@ impl Cause {
                     explain: "Somebody with an API key or at the console ended this user's connections; reconnecting by itself would only undo that.",
                     fix: &[
                         "# who did it, and why, is in the audit log\njournalctl -u charla -o cat | grep disconnected_by_operator",
-                        "# the user may come back by hand\nlocation.reload()",
+                        "// the user may come back by hand, in the page\nlocation.reload()",
                     ],
                     check: "After a reload the page connects, or says `user_blocked` if the user was blocked too.",
                 },
@@ -879,7 +879,7 @@ impl Cause {
                     explain: "Alguien con una clave de API o desde la consola cortó las conexiones de este usuario; reconectar por su cuenta solo desharía eso.",
                     fix: &[
                         "# quién lo hizo y por qué está en el registro de auditoría\njournalctl -u charla -o cat | grep disconnected_by_operator",
-                        "# el usuario puede volver a mano\nlocation.reload()",
+                        "// el usuario puede volver a mano, en la página\nlocation.reload()",
                     ],
                     check: "Al recargar, la página conecta, o dice `user_blocked` si además bloquearon al usuario.",
                 },
@@ -2259,7 +2259,7 @@ impl Cause {
                     title: "Redis accepts connections but never answers",
                     explain: "Redis accepts the connection and then says nothing: it is stopped, busy with one long command, or its disk blocks it; handshakes hang without a log line until somebody gives up.",
                     fix: &[
-                        "# T in the second column means stopped: let it go on\nps -C redis-server -o pid,stat,etime,args\nkill -CONT <pid>",
+                        "# T in the second column means stopped: let it go on\nps -C redis-server -o pid,stat,etime,args\nkill -CONT \"$PID\"",
                         "# a long command: find it, and kill a script that never ends\nredis-cli -u \"$REDIS_URL\" slowlog get 5\nredis-cli -u \"$REDIS_URL\" script kill",
                         "# do not wait for ever (settings.py; shorter than the proxy's time-out)\n\"hosts\": [{\"address\": REDIS_URL, \"socket_connect_timeout\": 5}]",
                     ],
@@ -2269,7 +2269,7 @@ impl Cause {
                     title: "Redis acepta conexiones pero no responde",
                     explain: "Redis acepta la conexión y luego calla: está detenido, ocupado con una orden larga o bloqueado por el disco; las conexiones se quedan colgadas sin una línea de registro hasta que alguien se rinde.",
                     fix: &[
-                        "# una T en la segunda columna es que está detenido: déjalo seguir\nps -C redis-server -o pid,stat,etime,args\nkill -CONT <pid>",
+                        "# una T en la segunda columna es que está detenido: déjalo seguir\nps -C redis-server -o pid,stat,etime,args\nkill -CONT \"$PID\"",
                         "# una orden larga: encuéntrala, y mata el script que no termina\nredis-cli -u \"$REDIS_URL\" slowlog get 5\nredis-cli -u \"$REDIS_URL\" script kill",
                         "# no esperes para siempre (settings.py; menos que el tiempo de espera del proxy)\n\"hosts\": [{\"address\": REDIS_URL, \"socket_connect_timeout\": 5}]",
                     ],
@@ -2691,8 +2691,8 @@ impl Cause {
                     title: "The server process exists but does not answer",
                     explain: "The process is there and the kernel still completes TCP connections for it, but it never answers: it is stopped (state T), deadlocked, or blocked in one call.",
                     fix: &[
-                        "# T means stopped: let it go on\nps -o pid,stat,wchan:20,etime,args -p \"$(pgrep -f 'uvicorn|daphne' | paste -sd,)\"\nkill -CONT <pid>",
-                        "# where does it hang?\npy-spy dump --pid <pid>",
+                        "# T means stopped: let it go on\nps -o pid,stat,wchan:20,etime,args -p \"$(pgrep -f 'uvicorn|daphne' | paste -sd,)\"\nkill -CONT \"$PID\"",
+                        "# where does it hang?\npy-spy dump --pid \"$PID\"",
                         "systemctl restart chat",
                         "# let systemd notice next time: a health check that wants an answer, not a port\ncurl -fsS --max-time 3 http://127.0.0.1:9001/healthz || systemctl restart chat",
                     ],
@@ -2702,8 +2702,8 @@ impl Cause {
                     title: "El proceso del servidor existe pero no responde",
                     explain: "El proceso está ahí y el kernel sigue aceptando conexiones TCP por él, pero nunca responde: está detenido (estado T), en un interbloqueo o parado en una llamada.",
                     fix: &[
-                        "# una T es que está detenido: déjalo seguir\nps -o pid,stat,wchan:20,etime,args -p \"$(pgrep -f 'uvicorn|daphne' | paste -sd,)\"\nkill -CONT <pid>",
-                        "# ¿dónde está atascado?\npy-spy dump --pid <pid>",
+                        "# una T es que está detenido: déjalo seguir\nps -o pid,stat,wchan:20,etime,args -p \"$(pgrep -f 'uvicorn|daphne' | paste -sd,)\"\nkill -CONT \"$PID\"",
+                        "# ¿dónde está atascado?\npy-spy dump --pid \"$PID\"",
                         "systemctl restart chat",
                         "# que systemd lo note la próxima vez: comprueba que responde, no que el puerto está abierto\ncurl -fsS --max-time 3 http://127.0.0.1:9001/healthz || systemctl restart chat",
                     ],
@@ -2804,7 +2804,7 @@ impl Cause {
                     explain: "The server could not bind its port because another process holds it (`[Errno 98] address already in use`), often an older copy of itself that still answers with older code.",
                     fix: &[
                         "# who holds it?\nss -ltnp 'sport = :9001'",
-                        "# an old copy: stop it by its pid, then start the service\nkill <pid> && systemctl restart chat",
+                        "# an old copy: stop it by its pid, then start the service\nkill \"$PID\" && systemctl restart chat",
                     ],
                     check: "`ss -ltnp 'sport = :9001'` shows exactly one process, and it is the service's: `systemctl show -p MainPID chat`.",
                 },
@@ -2813,7 +2813,7 @@ impl Cause {
                     explain: "El servidor no pudo tomar su puerto porque lo ocupa otro proceso (`[Errno 98] address already in use`), a menudo una copia anterior que sigue respondiendo con código viejo.",
                     fix: &[
                         "# ¿quién lo ocupa?\nss -ltnp 'sport = :9001'",
-                        "# una copia vieja: párala por su pid y arranca el servicio\nkill <pid> && systemctl restart chat",
+                        "# una copia vieja: párala por su pid y arranca el servicio\nkill \"$PID\" && systemctl restart chat",
                     ],
                     check: "`ss -ltnp 'sport = :9001'` muestra un solo proceso, y es el del servicio: `systemctl show -p MainPID chat`.",
                 },
@@ -4006,7 +4006,7 @@ impl Cause {
                     explain: "An ad blocker, privacy extension or filter list stops the request inside the browser (`net::ERR_BLOCKED_BY_CLIENT`); a plain fetch of the same path fails just as fast.",
                     fix: &[
                         "# try a private window without extensions; then allow the site in the extension\nchat.example.org",
-                        "# a path that no list knows (words such as track, ads, analytics, socket are on some)\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
+                        "# nginx: a path that no list knows (words such as track, ads, analytics, socket are on some)\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
                     ],
                     check: "`fetch(\"/ws/chat/5/\").then((r) => console.log(r.status))` prints a status instead of failing.",
                 },
@@ -4015,7 +4015,7 @@ impl Cause {
                     explain: "Un bloqueador de anuncios, una extensión de privacidad o una lista de filtros detiene la petición dentro del navegador (`net::ERR_BLOCKED_BY_CLIENT`); un fetch de la misma ruta falla igual de rápido.",
                     fix: &[
                         "# prueba una ventana privada sin extensiones; después permite el sitio en la extensión\nchat.example.org",
-                        "# una ruta que no esté en ninguna lista (palabras como track, ads, analytics o socket están en algunas)\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
+                        "# nginx: una ruta que no esté en ninguna lista (palabras como track, ads, analytics o socket están en algunas)\nlocation /ws/ { proxy_pass http://127.0.0.1:9001; }",
                     ],
                     check: "`fetch(\"/ws/chat/5/\").then((r) => console.log(r.status))` muestra un estado en vez de fallar.",
                 },
