@@ -5,33 +5,20 @@
  * survive a reconnect (subscriptions, unacknowledged sends) and turns frames into events. A message is
  * handed on once and in order, whatever the connection goes through.
  */
-import { problemOfClose, retryOf } from "./closes.js";
+import { entryChatOf, socketUrl, uuid } from "./address.js";
 import { Cursor } from "./cursor.js";
 import { diagnose } from "./diagnose.js";
+import { CharlaError } from "./error.js";
 import { machine, step } from "./machine.js";
 import { Outbox } from "./outbox.js";
 import { watchPage } from "./page.js";
+import { lost, Requests } from "./requests.js";
 
 /** Transitions kept for `report()`. */
 const REPORT_LENGTH = 200;
-/** A request without an answer by then has lost its connection, whatever the socket says. */
-const REQUEST_TIMEOUT_MS = 15_000;
 /** A refused send that may be repeated waits this long unless the server names a time. */
 const RESEND_AFTER_MS = 2_000;
 const DEFAULT_HEARTBEAT_MS = 25_000;
-
-/** A request that the server refused, or that no connection could carry. */
-export class CharlaError extends Error {
-  /** @param {{cause: string, detail?: string, retry?: import("./closes.js").Retry, retryInMs?: number}} problem */
-  constructor({ cause, detail, retry, retryInMs }) {
-    super(detail ? `${cause}: ${detail}` : cause);
-    this.name = "CharlaError";
-    this.cause = cause;
-    this.detail = detail;
-    this.retry = retry ?? retryOf(cause);
-    this.retryInMs = retryInMs;
-  }
-}
 
 /**
  * @typedef {object} Options
@@ -65,9 +52,7 @@ export class Charla extends EventTarget {
   #socket = null;
   #attemptId = "";
   #timers = new Map();
-  #ref = 0;
-  /** @type {Map<number, {resolve: Function, reject: Function, timer: any}>} */
-  #requests = new Map();
+  #requests = new Requests();
   /** @type {Map<string, Subscription>} */
   #chats = new Map();
   /** @type {Map<string, {resolve: Function, reject: Function}>} */
@@ -78,12 +63,73 @@ export class Charla extends EventTarget {
   #unwatch = null;
   #refreshing = false;
 
+  /** What each type of frame sets off. A type of a later server is not for us. */
+  #frames = {
+    welcome: (frame) => {
+      this.welcome = frame;
+      this.#feed({ type: "welcomed", heartbeatMs: frame.heartbeat_ms ?? DEFAULT_HEARTBEAT_MS });
+      this.#emit("welcome", frame);
+      this.#outbox.rewind();
+      for (const [chat, subscription] of this.#chats) {
+        if (chat !== this.#entryChat) this.#askSubscription(chat, subscription);
+      }
+      this.#flush();
+    },
+    subscribed: (frame) => {
+      this.#requests.settle(frame);
+      const subscription = this.#chats.get(frame.chat);
+      if (!subscription) return;
+      const { cursor, waiters } = subscription;
+      if (!frame.resumed) cursor.jump(frame);
+      this.#emit("subscribed", frame);
+      for (const { resolve } of waiters.splice(0)) resolve(frame);
+      if (!frame.resumed) return;
+      for (const message of frame.messages) this.#deliver(cursor, { chat: frame.chat, ...message });
+      for (const message of frame.changed ?? []) {
+        this.#emit(message.deleted ? "deleted" : "edited", { chat: frame.chat, ...message });
+      }
+      cursor.revised(frame.rev);
+    },
+    message: (frame) => {
+      const cursor = this.#chats.get(frame.chat)?.cursor;
+      if (cursor) this.#deliver(cursor, frame);
+    },
+    edited: (frame) => {
+      this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
+      this.#emit("edited", frame);
+    },
+    deleted: (frame) => {
+      this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
+      this.#emit("deleted", frame);
+    },
+    ack: (frame) => {
+      if (frame.id === undefined) return this.#requests.settle(frame);
+      this.#outbox.remove(frame.id);
+      this.#promises.get(frame.id)?.resolve(frame);
+      this.#promises.delete(frame.id);
+      return this.#flush();
+    },
+    history: (frame) => this.#requests.settle(frame),
+    unsubscribed: (frame) => this.#requests.settle(frame),
+    refreshed: (frame) => this.#requests.settle(frame),
+    error: (frame) => this.#refused(frame),
+    token_expiring: () => this.#renew(),
+    pong: () => {},
+    read: (frame) => this.#emit("read", frame),
+    typing: (frame) => this.#emit("typing", frame),
+    presence: (frame) => this.#emit("presence", frame),
+    inbox: (frame) => this.#emit("inbox", frame),
+    notification: (frame) => this.#emit("notification", frame),
+    chat_closed: (frame) => this.#emit("closed", frame),
+    chat_reopened: (frame) => this.#emit("reopened", frame),
+  };
+
   /** @param {Options} options */
   constructor(options) {
     super();
     this.#options = { now: Date.now, random: Math.random, WebSocket: globalThis.WebSocket, ...options };
     this.#url = socketUrl(options.url ?? "/ws/");
-    this.#entryChat = /\/ws\/chat\/([^/]+)\/?$/.exec(this.#url.pathname)?.[1] ?? null;
+    this.#entryChat = entryChatOf(this.#url);
     if (this.#entryChat) this.#chats.set(this.#entryChat, { cursor: new Cursor(), waiters: [] });
     this.#machine = machine(options.policy);
     this.#outbox = new Outbox(options.outbox);
@@ -158,6 +204,12 @@ export class Charla extends EventTarget {
    */
   send(chat, text, { data, id = uuid() } = {}) {
     const promise = new Promise((resolve, reject) => {
+      const { name, cause } = this.state;
+      if (name === "disabled" || name === "closed") {
+        // Nothing would ever move it.
+        reject(new CharlaError({ cause: cause ?? "connection_lost", retry: "stop" }));
+        return;
+      }
       if (!this.#outbox.add({ id, chat, text, ...(data === undefined ? {} : { data }) }, this.#options.now())) {
         reject(new CharlaError({ cause: "outbox_full", retry: "wait" }));
         return;
@@ -218,7 +270,7 @@ export class Charla extends EventTarget {
     const note = { at: this.#options.now(), from: before.name, ...state, attemptId: this.#attemptId };
     this.#report.push(note);
     if (this.#report.length > REPORT_LENGTH) this.#report.shift();
-    if (before.name === "connected" && name !== "connected") this.#dropRequests();
+    if (before.name === "connected" && name !== "connected") this.#requests.drop();
     if (name === "disabled" || name === "closed") this.#handBack(state.cause ?? "closed");
     this.#emit("state", {
       ...state,
@@ -266,11 +318,10 @@ export class Charla extends EventTarget {
     this.#feed({ type: "token" });
   }
 
-  #address() {
+  #address(attempt) {
     const url = new URL(this.#url);
-    this.#attemptId = uuid();
     if (this.#options.tenant) url.searchParams.set("tenant", this.#options.tenant);
-    url.searchParams.set("attempt", this.#attemptId);
+    url.searchParams.set("attempt", attempt);
     const cursor = this.#entryChat && this.#chats.get(this.#entryChat)?.cursor;
     if (cursor && cursor.seq !== null) {
       url.searchParams.set("after", String(cursor.seq));
@@ -280,7 +331,8 @@ export class Charla extends EventTarget {
   }
 
   #open() {
-    const address = this.#address();
+    this.#attemptId = uuid();
+    const address = this.#address(this.#attemptId);
     let socket;
     try {
       socket = new this.#options.WebSocket(address, ["charla.v1", `bearer.${this.#token}`]);
@@ -308,11 +360,8 @@ export class Charla extends EventTarget {
 
   async #preflight() {
     const { fetch, now } = this.#options;
-    const url = this.#address();
-    const asked = this.#report.at(-1)?.attemptId ?? this.#attemptId;
-    url.searchParams.set("attempt", asked);
     const online = globalThis.navigator?.onLine !== false;
-    const problem = await diagnose(url, { token: this.#token, fetch, online }).catch(() => null);
+    const problem = await diagnose(this.#address(this.#attemptId), { token: this.#token, fetch, online }).catch(() => null);
     this.#report.push({ at: now(), preflight: problem });
     this.#feed({ type: "named", problem });
   }
@@ -325,87 +374,7 @@ export class Charla extends EventTarget {
     } catch {
       return;
     }
-    // A type of a later server is not for us.
-    if (Object.hasOwn(FRAMES, frame?.type)) FRAMES[frame.type].call(this, frame);
-  }
-
-  // Reached from FRAMES below, which a class body cannot hold.
-  static {
-    Charla.frames = {
-      welcome(frame) {
-        this.welcome = frame;
-        this.#feed({ type: "welcomed", heartbeatMs: frame.heartbeat_ms ?? DEFAULT_HEARTBEAT_MS });
-        this.#emit("welcome", frame);
-        this.#outbox.rewind();
-        for (const [chat, subscription] of this.#chats) {
-          if (chat !== this.#entryChat) this.#askSubscription(chat, subscription);
-        }
-        this.#flush();
-      },
-      subscribed(frame) {
-        this.#settle(frame);
-        const subscription = this.#chats.get(frame.chat);
-        if (!subscription) return;
-        const { cursor, waiters } = subscription;
-        if (!frame.resumed) cursor.jump(frame);
-        this.#emit("subscribed", frame);
-        for (const { resolve } of waiters.splice(0)) resolve(frame);
-        if (!frame.resumed) return;
-        for (const message of frame.messages) this.#deliver(cursor, { chat: frame.chat, ...message });
-        for (const message of frame.changed ?? []) {
-          this.#emit(message.deleted ? "deleted" : "edited", { chat: frame.chat, ...message });
-        }
-        cursor.revised(frame.rev);
-      },
-      message(frame) {
-        const cursor = this.#chats.get(frame.chat)?.cursor;
-        if (cursor) this.#deliver(cursor, frame);
-      },
-      edited(frame) {
-        this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
-        this.#emit("edited", frame);
-      },
-      deleted(frame) {
-        this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
-        this.#emit("deleted", frame);
-      },
-      ack(frame) {
-        if (frame.id === undefined) return this.#settle(frame);
-        this.#outbox.remove(frame.id);
-        this.#promises.get(frame.id)?.resolve(frame);
-        this.#promises.delete(frame.id);
-        return this.#flush();
-      },
-      history(frame) {
-        this.#settle(frame);
-      },
-      unsubscribed(frame) {
-        this.#settle(frame);
-      },
-      refreshed(frame) {
-        this.#settle(frame);
-      },
-      error(frame) {
-        this.#refused(frame);
-      },
-      token_expiring() {
-        this.#renew();
-      },
-      pong() {},
-      read: pass("read"),
-      typing: pass("typing"),
-      presence: pass("presence"),
-      inbox: pass("inbox"),
-      notification: pass("notification"),
-      chat_closed: pass("closed"),
-      chat_reopened: pass("reopened"),
-    };
-
-    function pass(type) {
-      return function (frame) {
-        this.#emit(type, frame);
-      };
-    }
+    if (Object.hasOwn(this.#frames, frame?.type)) this.#frames[frame.type](frame);
   }
 
   #deliver(cursor, message) {
@@ -426,9 +395,7 @@ export class Charla extends EventTarget {
   #refused(frame) {
     const problem = { ...frame, retryInMs: frame.retry_in_ms };
     if (frame.id !== undefined && this.#outbox.has(frame.id)) return this.#sendRefused(frame.id, problem);
-    const request = this.#requests.get(frame.ref);
-    this.#settle(frame, new CharlaError(problem));
-    if (!request) this.#emit("refused", frame);
+    if (!this.#requests.settle(frame, new CharlaError(problem))) this.#emit("refused", frame);
     return undefined;
   }
 
@@ -502,35 +469,8 @@ export class Charla extends EventTarget {
 
   /** @returns {Promise<any>} */
   #request(frame) {
-    if (!this.connected) return Promise.reject(new CharlaError({ cause: "connection_lost", retry: "backoff" }));
-    this.#ref += 1;
-    const ref = this.#ref;
-    return new Promise((resolve, reject) => {
-      const late = () => {
-        this.#requests.delete(ref);
-        reject(new CharlaError({ cause: "connection_lost", detail: "no answer", retry: "backoff" }));
-      };
-      this.#requests.set(ref, { resolve, reject, timer: setTimeout(late, REQUEST_TIMEOUT_MS) });
-      this.#transmit({ ...frame, ref });
-    });
-  }
-
-  #settle(frame, error) {
-    const request = this.#requests.get(frame.ref);
-    if (!request) return;
-    this.#requests.delete(frame.ref);
-    clearTimeout(request.timer);
-    if (error) request.reject(error);
-    else request.resolve(frame);
-  }
-
-  #dropRequests() {
-    const requests = [...this.#requests.values()];
-    this.#requests.clear();
-    for (const { reject, timer } of requests) {
-      clearTimeout(timer);
-      reject(new CharlaError({ cause: "connection_lost", retry: "backoff" }));
-    }
+    if (!this.connected) return Promise.reject(lost());
+    return this.#requests.ask(frame, (numbered) => this.#transmit(numbered));
   }
 
   #transmit(frame) {
@@ -541,23 +481,4 @@ export class Charla extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-const FRAMES = Charla.frames;
-
-function socketUrl(url) {
-  const absolute = new URL(url, globalThis.location?.href);
-  if (absolute.protocol === "http:") absolute.protocol = "ws:";
-  if (absolute.protocol === "https:") absolute.protocol = "wss:";
-  return absolute;
-}
-
-/** `crypto.randomUUID` exists in secure contexts only, and a demo on the local network is not one. */
-function uuid() {
-  if (globalThis.crypto.randomUUID) return globalThis.crypto.randomUUID();
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

@@ -1,5 +1,6 @@
 /** @file The browser client of the Charla chat server. */
 export { CAUSES } from "./causes.js";
-export { Charla, CharlaError } from "./client.js";
+export { Charla } from "./client.js";
 export { problemOfClose } from "./closes.js";
+export { CharlaError } from "./error.js";
 export { machine, POLICY, step } from "./machine.js";

@@ -85,9 +85,11 @@ export class App {
       signOut: this.#signOut,
       support: () => this.#support(),
       changeLanguage: (tag) => {
+        this.#keepDraft();
         setLanguage(tag);
         this.#build();
         this.#show();
+        this.frame.querySelector(`.languages [lang="${tag}"]`).focus();
       },
     });
     this.banner = new Banner(this.#remedies());
@@ -185,6 +187,7 @@ export class App {
   #enter(chat) {
     const known = this.conversations.get(chat);
     const conversation = known ?? new Conversation(chat, this.me ?? {});
+    conversation.entering = true;
     conversation.title ||= this.chats.get(chat)?.title ?? "";
     this.conversations.set(chat, conversation);
     const from = known?.loaded ? { after: known.lastSeq, rev: known.rev } : {};
@@ -238,7 +241,13 @@ export class App {
     this.banner.update(state, this.#wasUp);
     this.frame.dataset.connection = state.name;
     if (state.name === "connected") this.#wasUp = true;
+    else if (state.previous === "connected") this.#lost();
     if (state.name === "disabled" || state.previous === "disabled") this.#show();
+  }
+
+  #lost() {
+    for (const conversation of this.conversations.values()) conversation.lost();
+    this.#pane?.update();
   }
 
   #welcome({ user }) {
@@ -265,11 +274,14 @@ export class App {
     if (!conversation) return;
     const unread = this.chats.get(frame.chat)?.unread ?? 0;
     const bare = conversation.subscribed(frame);
-    if (frame.chat === this.open) this.#pane?.update();
-    if (!bare) return;
-    await this.#older(conversation);
-    conversation.markUnread(unread);
+    const { entering } = conversation;
+    if (entering) conversation.markUnread(unread, frame.seq);
+    if (bare || !conversation.loaded) await this.#older(conversation);
     if (frame.chat !== this.open) return;
+    if (!entering) {
+      this.#pane?.update();
+      return;
+    }
     this.#pane?.update({ follow: true });
     if (unread > 0) this.#pane?.toUnread();
     this.#seen();
@@ -292,7 +304,7 @@ export class App {
     const conversation = this.conversations.get(message.chat);
     if (!conversation?.add(message)) return;
     const theirs = message.author.id !== this.me.id;
-    this.#moved(message.chat, { seq: message.seq, last: message, unread: theirs ? this.#unread(message.chat) + 1 : undefined });
+    this.#moved(message.chat, { seq: message.seq, last: message, unread: theirs ? conversation.unread : undefined });
     if (message.chat === this.open) this.#pane?.update({ arrived: theirs ? 1 : 0 });
     if (theirs) this.#announce(`${message.author.name}: ${message.text}`);
     this.#seen();
@@ -335,13 +347,13 @@ export class App {
 
   #send(conversation, text, again) {
     const { chat } = conversation;
+    // After an end, a person who insists starts it anew.
+    if (again && this.charla.state.name === "disabled") this.charla.connect();
     const sending = this.charla.send(chat, text, again ? { id: again } : {});
     if (again) conversation.discard(again);
     conversation.write(sending.id, text, Date.now());
     conversation.markUnread(0);
     this.#pane?.update({ follow: true });
-    // After an end, a person who insists starts it anew.
-    if (this.charla.state.name === "disabled" && again) this.charla.connect();
     sending.then(
       (ack) => this.#change(chat, (it) => it.acked(ack)),
       ({ cause }) => this.#change(chat, (it) => it.failed(sending.id, cause)),

@@ -26,7 +26,7 @@ export class ChatPane {
     this.#dialog = h("dialog", { class: "dialog", "aria-labelledby": "delete-title" });
     this.element = h(
       "section",
-      { class: "chat", "aria-label": t("messages") },
+      { class: "chat", "aria-label": conversation.title },
       h(
         "header",
         { class: "chat-head" },
@@ -83,7 +83,8 @@ export class ChatPane {
   }
 
   #presence() {
-    const { me, online, typing } = this.#conversation;
+    const { me, live, online, typing } = this.#conversation;
+    if (!live) return [this.#conversation.loaded ? t("notConnected") : "", "away"];
     const now = Date.now();
     const writing = [...typing].filter(([, until]) => until > now).map(([user]) => this.#conversation.nameOf(user));
     if (writing.length > 0) return [t(writing.length === 1 ? "typingOne" : "typingMany", { names: names(writing) }), "typing"];

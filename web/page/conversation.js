@@ -24,11 +24,15 @@ export class Conversation {
   #people = new Map();
   /** @type {Map<string, number>} */
   #reads = new Map();
-  /** First unread message when the chat was opened; null when none. */
-  #unreadFrom = null;
+  /** How far I had read when I opened the chat; null where no line is to be drawn. */
+  #unreadAfter = null;
 
   title = "";
   state = "open";
+  /** Subscribed at this moment. */
+  live = false;
+  /** Just opened: where the new ones begin is still to be marked. */
+  entering = true;
   closedBy = null;
   rev = 0;
   /** Whether there is something older than the first message here. */
@@ -54,7 +58,7 @@ export class Conversation {
 
   /** @param {any} frame A `subscribed`; true when what was on the screen no longer joins up. */
   subscribed(frame) {
-    Object.assign(this, { title: frame.title, state: frame.state, rev: frame.rev ?? this.rev });
+    Object.assign(this, { live: true, title: frame.title, state: frame.state, rev: frame.rev ?? this.rev });
     this.online = new Map(frame.members_online.map((user) => [user.id, user]));
     this.typing.clear();
     for (const user of frame.members_online) this.#people.set(user.id, user);
@@ -135,12 +139,31 @@ export class Conversation {
     return this.#reads.get(user) ?? 0;
   }
 
-  /** Remembers where the new ones begin, for the line across the chat. */
-  markUnread(count) {
-    this.#unreadFrom = null;
-    if (count === 0) return;
-    const theirs = [...this.#messages.values()].filter(({ author }) => author.id !== this.me.id);
-    this.#unreadFrom = theirs.sort((a, b) => a.seq - b.seq).at(-count)?.seq ?? null;
+  /**
+   * Remembers where the new ones begin, for the line across the chat.
+   * @param {number} count As my list of chats had it.
+   * @param {number} lastSeq The chat's last message.
+   */
+  markUnread(count, lastSeq = this.lastSeq) {
+    this.entering = false;
+    if (count === 0) this.#unreadAfter = null;
+    else this.#unreadAfter = this.#reads.get(this.me.id) ?? lastSeq - count;
+  }
+
+  /** Unread messages among those that are here. */
+  get unread() {
+    return this.#theirsAfter(this.readUpTo(this.me.id)).length;
+  }
+
+  #theirsAfter(seen) {
+    return [...this.#messages.values()].filter(({ seq, author }) => seq > seen && author.id !== this.me.id);
+  }
+
+  /** The connection is gone: who is there and who writes is not known any more. */
+  lost() {
+    this.live = false;
+    this.online.clear();
+    this.typing.clear();
   }
 
   presence({ user, state }) {
@@ -167,6 +190,8 @@ export class Conversation {
   /** @returns {any[]} What stands on the screen, top to bottom. */
   rows() {
     const rows = [];
+    const fresh = this.#unreadAfter === null ? [] : this.#theirsAfter(this.#unreadAfter);
+    const firstFresh = Math.min(...fresh.map(({ seq }) => seq));
     let day = "";
     let before = null;
     const place = (entry, at) => {
@@ -175,13 +200,13 @@ export class Conversation {
         rows.push({ kind: "day", key: `day ${day}`, at });
         before = null;
       }
-      if (entry.seq !== undefined && entry.seq === this.#unreadFrom) {
-        rows.push({ kind: "unread", key: "unread", count: this.#unreadCount() });
+      if (entry.seq === firstFresh) {
+        rows.push({ kind: "unread", key: "unread", count: fresh.length });
         before = null;
       }
       const first = before?.author.id !== entry.author.id || at - before.at > TOGETHER_MS;
       if (!first) before.last = false;
-      before = { kind: "message", key: entry.id, ...entry, at, first, last: true, mine: entry.author.id === this.me.id };
+      before = { kind: "message", key: entry.id, ...entry, at, first, last: true, ...this.#rights(entry) };
       rows.push(before);
     };
     for (const message of [...this.#messages.values()].sort((a, b) => a.seq - b.seq)) {
@@ -193,8 +218,9 @@ export class Conversation {
     return rows;
   }
 
-  #unreadCount() {
-    return [...this.#messages.values()].filter(({ seq, author }) => seq >= this.#unreadFrom && author.id !== this.me.id).length;
+  #rights({ author, seq, deleted }) {
+    const mine = author.id === this.me.id;
+    return { mine, changeable: seq !== undefined && !deleted && (mine || this.me.role === "agent") };
   }
 
   /** @returns {string[]} Names; nobody reads their own message. */

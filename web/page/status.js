@@ -5,7 +5,7 @@
  * read out; what is read out is each change of state.
  */
 import { h, icon } from "./dom.js";
-import { causeTitle, currentLanguage, t } from "./words.js";
+import { causeTitle, currentLanguage, isDocumented, t } from "./words.js";
 
 /** A connection that comes up faster than this is not worth a word. */
 const PATIENCE_MS = 600;
@@ -70,14 +70,14 @@ const STATES = {
   connecting: working,
   waiting(state) {
     const title = state.cause ? causeTitle(state.cause) : t("lost");
-    if (state.held) return this.show("waiting", title, [facts(state), h("span", {}, t("whenOnline"))]);
+    if (state.held) return this.show("waiting", title, [facts(state), h("span", { class: "banner-next" }, t("whenOnline"))]);
     const { attempt, of, cycle } = state;
     const place = h("span", { class: "place" }, t("attempt", { attempt, of, cycle, cycles: this.act.cycles }));
-    return this.show("waiting", title, [facts(state), this.count(state.until), place], button("tryNow", this.act.tryNow, "retry"));
+    return this.show("waiting", title, [facts(state), h("span", { class: "banner-next" }, this.count(state.until), place)], button("tryNow", this.act.tryNow, "retry"));
   },
   disabled(state) {
     const after = state.exhausted ? t("gaveUp", { n: state.spent }) : t("refused");
-    this.show("stopped", causeTitle(state.cause), [facts(state), h("span", {}, after)], ...remedies(state, this.act));
+    this.show("stopped", causeTitle(state.cause), [facts(state), h("span", { class: "banner-next" }, after)], ...remedies(state, this.act));
   },
 };
 
@@ -125,7 +125,7 @@ function facts({ cause, code }) {
     { class: "facts" },
     code !== 1006 && h("code", { class: "close-code", title: t("code", { code }) }, String(code)),
     h("code", { class: "cause-id" }, cause),
-    h("a", { href: `/docs/causes/${encodeURIComponent(cause)}?lang=${currentLanguage()}`, target: "_blank", rel: "noopener" }, t("why")),
+    isDocumented(cause) && h("a", { href: `/docs/causes/${encodeURIComponent(cause)}?lang=${currentLanguage()}`, target: "_blank", rel: "noopener" }, t("why")),
   );
 }
 

@@ -140,7 +140,7 @@ export class Timeline {
           { class: `bubble${big ? " big" : ""}` },
           h("span", { class: "text", dir: "auto" }, ...(deleted ? [t("deleted")] : linked(text))),
           this.#meta(row),
-          mine && !row.pending && !deleted && this.#tools(row),
+          row.changeable && this.#tools(row),
         ),
         failed && this.#failure(row),
       ),

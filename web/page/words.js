@@ -48,6 +48,7 @@ const WORDS = {
   you: { en: "You", es: "Tú" },
   online: { en: "online", es: "en línea" },
   onlineNames: { en: "{names} online", es: "{names} en línea" },
+  notConnected: { en: "Not connected", es: "Sin conexión" },
   onlyYou: { en: "Nobody else is here right now", es: "Ahora mismo no hay nadie más" },
   typingOne: { en: "{names} is typing…", es: "{names} está escribiendo…" },
   typingMany: { en: "{names} are typing…", es: "{names} están escribiendo…" },
@@ -67,10 +68,10 @@ const WORDS = {
   retryNow: { en: "Trying now…", es: "Intentando ahora…" },
   attempt: { en: "attempt {attempt} of {of}, round {cycle} of {cycles}", es: "intento {attempt} de {of}, ronda {cycle} de {cycles}" },
   tryNow: { en: "Try now", es: "Intentar ya" },
-  whenOnline: { en: "It reconnects by itself when the network is back.", es: "Se reconecta sola cuando vuelva la red." },
+  whenOnline: { en: "It reconnects by itself when the network is back.", es: "Se reconectará automáticamente cuando vuelva la red." },
   lost: { en: "The connection was lost", es: "Se perdió la conexión" },
-  gaveUp: { en: "It was tried {n} times. Nothing more happens by itself.", es: "Se intentó {n} veces. Ya no se intenta sin ti." },
-  refused: { en: "The server refused, so trying again by itself would not help.", es: "El servidor lo rechazó: insistir por sí sola no ayudaría." },
+  gaveUp: { en: "Tried {n} times. It will not try again by itself.", es: "Se intentó {n} veces. No se volverá a intentar si no lo pides." },
+  refused: { en: "The server refused: trying again unchanged would not help.", es: "El servidor lo rechazó: reintentar sin cambiar nada no ayudaría." },
   why: { en: "What does this mean?", es: "¿Qué significa?" },
   code: { en: "code {code}", es: "código {code}" },
   copyReport: { en: "Copy the report", es: "Copiar el informe" },
@@ -120,6 +121,11 @@ export function causeTitle(cause) {
 /** "Ana, Luis and Eva" */
 export function names(list) {
   return new Intl.ListFormat(language, { type: "conjunction" }).format(list);
+}
+
+/** Whether the documentation has a page on it. */
+export function isDocumented(cause) {
+  return cause in CAUSE_TITLES;
 }
 
 export function clock(date) {
