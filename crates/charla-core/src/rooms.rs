@@ -6,6 +6,7 @@
 //! ([`Rooms::begin_round`], [`Rooms::slice`]), so that a caller holds no lock while it writes to sockets.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::key::RoomKey;
 use crate::message::Seq;
@@ -16,13 +17,27 @@ pub const RECENT_MESSAGES: usize = 128;
 pub const RECENT_BYTES: usize = 256 * 1024;
 
 /// What a room needs to know of an event that it passes on.
-pub trait Event: Clone {
+pub trait Event {
     /// A message's number; `None` for what has no place in the order.
     fn seq(&self) -> Option<Seq>;
     /// Whether somebody who reads the store right before this must read it again.
     fn disturbs(&self) -> bool;
     /// Bytes that keeping it costs.
     fn size(&self) -> usize;
+}
+
+impl<E: Event> Event for Arc<E> {
+    fn seq(&self) -> Option<Seq> {
+        E::seq(self)
+    }
+
+    fn disturbs(&self) -> bool {
+        E::disturbs(self)
+    }
+
+    fn size(&self) -> usize {
+        E::size(self)
+    }
 }
 
 /// A listener's place in its room.
@@ -104,7 +119,7 @@ impl<L, E> Default for Rooms<L, E> {
     }
 }
 
-impl<L: Clone, E: Event> Rooms<L, E> {
+impl<L: Clone, E: Event + Clone> Rooms<L, E> {
     /// Takes a seat; nothing is heard until [`Rooms::go_live`].
     pub fn enter(&mut self, key: &RoomKey, listener: L) -> Seat {
         let room = match self.rooms.get_mut(key) {
@@ -197,6 +212,9 @@ impl<L: Clone, E: Event> Rooms<L, E> {
         }
         if event.disturbs() {
             room.disturbances += 1;
+            // What is remembered may say what was just taken back.
+            room.recent.clear();
+            room.recent_bytes = 0;
         }
         room.waiting.push_back(event);
         if room.delivering {
@@ -231,14 +249,16 @@ impl<L: Clone, E: Event> Rooms<L, E> {
         (slots.len() > max).then_some(from + max)
     }
 
-    /// Everybody in a room, live or about to be.
-    pub fn listeners(&self, key: &RoomKey) -> Vec<L> {
-        let slots = self.rooms.get(key).map_or(&[][..], |room| &room.slots);
-        slots
-            .iter()
-            .flatten()
-            .map(|listener| listener.listener.clone())
-            .collect()
+    /// Whether the room has all messages after `after` up to `last` at least, so that the store need not be asked.
+    #[must_use]
+    pub fn remembers(&self, key: &RoomKey, after: Seq, last: Seq) -> bool {
+        let Some(room) = self.rooms.get(key) else {
+            return false;
+        };
+        let first = room.recent.front().and_then(Event::seq);
+        room.delivered
+            .is_some_and(|delivered| delivered >= last && delivered > after)
+            && first.is_some_and(|first| first <= after + 1)
     }
 
     /// How many rooms have somebody in them.

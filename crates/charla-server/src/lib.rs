@@ -1,8 +1,31 @@
 //! Charla's server: carries out what `charla-core` decides, on real sockets, stores and clocks.
 
+pub mod actions;
+mod admission;
+pub mod api;
 pub mod auth;
+pub mod broker;
 pub mod clock;
+pub mod connection;
+mod converse;
+mod deliver;
+pub mod handshake;
+pub mod happening;
+mod inbox;
+mod join;
+mod listen;
 pub mod log;
+mod membership;
+pub mod metrics;
+pub mod node;
 pub mod publish;
+mod receipts;
+mod requests;
+mod serve;
+pub mod server;
 pub mod settings;
 pub mod store;
+mod timers;
+mod users;
+
+pub use server::{Server, StartError};

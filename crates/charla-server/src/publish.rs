@@ -1,6 +1,22 @@
 //! From stored to seen: what the store has committed is handed to the broker, then acknowledged.
+//!
+//! Store first: a message that nobody could replay is never shown. Publish before the acknowledgement:
+//! whoever edits a message after seeing its number finds it published already.
 
-use charla_core::Draft;
+use std::sync::Arc;
+
+use charla_core::{Draft, Stored};
+use charla_wire::server_frame::ServerFrame;
+use charla_wire::{Cause, codec};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::connection::Connection;
+use crate::happening::{Happening, RoomEvent};
+use crate::node::Node;
+use crate::store::{AppendError, Appended, Committed};
+
+/// Sends of one connection that may be on their way to the store at once; more wait in its socket.
+pub const IN_FLIGHT_MAX: usize = 64;
 
 /// A draft on its way into the store, and who waits for it.
 #[derive(Debug)]
@@ -14,6 +30,103 @@ pub struct Entry {
 /// Who waits for a draft to be stored.
 #[derive(Debug)]
 pub enum Receipt {
-    /// A task that awaits the outcome (REST).
-    Waiter(tokio::sync::oneshot::Sender<Result<crate::store::Appended, crate::store::AppendError>>),
+    /// A client, to be told by a frame.
+    Client {
+        /// Over which connection.
+        connection: Arc<Connection>,
+        /// Its number for the request.
+        reference: Option<u64>,
+        /// The message as it was sent, for the refusal.
+        meant: Meant,
+    },
+    /// A task that awaits the outcome.
+    Waiter(oneshot::Sender<Result<Appended, AppendError>>),
+}
+
+/// Which send a client is told about.
+#[derive(Debug, Clone)]
+pub struct Meant {
+    /// The chat.
+    pub chat: charla_wire::ChatId,
+    /// The message's id.
+    pub id: uuid::Uuid,
+}
+
+/// Publishes what the store commits, group after group, until the store is gone.
+pub async fn publish_committed(node: Arc<Node>, mut groups: mpsc::Receiver<Vec<Committed>>) {
+    while let Some(group) = groups.recv().await {
+        for Committed { outcome, receipt } in group {
+            if let Ok(Appended::New(stored)) = &outcome {
+                node.metrics.messages.inc();
+                node.publish(Happening::Room {
+                    room: stored.draft.room.clone(),
+                    event: RoomEvent::Message(stored.clone()),
+                    except: None,
+                });
+                node.inbox.moved(&stored.draft.room);
+            }
+            receipt.settle(outcome, &node);
+        }
+    }
+}
+
+impl Receipt {
+    /// Tells whoever waits.
+    fn settle(self, outcome: Result<Appended, AppendError>, node: &Node) {
+        match self {
+            Self::Client {
+                connection,
+                reference,
+                meant,
+            } => {
+                match outcome {
+                    Ok(Appended::New(stored) | Appended::Repeated(stored)) => {
+                        acknowledge(&connection, reference, &stored);
+                    }
+                    Err(error) => refuse(&connection, reference, &meant, &error, node),
+                }
+                connection.send_ends(IN_FLIGHT_MAX);
+            }
+            // Whoever waited may be gone; the message is stored all the same.
+            Self::Waiter(waiter) => drop(waiter.send(outcome)),
+        }
+    }
+}
+
+fn acknowledge(connection: &Connection, reference: Option<u64>, stored: &Stored) {
+    // The plain dialect has no word for it: the message itself comes back.
+    if connection.opening.variant.plain {
+        return;
+    }
+    let frame = ServerFrame::Ack {
+        reference,
+        chat: &stored.draft.room.chat,
+        id: Some(stored.draft.id),
+        seq: stored.seq,
+        rev: None,
+        sent_at: Some(stored.sent_at),
+    };
+    connection.deliver(codec::text(&frame.to_json()).bytes());
+}
+
+fn refuse(connection: &Connection, reference: Option<u64>, meant: &Meant, error: &AppendError, node: &Node) {
+    let refusal = charla_core::session::Refusal {
+        chat: Some(meant.chat.clone()),
+        id: Some(meant.id),
+        ..charla_core::session::Refusal::new(error.cause(), error.to_string())
+    };
+    node.answer_refusal(connection, reference, &refusal);
+}
+
+impl AppendError {
+    /// The cause that a client is told.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::IdConflict => Cause::IdConflict,
+            Self::NoChat => Cause::ChatNotFound,
+            Self::Closed => Cause::ChatClosed,
+            Self::Unavailable(_) => Cause::StoreUnavailable,
+        }
+    }
 }

@@ -10,6 +10,6 @@ mod header;
 mod upgrade;
 
 pub use decode::{Decoded, Decoder, Event, Limits};
-pub use encode::{Frame, close, masked, ping, pong, text};
+pub use encode::{Frame, close, control, masked, ping, pong, text};
 pub use header::{Fault, Header, Opcode};
 pub use upgrade::accept_key;

@@ -5,6 +5,7 @@ pub mod client_frame;
 pub mod codec;
 pub mod ids;
 mod json;
+pub mod plain;
 
 pub mod server_frame;
 

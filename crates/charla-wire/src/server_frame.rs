@@ -1,4 +1,7 @@
 //! What the server says in `charla.v1`: [`ServerFrame`], written as JSON text.
+//!
+//! The frame `message` is the one that is not here: it is a [`Message`] with `type` and `chat` in front,
+//! and whoever publishes makes it once for everybody.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -88,7 +91,8 @@ pub enum ServerFrame<'f> {
         /// The server's version.
         version: &'f str,
     },
-    /// A chat is heard from here on.
+    /// A chat is heard from here on. Two lists of [`Message`] are spliced in behind: `messages`, what was
+    /// missed or the latest page, and `changed`, earlier ones that were edited or deleted meanwhile.
     Subscribed {
         /// The request's number; absent when the address subscribed.
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
@@ -107,10 +111,6 @@ pub enum ServerFrame<'f> {
         rev: u64,
         /// Whether `messages` is all that was missed.
         resumed: bool,
-        /// What was missed, or the latest page.
-        messages: Vec<Box<RawValue>>,
-        /// Earlier messages that were edited or deleted meanwhile.
-        changed: Vec<Box<RawValue>>,
         /// Who else is here.
         members_online: Vec<Person<'f>>,
         /// How far the others have read.
@@ -154,14 +154,6 @@ pub enum ServerFrame<'f> {
         messages: Vec<Message<'f>>,
         /// Whether there are older ones.
         more: bool,
-    },
-    /// Somebody said something.
-    Message {
-        /// Where.
-        chat: &'f ChatId,
-        /// What.
-        #[serde(flatten)]
-        message: Message<'f>,
     },
     /// A message has other words.
     Edited {

@@ -3,15 +3,12 @@
 //! For people who ask why a token is refused. The checks are those of the handshake, all of them, where
 //! the handshake stops at the first that fails. The signature is a secret's work and is not shown.
 
-use std::sync::Arc;
-
 use charla_wire::Timestamp;
 use serde_json::Value;
 
 use super::claims::{Claims, Rules, Signer, jti};
 use super::identity::{Refusal, span};
 use super::jws::{Compact, algorithm_name};
-use super::keys::VerifyKey;
 use super::verify::{BUILTIN_KID, Verifier};
 use crate::settings::AuthSettings;
 
@@ -88,36 +85,26 @@ pub async fn inspect(
         .algorithm()
         .map(|algorithm| algorithm_name(algorithm).to_owned());
     inspection.note("algorithm", algorithm);
-    let key = check_signature(&mut inspection, &compact, verifier).await;
-    let signer = key
-        .as_ref()
-        .map_or_else(|| presumed(&compact), |key| key.signer());
-    let rules = if signer.builtin {
+    let signer = check_signature(&mut inspection, &compact, verifier).await;
+    let builtin = signer.unwrap_or_else(|| matches!(compact.kid(), Ok(Some(BUILTIN_KID))));
+    let rules = if builtin {
         Rules::own(settings)
     } else {
         Rules::foreign(settings)
     };
     match rules.read(&compact.payload) {
-        Ok(claims) => check_claims(&mut inspection, &rules, &claims, signer, now),
+        Ok(claims) => check_claims(&mut inspection, &rules, &claims, now),
         Err(refusal) => inspection.note("claims", Err(refusal)),
     }
     inspection
 }
 
-/// Whose rules a token goes by whose signature nobody could verify.
-fn presumed(token: &Compact<'_>) -> Signer<'static> {
-    Signer {
-        builtin: matches!(token.kid(), Ok(Some(BUILTIN_KID))),
-        tenant: None,
-    }
-}
-
-/// Notes whether the signature is good, and by which key.
+/// Notes whether the signature is good; says whether the server's own key made it, if it is.
 async fn check_signature(
     inspection: &mut Inspection,
     token: &Compact<'_>,
     verifier: Option<&Verifier>,
-) -> Option<Arc<VerifyKey>> {
+) -> Option<bool> {
     let Some(verifier) = verifier else {
         inspection.checks.push(Check {
             name: "signature",
@@ -126,18 +113,12 @@ async fn check_signature(
         return None;
     };
     let key = verifier.key_of(token).await;
-    let named = key.as_ref().map(|key| format!("by {}", key.name()));
-    inspection.note("signature", named.map_err(Clone::clone));
-    key.ok()
+    let builtin = key.as_ref().ok().map(|key| key.signer().builtin);
+    inspection.note("signature", key.map(|key| format!("by {}", key.name())));
+    builtin
 }
 
-fn check_claims(
-    inspection: &mut Inspection,
-    rules: &Rules,
-    claims: &Claims,
-    signer: Signer<'_>,
-    now: Timestamp,
-) {
+fn check_claims(inspection: &mut Inspection, rules: &Rules, claims: &Claims, now: Timestamp) {
     let kind = rules.kind(claims, "access");
     inspection.note(
         "token_type",
@@ -151,6 +132,10 @@ fn check_claims(
         .times(claims, now)
         .map(|(_, expires_at)| format!("ends in {}", span(expires_at.as_millis() - now.as_millis())));
     inspection.note("times", times);
+    let signer = Signer {
+        builtin: false,
+        tenant: None,
+    };
     let tenant = rules.tenant(claims, signer);
     inspection.note(
         "tenant",

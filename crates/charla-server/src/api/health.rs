@@ -1,0 +1,66 @@
+//! Alive, ready, and how it is going: for balancers and Prometheus.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+
+use crate::listen::ClientAddress;
+use crate::node::Node;
+
+/// `/healthz`, `/readyz`, `/metrics`.
+pub(super) fn routes() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+/// 200 while new connections are welcome; 503 with the reason otherwise.
+async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
+    let trouble = if node.is_draining() {
+        Some("draining".to_owned())
+    } else if !node.broker_ready() {
+        Some("broker_unavailable".to_owned())
+    } else {
+        node.store
+            .ready()
+            .await
+            .err()
+            .map(|error| format!("store_unavailable: {error}"))
+    };
+    match trouble {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
+    }
+}
+
+async fn metrics(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
+) -> Response {
+    // Whoever may not see figures is not told that there are any.
+    if !node
+        .settings
+        .metrics
+        .allow
+        .iter()
+        .any(|net| net.contains(&address))
+    {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let waiting: usize = node
+        .users
+        .all(|_| true)
+        .iter()
+        .map(|connection| connection.waiting_bytes())
+        .sum();
+    node.metrics
+        .outbox_bytes
+        .set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], node.metrics.encode()).into_response()
+}

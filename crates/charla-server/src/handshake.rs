@@ -1,0 +1,180 @@
+//! The opening handshake and its twin, the preflight: what is asked, the gates in order, the answer.
+//!
+//! A gate's refusal is answered 101 and then closed with its code, because that is the only way a browser
+//! ever learns it; the preflight says the same over plain HTTP.
+
+mod asked;
+mod gates;
+mod reply;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use charla_core::Millis;
+use charla_wire::Cause;
+use charla_wire::codec::{accept_key, deflate};
+use http::request::Parts;
+use uuid::Uuid;
+
+use crate::metrics::OutcomeLabel;
+use crate::node::Node;
+use crate::receipts::{Outcome, Receipt};
+use crate::settings::Rejects;
+
+pub use asked::{Asked, Dialect, is_socket_path};
+pub use gates::{Admitted, Refused, client_address};
+pub use reply::Reply;
+
+use asked::{Kind, Upgrade};
+
+/// What a request for a socket path comes to.
+pub enum Answer {
+    /// HTTP, and no more.
+    Reply(Reply),
+    /// 101, then a conversation or a good-bye.
+    Switch(Box<Switch>),
+}
+
+/// An upgrade to be carried out by whoever has the socket.
+pub struct Switch {
+    /// The header lines of the 101.
+    pub headers: Vec<(&'static str, String)>,
+    /// The connection's id.
+    pub id: Uuid,
+    /// Whom it was let in as, or why not.
+    pub verdict: Result<Admitted, Refused>,
+    /// What was asked.
+    pub asked: Asked,
+    /// Whether messages may be deflated.
+    pub deflate: bool,
+    /// When the request's first byte came.
+    pub began: Millis,
+}
+
+/// Answers a request for a socket path.
+pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr, began: Millis) -> Answer {
+    let address = client_address(node, parts, peer);
+    let kind = match Kind::of(parts) {
+        Ok(kind) => kind,
+        Err(broken) => {
+            tracing::info!(cause = %broken.cause, detail = broken.detail, %address, path = parts.uri.path(), "no handshake");
+            count(&node.metrics.handshakes, Some(broken.cause));
+            return Answer::Reply(reply::broken(&broken));
+        }
+    };
+    let asked = Asked::read(parts);
+    match kind {
+        Kind::Options => Answer::Reply(reply::options(node, parts)),
+        Kind::Preflight => Answer::Reply(preflight(node, parts, asked, address).await),
+        Kind::Upgrade(upgrade) => upgraded(node, parts, asked, upgrade, address, began).await,
+    }
+}
+
+async fn preflight(node: &Arc<Node>, parts: &Parts, asked: Result<Asked, Refused>, address: IpAddr) -> Reply {
+    let attempt = asked.as_ref().ok().and_then(|asked| asked.attempt.clone());
+    let receipt = attempt.map(|attempt| node.receipts.find(&attempt, node.uptime.now()));
+    let verdict = match asked {
+        Ok(asked) => gates::pass(node, parts, &asked, address).await,
+        Err(refused) => Err(refused),
+    };
+    count(
+        &node.metrics.preflights,
+        verdict.as_ref().err().map(|refused| refused.cause),
+    );
+    reply::preflight(node, parts, &verdict, receipt.as_ref())
+}
+
+async fn upgraded(
+    node: &Arc<Node>,
+    parts: &Parts,
+    asked: Result<Asked, Refused>,
+    upgrade: Upgrade,
+    address: IpAddr,
+    began: Millis,
+) -> Answer {
+    let id = Uuid::now_v7();
+    let (asked, verdict) = match asked {
+        Ok(asked) => {
+            let verdict = match upgrade.known_protocol() {
+                Ok(()) => gates::pass(node, parts, &asked, address).await,
+                Err(refused) => Err(refused),
+            };
+            (asked, verdict)
+        }
+        Err(refused) => (Asked::default(), Err(refused)),
+    };
+    if let Err(refused) = &verdict {
+        note_refusal(node, &asked, refused, id, address);
+    }
+    match verdict {
+        Err(refused) if node.settings.server.rejects == Rejects::Http => {
+            Answer::Reply(reply::refused(&refused))
+        }
+        verdict => {
+            let deflate = node.settings.compression.enabled && deflate::offered(&upgrade.extensions);
+            Answer::Switch(Box::new(Switch {
+                headers: switch_headers(&upgrade, deflate),
+                id,
+                verdict,
+                asked: Asked {
+                    dialect: upgrade.dialect(),
+                    ..asked
+                },
+                deflate,
+                began,
+            }))
+        }
+    }
+}
+
+fn switch_headers(upgrade: &Upgrade, deflate: bool) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        ("upgrade", "websocket".to_owned()),
+        ("connection", "Upgrade".to_owned()),
+        ("sec-websocket-accept", accept_key(&upgrade.key)),
+    ];
+    if let Some(protocol) = upgrade.chosen_protocol() {
+        headers.push(("sec-websocket-protocol", protocol.to_owned()));
+    }
+    if deflate {
+        headers.push(("sec-websocket-extensions", deflate::ACCEPTED.to_owned()));
+    }
+    headers
+}
+
+fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address: IpAddr) {
+    let cause = refused.cause;
+    tracing::info!(
+        connection = %id, %cause, code = cause.close_code(), detail = refused.detail, %address,
+        tenant = refused.tenant.as_ref().map(tracing::field::display),
+        user = refused.user.as_ref().map(tracing::field::display),
+        chat = asked.chat.as_ref().map(tracing::field::display),
+        "handshake refused"
+    );
+    count(&node.metrics.handshakes, Some(cause));
+    if let Some(attempt) = &asked.attempt {
+        let receipt = Receipt {
+            outcome: Outcome::Refused,
+            cause: Some(cause),
+            code: Some(cause.close_code()),
+            connection: id.to_string(),
+            at: (node.clock)(),
+        };
+        node.receipts.note(attempt, receipt, node.uptime.now());
+    }
+}
+
+/// Counts one outcome; no cause means accepted.
+pub fn count(
+    family: &prometheus_client::metrics::family::Family<
+        OutcomeLabel,
+        prometheus_client::metrics::counter::Counter,
+    >,
+    cause: Option<Cause>,
+) {
+    family
+        .get_or_create(&OutcomeLabel {
+            outcome: cause.map_or("accepted", Cause::id),
+        })
+        .inc();
+}

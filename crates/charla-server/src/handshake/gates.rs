@@ -1,0 +1,322 @@
+//! Who may pass: the gates in order, each with its own cause.
+//!
+//! Limits, origin, token, tenant, chat, membership, store. The first that says no decides.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use charla_core::UserKey;
+use charla_core::grant::{self, Door, Visitor};
+use charla_wire::{Cause, ChatId, TenantId, Timestamp, UserId};
+use http::header;
+use http::request::Parts;
+
+use super::asked::{Asked, Credential};
+use crate::admission::Place;
+use crate::auth::{self, Identity};
+use crate::join::check_user;
+use crate::node::Node;
+use crate::store::{Role, Standing, StoreError, UserChange};
+
+/// Somebody who passed every gate.
+#[derive(Debug)]
+pub struct Admitted {
+    /// Whom for.
+    pub visitor: Visitor,
+    /// The chat of the address.
+    pub chat: Option<ChatId>,
+    /// When the token runs out.
+    pub expires_at: Timestamp,
+    /// The token's `jti`.
+    pub token_id: Option<String>,
+    /// The counted place.
+    pub place: Place,
+    /// Where from.
+    pub address: IpAddr,
+}
+
+/// Somebody whom a gate turned away.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub cause: Cause,
+    /// In words for developers.
+    pub detail: String,
+    /// Whose chats were meant, as far as known.
+    pub tenant: Option<TenantId>,
+    /// Who it was, as far as proved.
+    pub user: Option<UserId>,
+}
+
+impl Refused {
+    pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
+        Self {
+            cause,
+            detail: detail.into(),
+            tenant: None,
+            user: None,
+        }
+    }
+}
+
+impl From<auth::Refusal> for Refused {
+    fn from(refusal: auth::Refusal) -> Self {
+        Self::new(refusal.cause, refusal.detail)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        let refusal = crate::join::unavailable(error);
+        Self::new(refusal.cause, refusal.detail)
+    }
+}
+
+/// How long one who is turned away for numbers should wait.
+const ADMISSION_RETRY: &str = "retry in 10000 ms";
+
+/// Leads a request through all gates.
+///
+/// # Errors
+/// The first gate that says no.
+pub(super) async fn pass(
+    node: &Arc<Node>,
+    parts: &Parts,
+    asked: &Asked,
+    address: IpAddr,
+) -> Result<Admitted, Refused> {
+    let limits = &node.settings.limits;
+    if node.is_draining() {
+        return Err(Refused::new(Cause::Restarting, "retry in 1000 ms"));
+    }
+    let mut place = node
+        .admission
+        .enter(address, limits)
+        .map_err(|cause| Refused::new(cause, ADMISSION_RETRY))?;
+    check_origin(node, parts, address)?;
+    let (identity, chat) = identify(node, asked).await?;
+    let tenant = choose_tenant(node, asked, &identity)?;
+    let known = |refused: Refused| Refused {
+        tenant: Some(tenant.clone()),
+        user: Some(identity.user.clone()),
+        ..refused
+    };
+    node.auth
+        .check_revoked(&identity, &tenant)
+        .map_err(|refusal| known(refusal.into()))?;
+    let key = UserKey {
+        tenant: tenant.clone(),
+        user: identity.user.clone(),
+    };
+    place
+        .of_user(&key, limits)
+        .map_err(|cause| known(Refused::new(cause, ADMISSION_RETRY)))?;
+    let visitor = enter(node, &identity, key, chat.as_ref()).await.map_err(known)?;
+    Ok(Admitted {
+        visitor,
+        chat,
+        expires_at: identity.expires_at,
+        token_id: identity.jti,
+        place,
+        address,
+    })
+}
+
+/// A page may connect from its own server and from the origins that are allowed.
+fn check_origin(node: &Node, parts: &Parts, address: IpAddr) -> Result<(), Refused> {
+    let settings = &node.settings.origins;
+    let Some(origin) = parts.headers.get(header::ORIGIN) else {
+        return if settings.allow_missing {
+            Ok(())
+        } else {
+            Err(Refused::new(
+                Cause::OriginForbidden,
+                "a client without Origin is not allowed here",
+            ))
+        };
+    };
+    let origin = origin.to_str().unwrap_or("(not text)");
+    if is_allowed_origin(node, parts, origin) {
+        return Ok(());
+    }
+    tracing::debug!(%origin, %address, "origin refused");
+    Err(Refused::new(
+        Cause::OriginForbidden,
+        format!("the origin {origin} is not in `origins.allow`"),
+    ))
+}
+
+/// Whether pages of an origin may ask this server.
+pub(super) fn is_allowed_origin(node: &Node, parts: &Parts, origin: &str) -> bool {
+    let settings = &node.settings.origins;
+    let listed = |allowed: &String| allowed == "*" || allowed.eq_ignore_ascii_case(origin);
+    if settings.allow.iter().any(listed) {
+        return true;
+    }
+    let Some((_, authority)) = origin.split_once("://") else {
+        return false;
+    };
+    let own = node
+        .settings
+        .server
+        .public_url
+        .as_deref()
+        .and_then(|url| url.split_once("://"));
+    let own = own.map(|(_, rest)| rest.trim_end_matches('/'));
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    [own, host]
+        .into_iter()
+        .flatten()
+        .any(|own| own.eq_ignore_ascii_case(authority))
+}
+
+async fn identify(node: &Node, asked: &Asked) -> Result<(Identity, Option<ChatId>), Refused> {
+    match &asked.credential {
+        Credential::None => Err(Refused::new(Cause::TokenMissing, "")),
+        Credential::Token(token) => Ok((node.auth.verify(token).await?, asked.chat.clone())),
+        Credential::Ticket(ticket) => {
+            let granted = node.auth.tickets.redeem(ticket, (node.clock)()).await?;
+            match (&granted.chat, &asked.chat) {
+                (Some(meant), Some(wanted)) if meant != wanted => Err(Refused::new(
+                    Cause::TicketInvalid,
+                    "the ticket is for another chat",
+                )),
+                (Some(_), None) => Err(Refused::new(
+                    Cause::TicketInvalid,
+                    "the ticket is for one chat only",
+                )),
+                (Some(_) | None, _) => Ok((granted.identity, asked.chat.clone())),
+            }
+        }
+    }
+}
+
+/// The tenant is the token's; the address may repeat it, or name it where the token does not.
+fn choose_tenant(node: &Node, asked: &Asked, identity: &Identity) -> Result<TenantId, Refused> {
+    match (&identity.tenant, &asked.tenant) {
+        (Some(own), Some(other)) if own != other => {
+            tracing::warn!(
+                target: "charla::audit", tenant = %own, asked = %other, user = %identity.user,
+                "a token of one tenant was shown to another"
+            );
+            // Whether the other tenant has such a chat is none of this user's business.
+            let cause = if asked.chat.is_some() {
+                Cause::ChatNotFound
+            } else {
+                Cause::TenantForbidden
+            };
+            Err(Refused {
+                tenant: Some(own.clone()),
+                user: Some(identity.user.clone()),
+                ..Refused::new(cause, "")
+            })
+        }
+        (Some(tenant), _) | (None, Some(tenant)) => Ok(tenant.clone()),
+        (None, None) => node.settings.server.default_tenant.clone().ok_or_else(|| {
+            Refused::new(
+                Cause::TenantMissing,
+                "neither token nor address names a tenant: add ?tenant=",
+            )
+        }),
+    }
+}
+
+/// Tenant, user, chat and membership, by the store.
+async fn enter(
+    node: &Node,
+    identity: &Identity,
+    key: UserKey,
+    chat: Option<&ChatId>,
+) -> Result<Visitor, Refused> {
+    let standing = node.store.standing(&key, chat).await?;
+    if standing.tenant.is_none() {
+        return Err(Refused::new(Cause::TenantNotFound, ""));
+    }
+    check_user(&standing).map_err(|cause| Refused::new(cause, ""))?;
+    let visitor = meet(node, identity, key, &standing).await?;
+    if let Some(chat) = chat {
+        let door = Door {
+            chat_exists: standing.chat.is_some(),
+            is_member: standing.member,
+        };
+        grant::enter(&visitor, chat, door).map_err(|cause| Refused::new(cause, ""))?;
+    }
+    Ok(visitor)
+}
+
+/// The person behind the token: as the store knows it, or made known to it.
+async fn meet(
+    node: &Node,
+    identity: &Identity,
+    key: UserKey,
+    standing: &Standing,
+) -> Result<Visitor, Refused> {
+    if let Some(user) = &standing.user {
+        if identity.issued_before(user.tokens_valid_from) {
+            return Err(Refused::new(
+                Cause::TokenRevoked,
+                "issued before the user was signed out everywhere",
+            ));
+        }
+        // What a foreign token says of its bearer is newer than what the store remembers.
+        let role = identity.role.filter(|_| !identity.builtin).unwrap_or(user.role);
+        return Ok(Visitor {
+            key,
+            name: Arc::clone(&user.name),
+            role,
+        });
+    }
+    if identity.builtin || !node.settings.auth.create_users {
+        return Err(Refused::new(
+            Cause::UserUnknown,
+            "the token is good, but there is no such user here",
+        ));
+    }
+    let change = UserChange {
+        name: identity.name.clone(),
+        role: identity.role,
+        ..UserChange::default()
+    };
+    let Some((user, _)) = node.store.put_user(&key, change).await? else {
+        return Err(Refused::new(Cause::TenantNotFound, ""));
+    };
+    Ok(Visitor {
+        key,
+        name: user.name,
+        role: identity.role.unwrap_or(Role::Member),
+    })
+}
+
+/// Where a request really comes from: the nearest address that is not one of our own proxies.
+#[must_use]
+pub fn client_address(node: &Node, parts: &Parts, peer: IpAddr) -> IpAddr {
+    let is_ours = |address: &IpAddr| {
+        node.settings
+            .server
+            .trusted_proxies
+            .iter()
+            .any(|net| net.contains(address))
+    };
+    if !is_ours(&peer) {
+        return peer;
+    }
+    let forwarded = parts
+        .headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).collect();
+    let mut nearest = peer;
+    for hop in hops.iter().rev() {
+        // What a proxy of ours did not write is hearsay.
+        let Ok(address) = hop.trim().parse() else { break };
+        nearest = address;
+        if !is_ours(&address) {
+            break;
+        }
+    }
+    nearest
+}

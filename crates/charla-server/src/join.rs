@@ -1,0 +1,214 @@
+//! Into a chat: everything missed, then everything live, nothing between lost and nothing twice.
+//!
+//! The seat is taken first and the store is read second; going live closes the gap between the two under
+//! the room's lock, or asks for another look.
+
+use std::sync::Arc;
+
+use charla_core::grant::{self, CanEnter, Door};
+use charla_core::session::Refusal;
+use charla_core::{Role, RoomKey, Seq, Stored};
+use charla_wire::server_frame::{ReadMark, ServerFrame};
+use charla_wire::{Cause, ChatId, UserId};
+
+use crate::connection::Connection;
+use crate::happening::{Encoded, MessageBody, person};
+use crate::membership::Membership;
+use crate::node::Node;
+use crate::store::{Chat, Page, Standing, StoreError, UserState};
+
+/// Looks into the store before a room counts as too lively to join.
+const LOOKS: usize = 16;
+/// Messages of the page that a newcomer gets when the gap is too long to resume.
+const LATEST_PAGE: usize = 50;
+
+/// Where a client left off.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeftOff {
+    /// The last message it has.
+    pub after: Option<Seq>,
+    /// The last revision it has.
+    pub rev: Option<u64>,
+}
+
+/// What one look into the store showed.
+struct Look {
+    chat: Chat,
+    have: Seq,
+    resumed: bool,
+    messages: Vec<MessageBody>,
+    changed: Vec<MessageBody>,
+    reads: Vec<(UserId, Seq)>,
+}
+
+/// Enters a chat for a connection that asked to, or whose address says so.
+///
+/// # Errors
+/// Who may not enter, and what cannot be resumed from.
+pub(crate) async fn join(
+    node: &Arc<Node>,
+    connection: &Arc<Connection>,
+    chat: &ChatId,
+    left_off: LeftOff,
+    reference: Option<u64>,
+) -> Result<(CanEnter, Membership), Refusal> {
+    let visitor = &connection.opening.visitor;
+    let room = RoomKey {
+        tenant: visitor.key.tenant.clone(),
+        chat: chat.clone(),
+    };
+    let mut membership = Membership::enter(node, &room, connection);
+    let of_chat = |refusal: Refusal| Refusal {
+        chat: Some(chat.clone()),
+        ..refusal
+    };
+    for _ in 0..LOOKS {
+        let standing = node
+            .store
+            .standing(&visitor.key, Some(chat))
+            .await
+            .map_err(unavailable)
+            .map_err(of_chat)?;
+        let door = Door {
+            chat_exists: standing.chat.is_some(),
+            is_member: standing.member,
+        };
+        let grant = check_user(&standing)
+            .and_then(|()| grant::enter(visitor, chat, door))
+            .map_err(|cause| of_chat(Refusal::new(cause, "")))?;
+        let Some(chat) = standing.chat else { continue };
+        let look = look(node, &room, chat, left_off).await.map_err(of_chat)?;
+        let greet = |missed: Vec<Arc<Encoded>>| greet(node, connection, &grant, &look, &missed, reference);
+        if membership.go_live(look.have, greet).is_ok() {
+            membership.show(&grant);
+            return Ok((grant, membership));
+        }
+    }
+    Err(of_chat(Refusal::new(
+        Cause::Overloaded,
+        "the chat moves too fast to be joined now",
+    )))
+}
+
+/// Whether the store lets this user in at all.
+///
+/// # Errors
+/// `token_revoked` for deleted users, `user_blocked`.
+pub(crate) fn check_user(standing: &Standing) -> Result<(), Cause> {
+    match standing.user.as_ref().map(|user| user.state) {
+        Some(UserState::Active) | None => Ok(()),
+        Some(UserState::Blocked) => Err(Cause::UserBlocked),
+        Some(UserState::Deleted) => Err(Cause::TokenRevoked),
+    }
+}
+
+/// A store's failure, as a client is told of it.
+pub(crate) fn unavailable(error: StoreError) -> Refusal {
+    tracing::warn!(%error, "the store did not answer");
+    let cause = match error {
+        StoreError::Unavailable(_) => Cause::StoreUnavailable,
+        StoreError::Full => Cause::Overloaded,
+        StoreError::Internal(_) => Cause::InternalError,
+    };
+    Refusal::new(cause, "")
+}
+
+async fn look(node: &Node, room: &RoomKey, chat: Chat, left_off: LeftOff) -> Result<Look, Refusal> {
+    let limits = &node.settings.limits;
+    let last = chat.last_seq;
+    let (have, resumed, messages) = match left_off.after {
+        None => (last, false, Vec::new()),
+        Some(after) if after > last => {
+            let detail = format!("`after` is {after}, but the last message is {last}");
+            return Err(Refusal::new(Cause::BadRequest, detail));
+        }
+        // Nothing is missing, or the room remembers what is: no need to ask the store.
+        Some(after) if after == last || node.rooms.remembers(room, after, last) => (after, true, Vec::new()),
+        Some(after) if last - after <= limits.resume_messages as u64 => {
+            let missed = node
+                .store
+                .messages(room, Page::After(after), limits.resume_messages)
+                .await;
+            let missed = missed.map_err(unavailable)?;
+            (missed.last().map_or(after, |message| message.seq), true, missed)
+        }
+        Some(_) => {
+            let page = node
+                .store
+                .messages(room, Page::Latest, LATEST_PAGE)
+                .await
+                .map_err(unavailable)?;
+            (page.last().map_or(last, |message| message.seq), false, page)
+        }
+    };
+    let changed = match (left_off.rev, left_off.after) {
+        (Some(rev), Some(after)) if resumed && rev < chat.rev => {
+            let changed = node
+                .store
+                .changed_since(room, rev, after, limits.resume_messages)
+                .await;
+            changed.map_err(unavailable)?
+        }
+        _ => Vec::new(),
+    };
+    let reads = node.store.reads(room).await.map_err(unavailable)?;
+    let bodies = |messages: Vec<Stored>| messages.iter().map(MessageBody::of).collect();
+    Ok(Look {
+        chat,
+        have,
+        resumed,
+        messages: bodies(messages),
+        changed: bodies(changed),
+        reads,
+    })
+}
+
+/// Says what was missed. Called under the room's lock, so that nothing newer comes before it.
+fn greet(
+    node: &Node,
+    connection: &Connection,
+    grant: &CanEnter,
+    look: &Look,
+    missed: &[Arc<Encoded>],
+    reference: Option<u64>,
+) {
+    let variant = connection.opening.variant;
+    if variant.plain {
+        for frame in missed.iter().filter_map(|event| event.frame(variant)) {
+            connection.deliver(frame.bytes());
+        }
+        return;
+    }
+    let room = grant.room();
+    let online = node.presence.lock().people(room);
+    // Without `after` there is nothing to resume: what came during the look counts as live.
+    let head = ServerFrame::Subscribed {
+        reference,
+        chat: &room.chat,
+        title: &look.chat.title,
+        state: if look.chat.closed.is_some() {
+            "closed"
+        } else {
+            "open"
+        },
+        role: match grant.role() {
+            Role::Member => "member",
+            Role::Agent => "agent",
+        },
+        seq: look.have + missed.len() as u64,
+        rev: look.chat.rev,
+        resumed: look.resumed,
+        members_online: online.iter().map(person).collect(),
+        reads: look
+            .reads
+            .iter()
+            .map(|(user, seq)| ReadMark { user, seq: *seq })
+            .collect(),
+    };
+    let mut json = head.to_json();
+    let live = missed.iter().map(|event| event.body());
+    let messages: Vec<MessageBody> = look.messages.iter().cloned().chain(live).collect();
+    MessageBody::splice(&mut json, "messages", &messages);
+    MessageBody::splice(&mut json, "changed", &look.changed);
+    node.answer_json(connection, &json);
+}

@@ -1,0 +1,136 @@
+//! The front door: reads a request's head within its time, answers what concerns sockets itself and hands
+//! everything else to the HTTP server.
+//!
+//! HTTP/1.0 handshakes come in here too (nginx without `proxy_http_version` sends them), which an HTTP
+//! library would not upgrade.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use charla_wire::Cause;
+use http::header;
+use http::request::Parts;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::head::{self, HeadError};
+use super::http_face::HttpFace;
+use crate::converse::{converse, write_all};
+use crate::handshake::{self, Answer, Reply, is_socket_path};
+use crate::node::Node;
+use crate::serve::drain;
+
+/// How long a preflight's connection is kept for the next one.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a client that was refused may go on sending before it is cut.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Attends to one accepted socket until somebody else takes it over or it ends.
+pub(super) async fn attend(node: Arc<Node>, face: HttpFace, mut socket: TcpStream, peer: IpAddr) {
+    let mut buffer = Vec::new();
+    let mut is_first = true;
+    loop {
+        let began = node.uptime.now();
+        let patience = if is_first {
+            node.settings.server.handshake_timeout
+        } else {
+            KEEP_ALIVE
+        };
+        let head = match timeout(
+            patience,
+            head::read(&mut socket, &mut buffer, &node.settings.server),
+        )
+        .await
+        {
+            Ok(Ok(head)) => head,
+            Ok(Err(HeadError::Gone)) => return,
+            Ok(Err(HeadError::Refused(cause, detail))) => {
+                tracing::info!(%cause, detail, address = %peer, "no request");
+                return refuse(&socket, cause, detail).await;
+            }
+            Err(_) if buffer.is_empty() => return,
+            Err(_) => return refuse(&socket, Cause::HandshakeTimeout, "the request took too long").await,
+        };
+        if !is_socket_path(head.parts.uri.path()) {
+            return face.serve(node, socket, buffer, peer).await;
+        }
+        buffer.drain(..head.size);
+        match handshake::answer(&node, &head.parts, peer, began).await {
+            Answer::Reply(reply) => {
+                let closes = reply.closes || !keeps_alive(&head.parts);
+                if write_all(&socket, &encode(&reply, closes)).await.is_err() || closes {
+                    return part(&socket).await;
+                }
+            }
+            Answer::Switch(switch) => {
+                if write_all(&socket, &encode_switch(&switch.headers)).await.is_ok() {
+                    // Boxed apart: what this function holds is not kept for the connection's whole life.
+                    tokio::spawn(converse(node, socket, switch, buffer));
+                }
+                return;
+            }
+        }
+        is_first = false;
+    }
+}
+
+/// Whether the client wants the connection kept, and sent no body that would have to be skipped.
+fn keeps_alive(parts: &Parts) -> bool {
+    let connection = parts
+        .headers
+        .get(header::CONNECTION)
+        .and_then(|value| value.to_str().ok());
+    let has_body = parts.headers.contains_key(header::CONTENT_LENGTH)
+        || parts.headers.contains_key(header::TRANSFER_ENCODING);
+    parts.version == http::Version::HTTP_11
+        && !has_body
+        && !connection.is_some_and(|value| value.to_ascii_lowercase().contains("close"))
+}
+
+async fn refuse(socket: &TcpStream, cause: Cause, detail: &str) {
+    let reply = Reply::error(cause, detail);
+    if write_all(socket, &encode(&reply, true)).await.is_ok() {
+        part(socket).await;
+    }
+}
+
+/// Lets the answer arrive: closing over unread bytes would reset the connection and take it along.
+async fn part(socket: &TcpStream) {
+    // A client that goes on sending is cut all the same.
+    let _ = timeout(FAREWELL, drain(socket)).await;
+}
+
+fn encode(reply: &Reply, closes: bool) -> Vec<u8> {
+    let reason = http::StatusCode::from_u16(reply.status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
+    let mut head = format!("HTTP/1.1 {} {}\r\n", reply.status, reason.unwrap_or("Refused"));
+    let length = reply.body.len();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        head,
+        "content-type: application/json\r\ncontent-length: {length}\r\n"
+    );
+    for (name, value) in &reply.headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    if closes && !reply.headers.iter().any(|(name, _)| *name == "connection") {
+        head.push_str("connection: close\r\n");
+    }
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(&reply.body);
+    bytes
+}
+
+fn encode_switch(headers: &[(&'static str, String)]) -> Vec<u8> {
+    let mut head = "HTTP/1.1 101 Switching Protocols\r\n".to_owned();
+    for (name, value) in headers {
+        // Writing to a string cannot fail.
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}

@@ -1,0 +1,136 @@
+//! Figures for Prometheus. Labels are causes and outcomes: never a tenant's or a person's name.
+
+use charla_wire::Cause;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// One label: a cause's id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CauseLabel {
+    cause: &'static str,
+}
+
+impl From<Cause> for CauseLabel {
+    fn from(cause: Cause) -> Self {
+        Self { cause: cause.id() }
+    }
+}
+
+/// How a handshake went: `accepted`, or the cause that refused it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// `accepted` or a cause's id.
+    pub outcome: &'static str,
+}
+
+/// How a connection ended, and who ended it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CloseLabels {
+    /// A cause's id, or `none` where the client just left.
+    pub cause: &'static str,
+    /// `server`, `client` or `network`.
+    pub initiator: &'static str,
+}
+
+/// All figures of a node.
+pub struct Metrics {
+    registry: Registry,
+    /// Connections now.
+    pub connections: Gauge,
+    /// Handshakes by outcome.
+    pub handshakes: Family<OutcomeLabel, Counter>,
+    /// Preflights by outcome.
+    pub preflights: Family<OutcomeLabel, Counter>,
+    /// Ended connections.
+    pub closes: Family<CloseLabels, Counter>,
+    /// Requests refused, connection kept.
+    pub refusals: Family<CauseLabel, Counter>,
+    /// Messages stored.
+    pub messages: Counter,
+    /// Events handed to a socket.
+    pub deliveries: Counter,
+    /// Bytes that wait in outboxes.
+    pub outbox_bytes: Gauge,
+    /// Rooms with a listener.
+    pub rooms: Gauge,
+    /// Jobs that shared a commit.
+    pub commit_batch: Histogram,
+    /// How long a commit took.
+    pub commit_seconds: Histogram,
+    /// From the first byte to the answer.
+    pub handshake_seconds: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("charla"),
+            connections: Gauge::default(),
+            handshakes: Family::default(),
+            preflights: Family::default(),
+            closes: Family::default(),
+            refusals: Family::default(),
+            messages: Counter::default(),
+            deliveries: Counter::default(),
+            outbox_bytes: Gauge::default(),
+            rooms: Gauge::default(),
+            commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            handshake_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("connections", "Connections now", self.connections.clone());
+        registry.register("handshakes", "Handshakes by outcome", self.handshakes.clone());
+        registry.register("preflights", "Preflights by outcome", self.preflights.clone());
+        registry.register(
+            "closes",
+            "Ended connections by cause and initiator",
+            self.closes.clone(),
+        );
+        registry.register(
+            "refusals",
+            "Requests refused over a live connection, by cause",
+            self.refusals.clone(),
+        );
+        registry.register("messages", "Messages stored", self.messages.clone());
+        registry.register("deliveries", "Events handed to a socket", self.deliveries.clone());
+        registry.register("rooms", "Rooms with a listener", self.rooms.clone());
+        registry.register(
+            "commit_batch_jobs",
+            "Jobs that shared a commit",
+            self.commit_batch.clone(),
+        );
+        let bytes = "Bytes that wait for slow sockets";
+        registry.register_with_unit("outbox", bytes, Unit::Bytes, self.outbox_bytes.clone());
+        let commit = "How long a commit took";
+        registry.register_with_unit("commit", commit, Unit::Seconds, self.commit_seconds.clone());
+        let handshake = "From a handshake's first byte to its answer";
+        registry.register_with_unit(
+            "handshake",
+            handshake,
+            Unit::Seconds,
+            self.handshake_seconds.clone(),
+        );
+    }
+
+    /// All figures in Prometheus' text form.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let written = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        debug_assert!(written.is_ok(), "{written:?}");
+        text
+    }
+}

@@ -1,0 +1,196 @@
+//! One running server: everything that connections, the REST interface and the command line share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use charla_core::presence::Presence;
+use charla_core::session::{Refusal, SessionLimits};
+use charla_core::{OutboxLimits, Rate};
+use charla_wire::server_frame::ServerFrame;
+use charla_wire::{codec, plain};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::admission::Admission;
+use crate::auth::Auth;
+use crate::broker::Broker;
+use crate::clock::{Clock, Uptime};
+use crate::connection::Connection;
+use crate::deliver::RoomShards;
+use crate::happening::{Happening, Speech, text_frame};
+use crate::inbox::Inbox;
+use crate::metrics::Metrics;
+use crate::receipts::Receipts;
+use crate::settings::{DialectPreset, PlainSettings, Settings};
+use crate::store::Store;
+use crate::timers::Timers;
+use crate::users::Users;
+
+/// One running server.
+pub struct Node {
+    /// What the operator set.
+    pub settings: Settings,
+    /// Where chats live.
+    pub store: Arc<dyn Store>,
+    /// Who is who.
+    pub auth: Arc<Auth>,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// The time of day.
+    pub clock: Clock,
+    /// Time since the start.
+    pub uptime: Uptime,
+    pub(crate) session_limits: SessionLimits,
+    pub(crate) codec_limits: codec::Limits,
+    pub(crate) outbox_limits: OutboxLimits,
+    pub(crate) speech: Arc<Speech>,
+    pub(crate) rooms: RoomShards,
+    pub(crate) users: Arc<Users>,
+    pub(crate) presence: Mutex<Presence>,
+    pub(crate) inbox: Inbox,
+    pub(crate) receipts: Receipts,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) timers: Timers,
+    pub(crate) draining: AtomicBool,
+    pub(crate) drained: Notify,
+    broker: OnceLock<Box<dyn Broker>>,
+}
+
+impl Node {
+    /// A node over a store; it hears nothing until [`Node::join`].
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        auth: Arc<Auth>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        let limits = &settings.limits;
+        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            session_limits: SessionLimits {
+                sends: Rate {
+                    per_second: limits.sends_per_second,
+                    burst: limits.send_burst,
+                },
+                requests: Rate {
+                    per_second: limits.requests_per_second,
+                    burst: limits.request_burst,
+                },
+                pings: Rate {
+                    per_second: limits.pings_per_second,
+                    burst: limits.pings_per_second * 4,
+                },
+                text_bytes: limits.text_bytes,
+                data_bytes: limits.data_bytes,
+                subscriptions: limits.subscriptions,
+                history_page: limits.history_page,
+                ping_after: millis(settings.liveness.ping_after),
+                pong_within: millis(settings.liveness.pong_within),
+            },
+            codec_limits: codec::Limits {
+                message_bytes: limits.message_bytes,
+                fragments: limits.fragments,
+                compression: false,
+            },
+            outbox_limits: OutboxLimits {
+                bytes: limits.outbox_bytes,
+                age: millis(limits.outbox_age),
+            },
+            speech: Arc::new(Speech {
+                plain: dialect(&settings.plain),
+                deflate_min: settings.compression.min_bytes,
+            }),
+            rooms: RoomShards::default(),
+            users: Arc::default(),
+            presence: Mutex::default(),
+            inbox: Inbox::default(),
+            receipts: Receipts::default(),
+            admission: Arc::default(),
+            timers: Timers::default(),
+            draining: AtomicBool::new(false),
+            drained: Notify::new(),
+            broker: OnceLock::new(),
+            settings,
+            store,
+            auth,
+            metrics,
+            clock,
+            uptime: Uptime::start(),
+        }
+    }
+
+    /// Takes part in what a broker carries. Only the first broker counts.
+    pub fn join(&self, broker: Box<dyn Broker>) {
+        let _ = self.broker.set(broker);
+    }
+
+    /// Tells every node what happened.
+    pub fn publish(&self, happening: Happening) {
+        if let Some(broker) = self.broker.get() {
+            broker.publish(happening);
+        }
+    }
+
+    /// Whether the broker carries anything.
+    #[must_use]
+    pub fn broker_ready(&self) -> bool {
+        self.broker.get().is_some_and(|broker| broker.ready())
+    }
+
+    /// Whether the node is on its way out.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Sends a frame to one connection.
+    pub(crate) fn answer(&self, connection: &Connection, frame: &ServerFrame<'_>) {
+        self.answer_json(connection, &frame.to_json());
+    }
+
+    /// Sends JSON to one connection.
+    pub(crate) fn answer_json(&self, connection: &Connection, json: &[u8]) {
+        connection.deliver(text_frame(json, connection.opening.variant, &self.speech).bytes());
+    }
+
+    /// Tells a client that a request was refused, in its own dialect; ends the connection if that is the end.
+    pub(crate) fn answer_refusal(&self, connection: &Connection, reference: Option<u64>, refusal: &Refusal) {
+        self.metrics.refusals.get_or_create(&refusal.cause.into()).inc();
+        if refusal.closes {
+            connection.close(refusal.cause, &refusal.detail);
+        } else if connection.opening.variant.plain {
+            self.answer_json(
+                connection,
+                &self.speech.plain.write_error(refusal.cause, &refusal.detail),
+            );
+        } else {
+            let frame = ServerFrame::Error {
+                reference,
+                chat: refusal.chat.as_ref(),
+                id: refusal.id,
+                cause: refusal.cause,
+                detail: &refusal.detail,
+                retry: refusal.cause.retry().as_str(),
+                retry_in_ms: refusal.retry_in,
+            };
+            self.answer(connection, &frame);
+        }
+    }
+}
+
+fn dialect(settings: &PlainSettings) -> plain::Dialect {
+    let mut dialect = plain::Dialect::of(match settings.dialect {
+        DialectPreset::Plain => plain::Preset::Plain,
+        DialectPreset::ChannelsEs => plain::Preset::ChannelsEs,
+    });
+    dialect.bare_text = settings.bare_text;
+    if let Some(field) = &settings.text_field {
+        dialect.text_field.clone_from(field);
+    }
+    if let Some(field) = &settings.author_field {
+        dialect.author_field.clone_from(field);
+    }
+    dialect
+}

@@ -1,0 +1,242 @@
+//! A client's requests, carried out: at once where nothing has to be waited for, else as a future that
+//! the connection's task drives.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use charla_core::session::{Refusal, Request};
+use charla_core::{CanEnter, Millis, Seq};
+use charla_wire::server_frame::ServerFrame;
+use charla_wire::{Cause, ChatId};
+
+use crate::auth;
+use crate::connection::Connection;
+use crate::happening::{Happening, RoomEvent, wire_message};
+use crate::join::{LeftOff, join, unavailable};
+use crate::membership::Membership;
+use crate::node::Node;
+use crate::publish::{Entry, Meant, Receipt};
+use crate::store::{Changed, Page};
+
+/// A request that has to wait for something.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Effect> + Send>>;
+
+/// What a request changes of its connection.
+pub(crate) enum Effect {
+    /// Nothing: the answer is on its way.
+    Nothing,
+    /// It hears a chat now.
+    Joined(CanEnter, Membership),
+    /// It hears a chat no longer.
+    Left(ChatId),
+    /// Its token ends then.
+    Renewed(Option<Millis>),
+}
+
+/// How far a request came at once.
+pub(crate) enum Progress {
+    /// All the way.
+    Done,
+    /// It waits.
+    Waits(Pending),
+}
+
+/// Carries a request out.
+pub(crate) fn carry_out(
+    node: &Arc<Node>,
+    connection: &Arc<Connection>,
+    request: Request,
+    reference: Option<u64>,
+) -> Progress {
+    match request {
+        Request::Post(draft) => post(node, connection, draft, reference),
+        Request::Ping => node.answer(connection, &ServerFrame::Pong),
+        Request::Typing { grant, on } => {
+            let event = RoomEvent::Typing {
+                by: grant.author().clone(),
+                on,
+            };
+            let except = Some(connection.opening.id);
+            node.publish(Happening::Room {
+                room: grant.room().clone(),
+                event,
+                except,
+            });
+        }
+        waits @ (Request::Subscribe { .. }
+        | Request::Unsubscribe(_)
+        | Request::History { .. }
+        | Request::Edit { .. }
+        | Request::Delete { .. }
+        | Request::Read { .. }
+        | Request::Refresh(_)) => {
+            let (node, connection) = (Arc::clone(node), Arc::clone(connection));
+            return Progress::Waits(Box::pin(async move {
+                match settle(&node, &connection, waits, reference).await {
+                    Ok(effect) => effect,
+                    Err(refusal) => {
+                        node.answer_refusal(&connection, reference, &refusal);
+                        Effect::Nothing
+                    }
+                }
+            }));
+        }
+    }
+    Progress::Done
+}
+
+fn post(node: &Node, connection: &Arc<Connection>, draft: charla_core::Draft, reference: Option<u64>) {
+    let meant = Meant {
+        chat: draft.room.chat.clone(),
+        id: draft.id,
+    };
+    connection.send_begins();
+    let receipt = Receipt::Client {
+        connection: Arc::clone(connection),
+        reference,
+        meant: meant.clone(),
+    };
+    if node.store.append(Entry { draft, receipt }).is_err() {
+        connection.send_ends(usize::MAX);
+        let refusal = Refusal {
+            chat: Some(meant.chat),
+            id: Some(meant.id),
+            ..Refusal::new(
+                Cause::StoreUnavailable,
+                "the store takes no more now; send it again with the same id",
+            )
+        };
+        node.answer_refusal(connection, reference, &refusal);
+    }
+}
+
+async fn settle(
+    node: &Arc<Node>,
+    connection: &Arc<Connection>,
+    request: Request,
+    reference: Option<u64>,
+) -> Result<Effect, Refusal> {
+    match request {
+        Request::Subscribe { chat, after, rev } => {
+            let (grant, membership) =
+                join(node, connection, &chat, LeftOff { after, rev }, reference).await?;
+            return Ok(Effect::Joined(grant, membership));
+        }
+        Request::Unsubscribe(chat) => {
+            node.answer(
+                connection,
+                &ServerFrame::Unsubscribed {
+                    reference,
+                    chat: &chat,
+                },
+            );
+            return Ok(Effect::Left(chat));
+        }
+        Request::History { grant, before, limit } => {
+            history(node, connection, &grant, before, limit, reference).await?
+        }
+        Request::Edit { grant, seq, text } => {
+            let changed = node.edit(&grant, seq, &text).await.map_err(unavailable)?;
+            changed_answer(node, connection, &grant, seq, changed, reference)?;
+        }
+        Request::Delete { grant, seq } => {
+            let changed = node.delete(&grant, seq).await.map_err(unavailable)?;
+            changed_answer(node, connection, &grant, seq, changed, reference)?;
+        }
+        Request::Read { grant, seq } => node.mark_read(&grant, seq).await.map_err(unavailable)?,
+        Request::Refresh(token) => return refresh(node, connection, &token, reference).await,
+        // Carried out without waiting, above.
+        Request::Post(_) | Request::Typing { .. } | Request::Ping => {}
+    }
+    Ok(Effect::Nothing)
+}
+
+async fn history(
+    node: &Node,
+    connection: &Connection,
+    grant: &CanEnter,
+    before: Option<Seq>,
+    limit: usize,
+    reference: Option<u64>,
+) -> Result<(), Refusal> {
+    let page = before.map_or(Page::Latest, Page::Before);
+    let messages = node
+        .store
+        .messages(grant.room(), page, limit)
+        .await
+        .map_err(unavailable)?;
+    let more = messages.first().is_some_and(|oldest| oldest.seq > 1);
+    let frame = ServerFrame::History {
+        reference,
+        chat: &grant.room().chat,
+        messages: messages.iter().map(wire_message).collect(),
+        more,
+    };
+    node.answer(connection, &frame);
+    Ok(())
+}
+
+fn changed_answer(
+    node: &Node,
+    connection: &Connection,
+    grant: &CanEnter,
+    seq: Seq,
+    changed: Changed,
+    reference: Option<u64>,
+) -> Result<(), Refusal> {
+    let chat = &grant.room().chat;
+    let refused = |cause, detail: &str| Refusal {
+        chat: Some(chat.clone()),
+        ..Refusal::new(cause, detail)
+    };
+    match changed {
+        Changed::Done { rev, .. } => {
+            let frame = ServerFrame::Ack {
+                reference,
+                chat,
+                id: None,
+                seq,
+                rev: Some(rev),
+                sent_at: None,
+            };
+            node.answer(connection, &frame);
+            Ok(())
+        }
+        Changed::NotFound => Err(refused(Cause::MessageNotFound, "")),
+        Changed::Forbidden => Err(refused(Cause::EditForbidden, "")),
+    }
+}
+
+async fn refresh(
+    node: &Node,
+    connection: &Connection,
+    token: &str,
+    reference: Option<u64>,
+) -> Result<Effect, Refusal> {
+    let visitor = &connection.opening.visitor;
+    let closing = |refusal: auth::Refusal| Refusal {
+        closes: true,
+        ..Refusal::new(refusal.cause, refusal.detail)
+    };
+    let identity = node.auth.verify(token).await.map_err(closing)?;
+    let same_tenant = identity
+        .tenant
+        .as_ref()
+        .is_none_or(|tenant| *tenant == visitor.key.tenant);
+    if identity.user != visitor.key.user || !same_tenant {
+        return Err(Refusal::new(
+            Cause::TokenUserMismatch,
+            "the new token is somebody else's",
+        ));
+    }
+    node.auth
+        .check_revoked(&identity, &visitor.key.tenant)
+        .map_err(closing)?;
+    let frame = ServerFrame::Refreshed {
+        reference,
+        token_expires_at: Some(identity.expires_at),
+    };
+    node.answer(connection, &frame);
+    Ok(Effect::Renewed(Some(node.token_end(identity.expires_at))))
+}

@@ -1,0 +1,425 @@
+//! A connection's own task: reads, keeps time, writes what others could not, and sees it to its end.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use charla_core::Millis;
+use charla_core::session::{Due, Session};
+use charla_wire::codec::{self, Decoded, Decoder, Event, Fault, Opcode};
+use charla_wire::server_frame::{Me, ServerFrame};
+use charla_wire::{Cause, ClientFrame, FrameError};
+use uuid::Uuid;
+
+use crate::connection::{Connection, Ending, Initiator};
+use crate::join::{LeftOff, join};
+use crate::membership::Membership;
+use crate::node::Node;
+use crate::publish::IN_FLIGHT_MAX;
+use crate::requests::{Effect, Pending, Progress, carry_out};
+
+/// The read buffer that the connections of a thread share: they borrow it while there is something to read.
+const READ_BUFFER: usize = 64 * 1024;
+/// How long a peer may take to answer our good-bye, or to take what is written before it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+thread_local! {
+    static READING: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
+}
+
+/// A connection as its own task sees it.
+struct Serving {
+    node: Arc<Node>,
+    connection: Arc<Connection>,
+    session: Session,
+    memberships: Vec<Membership>,
+    decoder: Decoder,
+    // Bytes of a frame that has not arrived whole, or of requests behind one that waits.
+    unread: Vec<u8>,
+    pending: Option<Pending>,
+}
+
+/// Why the task woke.
+enum Woken {
+    Readable,
+    Writable,
+    Answered(Effect),
+    Time,
+    Expelled,
+    Ends(Ending),
+}
+
+/// Serves a connection until it ends; `unread` came in behind the handshake.
+pub(crate) async fn serve(
+    node: Arc<Node>,
+    connection: Arc<Connection>,
+    token_ends: Option<Millis>,
+    left_off: LeftOff,
+    unread: Vec<u8>,
+) -> Ending {
+    let now = node.uptime.now();
+    let opening = &connection.opening;
+    let limits = &node.session_limits;
+    let session = Session::new(
+        opening.visitor.clone(),
+        opening.home.clone(),
+        token_ends,
+        limits,
+        now,
+    );
+    node.timers
+        .wake_at(&connection, session.next_timeout(limits), now);
+    let (memberships, decoder) = (Vec::new(), Decoder::default());
+    let mut serving = Serving {
+        node,
+        connection,
+        session,
+        memberships,
+        decoder,
+        unread,
+        pending: None,
+    };
+    serving.greet(left_off);
+    serving.read_unread();
+    let ending = serving.run().await;
+    Box::pin(serving.part(ending)).await;
+    ending
+}
+
+impl Serving {
+    /// The first words: who you are, and the chat that the address named.
+    fn greet(&mut self, left_off: LeftOff) {
+        let opening = &self.connection.opening;
+        if !opening.variant.plain {
+            let visitor = &opening.visitor;
+            let heartbeat = self.node.session_limits.ping_after;
+            let token_expires_at = opening.token_expires_at;
+            self.node.answer(
+                &self.connection,
+                &ServerFrame::Welcome {
+                    session: &opening.id.to_string(),
+                    user: Me {
+                        id: &visitor.key.user,
+                        name: &visitor.name,
+                        role: visitor.role.as_str(),
+                    },
+                    tenant: &visitor.key.tenant,
+                    heartbeat_ms: heartbeat,
+                    token_expires_at,
+                    server_time: (self.node.clock)(),
+                    version: env!("CARGO_PKG_VERSION"),
+                },
+            );
+        }
+        if let Some(home) = opening.home.clone() {
+            let (node, connection) = (Arc::clone(&self.node), Arc::clone(&self.connection));
+            self.pending = Some(Box::pin(async move {
+                match join(&node, &connection, &home, left_off, None).await {
+                    Ok((grant, membership)) => Effect::Joined(grant, membership),
+                    Err(refusal) => {
+                        connection.close(refusal.cause, &refusal.detail);
+                        Effect::Nothing
+                    }
+                }
+            }));
+        }
+    }
+
+    async fn run(&mut self) -> Ending {
+        loop {
+            match poll_fn(|cx| self.poll_woken(cx)).await {
+                Woken::Readable => self.read(),
+                Woken::Writable => self.write(),
+                Woken::Answered(effect) => {
+                    self.apply(effect);
+                    self.read_unread();
+                }
+                Woken::Time => self.keep_time(),
+                Woken::Expelled => self.leave_where_expelled(),
+                Woken::Ends(ending) => return ending,
+            }
+        }
+    }
+
+    fn poll_woken(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+        let look = self.connection.look(cx.waker());
+        if let Some(ending) = look.ending {
+            return Poll::Ready(Woken::Ends(ending));
+        }
+        if look.broken {
+            return Poll::Ready(Woken::Ends(Ending {
+                cause: None,
+                initiator: Initiator::Network,
+            }));
+        }
+        if self.connection.take_time_passed() {
+            return Poll::Ready(Woken::Time);
+        }
+        if look.expelled {
+            return Poll::Ready(Woken::Expelled);
+        }
+        if look.unwritten && self.connection.socket().poll_write_ready(cx).is_ready() {
+            return Poll::Ready(Woken::Writable);
+        }
+        if let Some(pending) = &mut self.pending {
+            // Requests are answered in order: the next one is read when this one is done.
+            return pending.as_mut().poll(cx).map(|effect| {
+                self.pending = None;
+                Woken::Answered(effect)
+            });
+        }
+        if self.connection.in_flight() >= IN_FLIGHT_MAX {
+            return Poll::Pending;
+        }
+        self.connection
+            .socket()
+            .poll_read_ready(cx)
+            .map(|_| Woken::Readable)
+    }
+
+    fn read(&mut self) {
+        READING.with_borrow_mut(|buffer| match self.connection.socket().try_read(buffer) {
+            Ok(0) => self.connection.breaks(),
+            Ok(count) => {
+                self.session.heard(self.node.uptime.now());
+                let Some(bytes) = buffer.get_mut(..count) else {
+                    return;
+                };
+                if self.unread.is_empty() {
+                    let consumed = self.hear(bytes);
+                    self.unread
+                        .extend_from_slice(bytes.get(consumed..).unwrap_or_default());
+                } else {
+                    self.unread.extend_from_slice(bytes);
+                    self.read_unread();
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => self.connection.breaks(),
+        });
+    }
+
+    /// Goes on with bytes that came before.
+    fn read_unread(&mut self) {
+        if self.unread.is_empty() {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut self.unread);
+        let consumed = self.hear(&mut bytes);
+        bytes.drain(..consumed);
+        if !bytes.is_empty() {
+            self.unread = bytes;
+        }
+    }
+
+    /// Hears frames from the front of `bytes` until one is incomplete or a request has to wait; says how
+    /// many bytes are done with.
+    fn hear(&mut self, bytes: &mut [u8]) -> usize {
+        let mut done = 0;
+        while self.pending.is_none() && self.connection.in_flight() < IN_FLIGHT_MAX {
+            let Some(rest) = bytes.get_mut(done..) else { break };
+            let mut decoder = std::mem::take(&mut self.decoder);
+            let decoded = decoder.decode(rest, &self.codec_limits());
+            self.decoder = decoder;
+            match decoded {
+                Ok(Decoded::Incomplete) => break,
+                Ok(Decoded::Piece { consumed }) => done += consumed,
+                Ok(Decoded::Whole { consumed, event }) => {
+                    self.hear_event(event);
+                    done += consumed;
+                }
+                Err(Fault { cause, detail }) => {
+                    self.connection.close(cause, detail);
+                    return bytes.len();
+                }
+            }
+        }
+        done
+    }
+
+    fn codec_limits(&self) -> codec::Limits {
+        codec::Limits {
+            compression: self.connection.opening.variant.deflate,
+            ..self.node.codec_limits
+        }
+    }
+
+    fn hear_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Text(text) if self.connection.opening.variant.plain => self.hear_line(&text),
+            Event::Text(text) => self.hear_frame(&text),
+            Event::Binary => self
+                .connection
+                .close(Cause::UnsupportedData, "frames are JSON text"),
+            Event::Ping(payload) => {
+                match self
+                    .session
+                    .handle_ping(&self.node.session_limits, self.node.uptime.now())
+                {
+                    Ok(()) => self.connection.deliver(codec::pong(payload).bytes()),
+                    Err(cause) => self.connection.close(cause, "too many pings"),
+                }
+            }
+            // Any byte is a sign of life; an unasked pong is none more.
+            Event::Pong => {}
+            Event::Close { code, .. } => {
+                let code = code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
+                self.connection
+                    .close_in_answer(codec::control(Opcode::Close, &code).bytes().clone());
+            }
+        }
+    }
+
+    fn hear_frame(&mut self, text: &str) {
+        let (frame, reference) = match ClientFrame::parse(text) {
+            Ok((frame, reference)) => (Ok(frame), reference),
+            Err(error) => {
+                let reference = error.reference;
+                (Err(error), reference)
+            }
+        };
+        self.handle(frame, reference);
+    }
+
+    fn hear_line(&mut self, text: &str) {
+        match self.node.speech.plain.read(text) {
+            Ok(line) => {
+                let text = line.text.into();
+                let data = line.data.as_deref();
+                self.handle(
+                    Ok(ClientFrame::Send {
+                        chat: None,
+                        id: Uuid::now_v7(),
+                        text,
+                        data,
+                    }),
+                    None,
+                );
+            }
+            Err(detail) => {
+                self.handle(
+                    Err(FrameError {
+                        cause: Cause::BadRequest,
+                        reference: None,
+                        detail,
+                    }),
+                    None,
+                );
+            }
+        }
+    }
+
+    fn handle(&mut self, frame: Result<ClientFrame<'_>, FrameError>, reference: Option<u64>) {
+        let now = self.node.uptime.now();
+        match self.session.handle_frame(frame, &self.node.session_limits, now) {
+            Ok(request) => {
+                if let charla_core::session::Request::Subscribe { chat, .. } = &request {
+                    // A second seat in the same room would hear everything twice.
+                    self.leave(&chat.clone());
+                }
+                match carry_out(&self.node, &self.connection, request, reference) {
+                    Progress::Done => {}
+                    Progress::Waits(pending) => self.pending = Some(pending),
+                }
+            }
+            Err(refusal) => self.node.answer_refusal(&self.connection, reference, &refusal),
+        }
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Joined(grant, membership) => {
+                self.session.admit(grant);
+                self.memberships.push(membership);
+            }
+            Effect::Left(chat) => self.leave(&chat),
+            Effect::Renewed(token_ends) => self.session.renew(token_ends),
+        }
+    }
+
+    fn leave(&mut self, chat: &charla_wire::ChatId) {
+        self.session.expel(chat);
+        self.memberships
+            .retain(|membership| membership.room().chat != *chat);
+    }
+
+    fn leave_where_expelled(&mut self) {
+        for (chat, cause) in self.connection.take_expelled() {
+            self.leave(&chat);
+            let refusal = charla_core::session::Refusal::new(cause, "no longer a member of this chat");
+            let refusal = charla_core::session::Refusal {
+                chat: Some(chat),
+                ..refusal
+            };
+            self.node.answer_refusal(&self.connection, None, &refusal);
+        }
+    }
+
+    fn write(&self) {
+        // A broken socket shows at the next look.
+        let _ = self.connection.flush(self.node.uptime.now());
+    }
+
+    fn keep_time(&mut self) {
+        let (limits, now) = (&self.node.session_limits, self.node.uptime.now());
+        if self.connection.is_stuck(now) {
+            return self
+                .connection
+                .close(Cause::SlowConsumer, "nothing was read for too long");
+        }
+        while let Some(due) = self.session.handle_timeout(limits, now) {
+            match due {
+                Due::Ping => self.connection.deliver(codec::ping().bytes()),
+                Due::TokenExpiring(_) if self.connection.opening.variant.plain => {}
+                Due::TokenExpiring(in_ms) => {
+                    self.node
+                        .answer(&self.connection, &ServerFrame::TokenExpiring { in_ms });
+                }
+                Due::Close(cause) => return self.connection.close(cause, ""),
+            }
+        }
+        self.node
+            .timers
+            .wake_at(&self.connection, self.session.next_timeout(limits), now);
+    }
+
+    /// Sees the last bytes out and waits for the peer's good-bye, for a while.
+    async fn part(mut self, ending: Ending) {
+        self.memberships.clear();
+        self.pending = None;
+        if ending.initiator == Initiator::Network {
+            return;
+        }
+        let waits_for_answer = ending.initiator == Initiator::Server;
+        let farewell = async {
+            while let Ok(false) = self.connection.flush(self.node.uptime.now()) {
+                if self.connection.socket().writable().await.is_err() {
+                    return;
+                }
+            }
+            if waits_for_answer {
+                drain(self.connection.socket()).await;
+            }
+        };
+        // A peer that does not answer is left all the same.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// Reads and forgets until the peer closes: closing with bytes unread would reset the connection and
+/// take our last frame with it.
+pub(crate) async fn drain(socket: &tokio::net::TcpStream) {
+    let mut sink = [0; 512];
+    while socket.readable().await.is_ok() {
+        match socket.try_read(&mut sink) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A server from start to end: store, node and listener set up in order, and drained in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use charla_wire::Cause;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::auth::{Auth, AuthSetupError};
+use crate::broker::Local;
+use crate::listen::{self, HttpFace};
+use crate::metrics::Metrics;
+use crate::node::Node;
+use crate::settings::Settings;
+use crate::store::{Sqlite, Store, StoreError};
+use crate::{clock, inbox, publish, timers};
+
+/// Groups of commits that may wait to be published.
+const GROUPS_WAITING: usize = 64;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys and secrets.
+    #[error(transparent)]
+    Auth(#[from] AuthSetupError),
+    /// The listening address.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// A running server. Dropping it leaves its tasks to the runtime; call [`Server::drain`].
+pub struct Server {
+    node: Arc<Node>,
+    store: Arc<Sqlite>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens the store, binds the address and serves.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let listener = listen::bind(settings.server.listen).map_err(|error| StartError::Listen {
+            address: settings.server.listen,
+            error,
+        })?;
+        let address = listener.local_addr().unwrap_or(settings.server.listen);
+        let clock = clock::system();
+        let metrics = Arc::new(Metrics::default());
+        let (committed, groups) = mpsc::channel(GROUPS_WAITING);
+        let store = Arc::new(Sqlite::open(&settings.store, Arc::clone(&clock), committed)?);
+        let commits = Arc::clone(&metrics);
+        store.on_commit(move |jobs, took| {
+            commits.commit_batch.observe(jobs as f64);
+            commits.commit_seconds.observe(took.as_secs_f64());
+        });
+        let shared: Arc<dyn Store> = Arc::clone(&store) as _;
+        let auth = Auth::start(&settings.auth, Arc::clone(&shared), Arc::clone(&clock)).await?;
+        let node = Arc::new(Node::new(settings, shared, auth, metrics, clock));
+        let hears = Arc::downgrade(&node);
+        node.join(Box::new(Local::new(move |happening| {
+            if let Some(node) = hears.upgrade() {
+                node.hear(happening);
+            }
+        })));
+        let (stop, stopped) = watch::channel(false);
+        let face = HttpFace::new(crate::api::router(&node));
+        let tasks = vec![
+            tokio::spawn(publish::publish_committed(Arc::clone(&node), groups)),
+            tokio::spawn(inbox::tell_inboxes(Arc::clone(&node))),
+            tokio::spawn(keep_time(Arc::clone(&node))),
+            tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped)),
+        ];
+        tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+        Ok(Self {
+            node,
+            store,
+            address,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its connections share.
+    #[must_use]
+    pub const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains.
+    ///
+    /// # Errors
+    /// When signals cannot be heard.
+    pub async fn wait_for_signal_and_drain(self) -> std::io::Result<()> {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+        }
+        self.drain().await;
+        Ok(())
+    }
+
+    /// Stops accepting, tells everybody when to come back, and ends within the drain time with everything
+    /// acknowledged stored.
+    pub async fn drain(self) {
+        let connections = self.node.users.all(|_| true);
+        tracing::info!(connections = connections.len(), "draining");
+        self.node.draining.store(true, Ordering::Relaxed);
+        // Whoever waits for the end stops at once; nobody waiting is fine too.
+        let _ = self.stop.send(true);
+        let spread = return_spread(connections.len());
+        for (place, connection) in connections.iter().enumerate() {
+            let delay = 500 + spread * place as u64 / connections.len().max(1) as u64;
+            connection.close(Cause::Restarting, &format!("retry in {delay} ms"));
+        }
+        drop(connections);
+        let all_gone = async {
+            while self.node.metrics.connections.get() > 0 {
+                let gone = self.node.drained.notified();
+                if self.node.metrics.connections.get() > 0 {
+                    gone.await;
+                }
+            }
+        };
+        if tokio::time::timeout(self.node.settings.server.drain, all_gone)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                left = self.node.metrics.connections.get(),
+                "the drain time is over"
+            );
+        }
+        let store = self.store;
+        // The writer ends when its queue is empty: what was acknowledged is stored, what was stored is safe.
+        if let Err(error) = store.close().await {
+            tracing::error!(%error, "the store did not close as it should");
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// Handshakes a second that a restarted node is counted on to accept.
+const RETURNS_PER_SECOND: u64 = 1_000;
+
+/// Milliseconds over which so many clients should come back.
+const fn return_spread(connections: usize) -> u64 {
+    connections as u64 * 1_000 / RETURNS_PER_SECOND + 1_000
+}
+
+/// Turns the wheel, and looks at what only time changes.
+async fn keep_time(node: Arc<Node>) {
+    let mut ticks = tokio::time::interval(timers::TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+    let mut turned = 0;
+    loop {
+        ticks.tick().await;
+        let now = node.uptime.now();
+        // Every slot up to now, also after a pause.
+        while turned <= now {
+            node.timers.turn(turned);
+            turned += u64::try_from(timers::TICK.as_millis()).unwrap_or(500);
+        }
+        node.tell_departures();
+        node.metrics
+            .rooms
+            .set(i64::try_from(node.rooms.count()).unwrap_or(i64::MAX));
+    }
+}
