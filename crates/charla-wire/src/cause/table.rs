@@ -978,7 +978,7 @@ impl Cause {
                     explain: "The token's `exp` lies in the past; SimpleJWT's access tokens live five minutes by default, so a page must fetch a new one before it reconnects.",
                     fix: &[
                         "# get a new one with the refresh token\ncurl -s -X POST https://app.example.org/api/token/refresh/ -H 'Content-Type: application/json' -d \"{\\\"refresh\\\":\\\"$REFRESH\\\"}\"",
-                        "// in a page: ask for a fresh token at every attempt, never reuse the first one\nconnect({ url, token: async () => (await refreshToken()).access });",
+                        "// in a page: ask for a fresh token at every attempt, never reuse the first one\nconst charla = new Charla({ url, token: async () => (await refreshToken()).access });",
                         "# expired the moment it is made? then a clock is wrong\ntimedatectl show -p NTPSynchronized; curl -sI https://chat.example.org/ | grep -i '^date:'; date -u",
                     ],
                     check: "`charla token inspect \"$TOKEN\"` shows an `exp` in the future and the preflight answers 200.",
@@ -988,7 +988,7 @@ impl Cause {
                     explain: "El `exp` del token ya pasó; los tokens de acceso de SimpleJWT viven cinco minutos por defecto, así que la página debe pedir uno nuevo antes de reconectar.",
                     fix: &[
                         "# pide uno nuevo con el token de refresco\ncurl -s -X POST https://app.example.org/api/token/refresh/ -H 'Content-Type: application/json' -d \"{\\\"refresh\\\":\\\"$REFRESH\\\"}\"",
-                        "// en una página: pide un token fresco en cada intento, no reutilices el primero\nconnect({ url, token: async () => (await refreshToken()).access });",
+                        "// en una página: pide un token fresco en cada intento, no reutilices el primero\nconst charla = new Charla({ url, token: async () => (await refreshToken()).access });",
                         "# ¿caduca nada más crearse? entonces hay un reloj mal puesto\ntimedatectl show -p NTPSynchronized; curl -sI https://chat.example.org/ | grep -i '^date:'; date -u",
                     ],
                     check: "`charla token inspect \"$TOKEN\"` muestra un `exp` en el futuro y la comprobación previa responde 200.",
@@ -1059,7 +1059,7 @@ impl Cause {
                     title: "The new token belongs to another user",
                     explain: "A `refresh` frame must bring a token of the same user in the same tenant as the connection; this one names somebody else, so the page probably signed in as another person meanwhile.",
                     fix: &[
-                        "// close the old connection when the signed-in user changes, then connect as the new one\nclient.close();\nclient = connect({ url, token: newToken });",
+                        "// close the old connection when the signed-in user changes, then connect as the new one\ncharla.close();\ncharla = new Charla({ url, token: () => newToken });\ncharla.connect();",
                     ],
                     check: "`charla token inspect` shows the same user for both tokens, or the page opens a new connection after a change of user.",
                 },
@@ -1067,7 +1067,7 @@ impl Cause {
                     title: "El token nuevo es de otro usuario",
                     explain: "Una trama `refresh` debe traer un token del mismo usuario y tenant que la conexión; este nombra a otra persona, así que seguramente la página inició sesión con otro usuario entretanto.",
                     fix: &[
-                        "// cierra la conexión vieja cuando cambia el usuario y conecta con el nuevo\nclient.close();\nclient = connect({ url, token: newToken });",
+                        "// cierra la conexión vieja cuando cambia el usuario y conecta con el nuevo\ncharla.close();\ncharla = new Charla({ url, token: () => newToken });\ncharla.connect();",
                     ],
                     check: "`charla token inspect` muestra el mismo usuario en los dos tokens, o la página abre una conexión nueva al cambiar de usuario.",
                 },
@@ -1449,7 +1449,7 @@ impl Cause {
                     title: "There is no such message",
                     explain: "The chat has no message with this sequence number, or the message was deleted.",
                     fix: &[
-                        "// use the seq that came with the message, not its place in the list\nclient.edit({ chat: message.chat, seq: message.seq, text });",
+                        "// use the seq that came with the message, not its place in the list\ncharla.edit(message.chat, message.seq, text);",
                     ],
                     check: "`{\"type\":\"history\",\"before\":<seq + 1>,\"limit\":1}` returns the message.",
                 },
@@ -1457,7 +1457,7 @@ impl Cause {
                     title: "Ese mensaje no existe",
                     explain: "El chat no tiene ningún mensaje con ese número de secuencia, o el mensaje se borró.",
                     fix: &[
-                        "// usa el seq que vino con el mensaje, no su posición en la lista\nclient.edit({ chat: message.chat, seq: message.seq, text });",
+                        "// usa el seq que vino con el mensaje, no su posición en la lista\ncharla.edit(message.chat, message.seq, text);",
                     ],
                     check: "`{\"type\":\"history\",\"before\":<seq + 1>,\"limit\":1}` devuelve el mensaje.",
                 },
@@ -1679,7 +1679,7 @@ impl Cause {
                     title: "The frame is bigger than the limit",
                     explain: "One WebSocket message was larger than the server takes (64 KiB in Charla, 16 MiB in uvicorn, 1 MiB in daphne and websockets), and sending it again would end the same way.",
                     fix: &[
-                        "// send files by HTTP and only their address through the chat\nconst { url } = await upload(file);\nclient.send({ text: file.name, data: { url } });",
+                        "// send files by HTTP and only their address through the chat\nconst { url } = await upload(file);\ncharla.send(chat, file.name, { data: { url } });",
                         "# charla.toml\n[limits]\nmessage_bytes = \"256KiB\"",
                         "# uvicorn\nuvicorn app.asgi:application --ws-max-size 16777216",
                     ],
@@ -1689,7 +1689,7 @@ impl Cause {
                     title: "La trama supera el límite",
                     explain: "Un mensaje WebSocket superó lo que admite el servidor (64 KiB en Charla, 16 MiB en uvicorn, 1 MiB en daphne y websockets), y volver a enviarlo acabaría igual.",
                     fix: &[
-                        "// envía los archivos por HTTP y por el chat solo su dirección\nconst { url } = await upload(file);\nclient.send({ text: file.name, data: { url } });",
+                        "// envía los archivos por HTTP y por el chat solo su dirección\nconst { url } = await upload(file);\ncharla.send(chat, file.name, { data: { url } });",
                         "# charla.toml\n[limits]\nmessage_bytes = \"256KiB\"",
                         "# uvicorn\nuvicorn app.asgi:application --ws-max-size 16777216",
                     ],
@@ -1757,7 +1757,7 @@ impl Cause {
                     title: "Too many chats on one connection",
                     explain: "One connection may follow 128 chats unless configured otherwise; whoever needs to know of more gets `inbox` frames for all of their chats without subscribing.",
                     fix: &[
-                        "// leave a chat when its window closes\nclient.unsubscribe(chat);",
+                        "// leave a chat when its window closes\ncharla.unsubscribe(chat);",
                         "# charla.toml\n[limits]\nsubscriptions = 256",
                     ],
                     check: "Subscribing is answered by `subscribed` again.",
@@ -1766,7 +1766,7 @@ impl Cause {
                     title: "Demasiados chats en una sola conexión",
                     explain: "Una conexión puede seguir 128 chats salvo que se configure otra cosa; quien necesite enterarse de más recibe tramas `inbox` de todos sus chats sin suscribirse.",
                     fix: &[
-                        "// deja el chat cuando se cierra su ventana\nclient.unsubscribe(chat);",
+                        "// deja el chat cuando se cierra su ventana\ncharla.unsubscribe(chat);",
                         "# charla.toml\n[limits]\nsubscriptions = 256",
                     ],
                     check: "La suscripción vuelve a recibir `subscribed`.",
@@ -1837,7 +1837,7 @@ impl Cause {
                     fix: &[
                         "# charla.toml: believe the proxy's X-Forwarded-For, so that each user counts for themselves\n[server]\ntrusted_proxies = [\"127.0.0.1/32\"]",
                         "# charla.toml\n[limits]\nconnections_per_user = 40\nconnections_per_address = 1000",
-                        "// in a page: close what is not needed any more\nwindow.addEventListener(\"pagehide\", () => client.close());",
+                        "// in a page: close what is not needed any more\nwindow.addEventListener(\"pagehide\", () => charla.close());",
                     ],
                     check: "`ss -Htn state established 'sport = :9001' | wc -l` matches the number of people, and the preflight answers 200.",
                 },
@@ -1847,7 +1847,7 @@ impl Cause {
                     fix: &[
                         "# charla.toml: cree el X-Forwarded-For del proxy, para que cada usuario cuente por separado\n[server]\ntrusted_proxies = [\"127.0.0.1/32\"]",
                         "# charla.toml\n[limits]\nconnections_per_user = 40\nconnections_per_address = 1000",
-                        "// en una página: cierra lo que ya no hace falta\nwindow.addEventListener(\"pagehide\", () => client.close());",
+                        "// en una página: cierra lo que ya no hace falta\nwindow.addEventListener(\"pagehide\", () => charla.close());",
                     ],
                     check: "`ss -Htn state established 'sport = :9001' | wc -l` coincide con el número de personas, y la comprobación previa responde 200.",
                 },
@@ -4085,7 +4085,7 @@ impl Cause {
                     title: "This device is offline",
                     explain: "The device has no network, so nothing can be tried; the client waits for the `online` event and spends no attempt.",
                     fix: &[
-                        "// wait for the network instead of counting down\naddEventListener(\"online\", () => client.reconnect(), { once: true });",
+                        "// wait for the network instead of counting down\naddEventListener(\"online\", () => charla.connect(), { once: true });",
                     ],
                     check: "When the network is back the chat connects within a second and shows what was missed.",
                 },
@@ -4093,7 +4093,7 @@ impl Cause {
                     title: "Este dispositivo no tiene conexión",
                     explain: "El dispositivo no tiene red, así que no hay nada que intentar; el cliente espera el evento `online` y no gasta intentos.",
                     fix: &[
-                        "// espera a la red en vez de contar atrás\naddEventListener(\"online\", () => client.reconnect(), { once: true });",
+                        "// espera a la red en vez de contar atrás\naddEventListener(\"online\", () => charla.connect(), { once: true });",
                     ],
                     check: "Cuando vuelve la red, el chat conecta en un segundo y muestra lo que faltaba.",
                 },
@@ -4109,7 +4109,7 @@ impl Cause {
                     title: "The page was asleep",
                     explain: "The device slept or the browser froze the tab, so the page missed pings and its socket may look open while it is dead; on waking the client probes it and comes back at once.",
                     fix: &[
-                        "// judge by the clock, not by timers: a gap means that the page slept\nlet lastTick = Date.now();\nsetInterval(() => { if (Date.now() - lastTick > 10_000) client.probe(); lastTick = Date.now(); }, 5_000);\naddEventListener(\"pageshow\", (event) => { if (event.persisted) client.probe(); });",
+                        "// judge by the clock, not by timers: a gap means that the page slept\nlet lastTick = Date.now();\nsetInterval(() => { if (Date.now() - lastTick > 10_000) probe(); lastTick = Date.now(); }, 5_000);\naddEventListener(\"pageshow\", (event) => { if (event.persisted) probe(); });\nconst probe = () => socket.send('{\"type\":\"ping\"}');   // and no answer within 5 s: close it and connect again",
                     ],
                     check: "Close the lid for two minutes and open it: the chat is up to date within a few seconds.",
                 },
@@ -4117,7 +4117,7 @@ impl Cause {
                     title: "La página estaba dormida",
                     explain: "El equipo se durmió o el navegador congeló la pestaña, así que la página se perdió pings y su socket puede parecer abierto estando muerto; al despertar, el cliente lo prueba y vuelve enseguida.",
                     fix: &[
-                        "// guíate por el reloj, no por los temporizadores: un salto es que la página durmió\nlet lastTick = Date.now();\nsetInterval(() => { if (Date.now() - lastTick > 10_000) client.probe(); lastTick = Date.now(); }, 5_000);\naddEventListener(\"pageshow\", (event) => { if (event.persisted) client.probe(); });",
+                        "// guíate por el reloj, no por los temporizadores: un salto es que la página durmió\nlet lastTick = Date.now();\nsetInterval(() => { if (Date.now() - lastTick > 10_000) probe(); lastTick = Date.now(); }, 5_000);\naddEventListener(\"pageshow\", (event) => { if (event.persisted) probe(); });\nconst probe = () => socket.send('{\"type\":\"ping\"}');   // y si no responde en 5 s: ciérralo y vuelve a conectar",
                     ],
                     check: "Cierra la tapa dos minutos y ábrela: el chat está al día en pocos segundos.",
                 },
@@ -4134,7 +4134,7 @@ impl Cause {
                     explain: "The browser refuses another WebSocket (`ERR_INSUFFICIENT_RESOURCES`, 255 in Chromium): the page opens a new one at each attempt and keeps the old ones.",
                     fix: &[
                         "// close the old socket before opening the next\nsocket?.close();\nsocket = new WebSocket(url);",
-                        "// one connection for all chats of the page\nconst client = connect({ url: \"wss://chat.example.org/ws/\" });\nclient.subscribe(\"5\");",
+                        "// one connection for all chats of the page\nconst charla = new Charla({ url: \"wss://chat.example.org/ws/\", token });\ncharla.connect();\nawait charla.subscribe(\"5\");",
                     ],
                     check: "The network panel, filtered by WS, shows one open connection per tab.",
                 },
@@ -4143,7 +4143,7 @@ impl Cause {
                     explain: "El navegador se niega a abrir otro WebSocket (`ERR_INSUFFICIENT_RESOURCES`, 255 en Chromium): la página abre uno nuevo en cada intento y se queda con los viejos.",
                     fix: &[
                         "// cierra el socket viejo antes de abrir el siguiente\nsocket?.close();\nsocket = new WebSocket(url);",
-                        "// una sola conexión para todos los chats de la página\nconst client = connect({ url: \"wss://chat.example.org/ws/\" });\nclient.subscribe(\"5\");",
+                        "// una sola conexión para todos los chats de la página\nconst charla = new Charla({ url: \"wss://chat.example.org/ws/\", token });\ncharla.connect();\nawait charla.subscribe(\"5\");",
                     ],
                     check: "El panel de red, filtrado por WS, muestra una conexión abierta por pestaña.",
                 },
