@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::auth::{Auth, AuthSetupError};
 use crate::broker::Local;
+use crate::clock::Clock;
 use crate::listen::{self, HttpFace};
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -54,12 +55,19 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::start_by(settings, clock::system()).await
+    }
+
+    /// As [`Server::start`], by another clock: for tokens, tickets and dates, never for time-outs or order.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start_by(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let listener = listen::bind(settings.server.listen).map_err(|error| StartError::Listen {
             address: settings.server.listen,
             error,
         })?;
         let address = listener.local_addr().unwrap_or(settings.server.listen);
-        let clock = clock::system();
         let metrics = Arc::new(Metrics::default());
         let (committed, groups) = mpsc::channel(GROUPS_WAITING);
         let store = Arc::new(Sqlite::open(&settings.store, Arc::clone(&clock), committed)?);
