@@ -9,6 +9,8 @@
 
 mod auth;
 mod cause_snippets;
+mod chat;
+mod serving;
 mod store_contract;
 mod store_kill;
 mod store_sqlite;
