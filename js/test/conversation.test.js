@@ -68,6 +68,13 @@ test("ticks: who has read my message, by their marker or by having written since
   assert.deepEqual(chat.rows()[2].readBy, ["Luis"]);
 });
 
+test("a chat that never ends does not grow without end", () => {
+  const chat = conversation();
+  for (let seq = 1; seq <= 1_001; seq += 1) chat.add(message(seq));
+  chat.forgetOldest();
+  assert.deepEqual([chat.firstSeq, chat.lastSeq, chat.more], [402, 1_001, true]);
+});
+
 test("one's own can be changed, everybody's by an agent, a deleted one by nobody", () => {
   const chat = conversation(message(1), message(2, ANA), message(3, ANA));
   chat.deleted({ seq: 3, rev: 1 });

@@ -11,7 +11,7 @@ import { h } from "./dom.js";
 import { notice } from "./notice.js";
 import { emptyPane, Sidebar } from "./sidebar.js";
 import { Banner, problemCard } from "./status.js";
-import { setLanguage } from "./words.js";
+import { setLanguage, t } from "./words.js";
 
 /** Somebody who says no more within this time has stopped writing. */
 const TYPING_LASTS_MS = 6_000;
@@ -45,7 +45,7 @@ export class App {
     listen("deleted", (frame) => this.#change(frame.chat, (it) => it.deleted(frame)));
     listen("read", (frame) => this.#change(frame.chat, (it) => it.read(frame.user, frame.seq)));
     listen("typing", (frame) => this.#typing(frame));
-    listen("presence", (frame) => this.#change(frame.chat, (it) => it.presence(frame)));
+    listen("presence", (frame) => this.#people(frame.chat, (it) => it.presence(frame)));
     listen("closed", (frame) => this.#change(frame.chat, (it) => Object.assign(it, { state: "closed", closedBy: frame })));
     listen("reopened", (frame) => this.#change(frame.chat, (it) => Object.assign(it, { state: "open", closedBy: null })));
     listen("inbox", (frame) => this.#inbox(frame));
@@ -261,7 +261,7 @@ export class App {
   async #load() {
     try {
       const { chats } = await this.session.api("/api/v1/me/chats");
-      this.chats = new Map(chats.map((chat) => [chat.chat, chat]));
+      this.chats = new Map(chats.map((chat) => [chat.chat, { ...chat, title: titleOf(chat) }]));
       this.loaded = true;
     } catch {
       // The connection has the same trouble, and says so.
@@ -273,7 +273,7 @@ export class App {
     const conversation = this.conversations.get(frame.chat);
     if (!conversation) return;
     const unread = this.chats.get(frame.chat)?.unread ?? 0;
-    const bare = conversation.subscribed(frame);
+    const bare = conversation.subscribed({ ...frame, title: titleOf(frame) });
     const { entering } = conversation;
     if (entering) conversation.markUnread(unread, frame.seq);
     if (bare || !conversation.loaded) await this.#older(conversation);
@@ -305,6 +305,7 @@ export class App {
     if (!conversation?.add(message)) return;
     const theirs = message.author.id !== this.me.id;
     this.#moved(message.chat, { seq: message.seq, last: message, unread: theirs ? conversation.unread : undefined });
+    if (message.chat !== this.open || this.#pane?.atEnd) conversation.forgetOldest();
     if (message.chat === this.open) this.#pane?.update({ arrived: theirs ? 1 : 0 });
     if (theirs) this.#announce(`${message.author.name}: ${message.text}`);
     this.#seen();
@@ -314,7 +315,9 @@ export class App {
     return this.chats.get(chat)?.unread ?? 0;
   }
 
-  #inbox({ chat, title, seq, unread, preview, author, sent_at }) {
+  #inbox({ seq, unread, preview, author, sent_at, ...frame }) {
+    const { chat } = frame;
+    const title = titleOf(frame);
     const isNew = !this.chats.has(chat);
     if (chat !== this.open) this.#moved(chat, { chat, title, seq, unread, last: { author, text: preview, sent_at } });
     if (isNew) this.#load();
@@ -330,8 +333,15 @@ export class App {
 
   #typing({ chat, user, on }) {
     if (user === this.me?.id) return;
-    this.#change(chat, (it) => (on ? it.typing.set(user, Date.now() + TYPING_LASTS_MS) : it.typing.delete(user)));
+    this.#people(chat, (it) => (on ? it.typing.set(user, Date.now() + TYPING_LASTS_MS) : it.typing.delete(user)));
     if (on) setTimeout(() => this.#pane?.updateHead(), TYPING_LASTS_MS + 50);
+  }
+
+  /** What only the head of the chat shows. */
+  #people(chat, apply) {
+    const conversation = this.conversations.get(chat);
+    if (conversation) apply(conversation);
+    if (chat === this.open) this.#pane?.updateHead();
   }
 
   #change(chat, apply) {
@@ -392,4 +402,9 @@ export class App {
     const { title } = this.conversations.get(this.open) ?? {};
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${title ? `${title} · ` : ""}Charla`;
   }
+}
+
+/** A chat that nobody gave a title goes by its id. */
+function titleOf({ chat, title }) {
+  return title || t("chatNamed", { chat });
 }

@@ -6,6 +6,9 @@
 
 /** Messages of one person within this time stand together under one name. */
 const TOGETHER_MS = 5 * 60_000;
+/** Kept in memory; scrolling back fetches what was let go. */
+const MAX_KEPT = 1_000;
+const KEPT_AFTER = 600;
 
 /**
  * @typedef {object} Outgoing
@@ -85,6 +88,14 @@ export class Conversation {
     // Who writes has read.
     this.read(message.author.id, message.seq);
     return true;
+  }
+
+  /** Lets the oldest go; only while nobody is reading them. */
+  forgetOldest() {
+    if (this.#messages.size <= MAX_KEPT) return;
+    const oldest = [...this.#messages.keys()].sort((a, b) => a - b).slice(0, -KEPT_AFTER);
+    for (const seq of oldest) this.#messages.delete(seq);
+    this.more = true;
   }
 
   #keep(message) {

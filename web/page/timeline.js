@@ -93,14 +93,15 @@ export class Timeline {
       this.#drawn.delete(key);
     }
     let before = this.#older;
+    const newest = rows.at(-1);
     for (const row of rows) {
-      const element = this.#elementOf(row);
+      const element = this.#elementOf(row, row === newest);
       if (before.nextSibling !== element) before.after(element);
       before = element;
     }
   }
 
-  #elementOf(row) {
+  #elementOf(row, isNewest) {
     const says = JSON.stringify(row);
     const drawn = this.#drawn.get(row.key);
     if (drawn?.says === says) return drawn.element;
@@ -110,7 +111,7 @@ export class Timeline {
       drawn.element.replaceWith(element);
       if (this.#active === drawn.element) this.#active = element;
       if (hadFocus) element.focus();
-    } else if (row.kind === "message" && this.#drawn.size > 0) {
+    } else if (isNewest && this.#drawn.size > 0) {
       element.classList.add("arrives");
     }
     this.#drawn.set(row.key, { element, says });
@@ -193,7 +194,7 @@ export class Timeline {
   // One tab stop for all messages; the arrows move it.
 
   #keepTabStop() {
-    if (this.#active?.isConnected) return;
+    if (this.#active?.isConnected && this.#rows.contains(document.activeElement)) return;
     const last = [...this.#rows.querySelectorAll(".message")].at(-1) ?? null;
     this.#activate(last);
   }

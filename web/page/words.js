@@ -17,6 +17,7 @@ const WORDS = {
   noServer: { en: "The server does not answer. Is it running?", es: "El servidor no responde. ¿Está en marcha?" },
   tooMany: { en: "Too many tries. Wait a moment.", es: "Demasiados intentos. Espera un momento." },
   language: { en: "Language", es: "Idioma" },
+  chatNamed: { en: "Chat {chat}", es: "Chat {chat}" },
   chats: { en: "Chats", es: "Chats" },
   noChats: { en: "No chats yet.", es: "Aún no hay chats." },
   noChatsHint: { en: "When somebody adds you to one, it shows up here.", es: "Cuando alguien te añada a uno, aparecerá aquí." },
