@@ -1241,21 +1241,21 @@ impl Cause {
                     title: "This user is not a member of the chat",
                     explain: "The chat exists and the token is good, but this user is neither a member of the chat nor an agent of the tenant.",
                     fix: &[
-                        "# who is in?\ncharla chat members --tenant demo 5",
-                        "charla chat members --tenant demo 5 --add luis",
+                        "# who is in?\ncharla chat members list --tenant demo 5",
+                        "charla chat members add --tenant demo 5 luis",
                         "# support staff enter every chat of their tenant\ncharla user add --tenant demo sofia --role agent",
                     ],
-                    check: "`charla chat members --tenant demo 5` lists the user and the preflight answers 200.",
+                    check: "`charla chat members list --tenant demo 5` lists the user and the preflight answers 200.",
                 },
                 es: Words {
                     title: "Este usuario no es miembro del chat",
                     explain: "El chat existe y el token es bueno, pero este usuario no es miembro del chat ni agente del tenant.",
                     fix: &[
-                        "# ¿quién está dentro?\ncharla chat members --tenant demo 5",
-                        "charla chat members --tenant demo 5 --add luis",
+                        "# ¿quién está dentro?\ncharla chat members list --tenant demo 5",
+                        "charla chat members add --tenant demo 5 luis",
                         "# el equipo de soporte entra en todos los chats de su tenant\ncharla user add --tenant demo sofia --role agent",
                     ],
-                    check: "`charla chat members --tenant demo 5` muestra al usuario y la comprobación previa responde 200.",
+                    check: "`charla chat members list --tenant demo 5` muestra al usuario y la comprobación previa responde 200.",
                 },
             },
             Self::UserBlocked => &Row {
@@ -1270,6 +1270,7 @@ impl Cause {
                     explain: "Somebody blocked this user in this tenant, so no connection and no message of theirs is accepted.",
                     fix: &[
                         "# since when, and by whom\ncharla user show --tenant demo luis\njournalctl -u charla -o cat | grep user_blocked",
+                        "# let them in again\ncharla user unblock --tenant demo luis",
                     ],
                     check: "`charla user show --tenant demo luis` no longer says blocked, and the preflight answers 200.",
                 },
@@ -1278,6 +1279,7 @@ impl Cause {
                     explain: "Alguien bloqueó a este usuario en este tenant, así que no se acepta ninguna conexión ni mensaje suyo.",
                     fix: &[
                         "# desde cuándo y quién lo hizo\ncharla user show --tenant demo luis\njournalctl -u charla -o cat | grep user_blocked",
+                        "# déjalo entrar otra vez\ncharla user unblock --tenant demo luis",
                     ],
                     check: "`charla user show --tenant demo luis` ya no dice que está bloqueado, y la comprobación previa responde 200.",
                 },
@@ -1948,7 +1950,7 @@ impl Cause {
                     explain: "This part of the interface is for the application's back end and asks for a tenant's API key; none came, or one that this server does not know.",
                     fix: &[
                         "curl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/chats/5",
-                        "# keys are stored hashed, so a lost one is replaced, not looked up\ncharla tenant show demo",
+                        "# keys are stored hashed, so a lost one is replaced, not looked up\ncharla key list --tenant demo\ncharla key add backend --tenant demo",
                     ],
                     check: "The same request with the key answers anything but 401.",
                 },
@@ -1957,7 +1959,7 @@ impl Cause {
                     explain: "Esta parte de la interfaz es para el servidor de la aplicación y pide la clave de API de un tenant; no llegó ninguna, o llegó una que este servidor no conoce.",
                     fix: &[
                         "curl -s -H \"Authorization: Bearer $API_KEY\" https://chat.example.org/api/v1/chats/5",
-                        "# las claves se guardan cifradas con un hash: una perdida se sustituye, no se recupera\ncharla tenant show demo",
+                        "# de las claves solo se guarda un hash: una perdida se sustituye, no se recupera\ncharla key list --tenant demo\ncharla key add backend --tenant demo",
                     ],
                     check: "La misma petición con la clave responde cualquier cosa menos 401.",
                 },
