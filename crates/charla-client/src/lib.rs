@@ -5,8 +5,12 @@
 
 pub mod address;
 pub mod client;
+pub mod http;
 pub mod transport;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, Event};
 pub use transport::{Closing, ConnectError, Dialect};
+
+/// The id of a message.
+pub use uuid::Uuid;

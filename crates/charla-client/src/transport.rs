@@ -77,6 +77,9 @@ pub enum ConnectError {
     /// An answer that is no WebSocket's.
     #[error("this is not a WebSocket: {0}")]
     NotWebSocket(String),
+    /// An answer that is no HTTP.
+    #[error("this does not speak HTTP: {0}")]
+    NotHttp(String),
     /// A WebSocket that does not know charla.v1: another server's, or the plain dialect's.
     #[error("the server does not speak charla.v1")]
     NoSubprotocol,
@@ -98,7 +101,7 @@ impl ConnectError {
             Self::Refused { cause, .. } => *cause,
             Self::NoSubprotocol => Some(Cause::SubprotocolMismatch),
             Self::Token => Some(Cause::TokenMalformed),
-            Self::Tls(_) | Self::NotWebSocket(_) => None,
+            Self::Tls(_) | Self::NotWebSocket(_) | Self::NotHttp(_) => None,
         }
     }
 }

@@ -23,6 +23,7 @@ mod units;
 
 pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
+pub use near::nearest;
 pub use problem::{Place, Problem};
 pub use units::print_duration;
 

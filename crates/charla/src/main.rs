@@ -1,2 +1,37 @@
-//! placeholder
-fn main() {}
+//! `charla`: arguments -> settings -> run -> exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::exit::Outcome;
+use crate::screen::Screen;
+
+mod args;
+mod causes;
+mod config;
+mod connect;
+mod doctor;
+mod exit;
+mod paper;
+mod screen;
+mod words;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut screen = Screen::new(args.language());
+    let outcome = run(args.command, &mut screen);
+    exit::code(outcome, &screen)
+}
+
+fn run(command: Command, screen: &mut Screen) -> Outcome {
+    match command {
+        Command::Connect(wanted) => connect::run(&wanted, screen),
+        Command::Causes(wanted) => causes::run(&wanted, screen),
+        Command::Config(wanted) => config::run(wanted, screen),
+        Command::Doctor(wanted) => doctor::run(&wanted, screen),
+        Command::Completions(wanted) => paper::completions(&wanted, screen),
+        Command::Man(wanted) => paper::man(&wanted, screen),
+    }
+}

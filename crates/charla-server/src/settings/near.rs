@@ -3,7 +3,8 @@
 /// The candidate closest to `typed`, if one is close enough to be worth a question.
 ///
 /// A key under the wrong section counts as one slip: whoever writes `server.ping_after` knows the word.
-pub(super) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (slips(typed, candidate), candidate))
         .min_by_key(|(slips, _)| *slips)

@@ -1,0 +1,240 @@
+//! The command line: what can be typed, with an example for each.
+
+use std::path::PathBuf;
+
+use charla_wire::Lang;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+
+/// Charla: a realtime chat server that names the cause behind every dropped connection.
+#[derive(Debug, Parser)]
+#[command(name = "charla", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  charla demo                                  try it: a server with three people and a chat
+  charla serve --config charla.toml            run a server
+  charla connect http://127.0.0.1:9001 --user ana --password ana --chat 5
+  charla causes token_expired                  what a cause means and how to fix it")]
+#[command(after_long_help = LONG_HELP)]
+pub(crate) struct Args {
+    /// The language of what is printed; by default that of LANG
+    #[arg(long, global = true, value_enum, env = "CHARLA_LANG", hide_env_values = true)]
+    lang: Option<Language>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const LONG_HELP: &str = "\
+Examples:
+  charla demo                                  try it: a server with three people and a chat
+  charla serve --config charla.toml            run a server
+  charla connect http://127.0.0.1:9001 --user ana --password ana --chat 5
+  charla causes token_expired                  what a cause means and how to fix it
+  charla config default > charla.toml          every setting with its meaning
+  source <(charla completions bash)            completions for this shell
+
+Exit codes: `charla connect --help` lists them.";
+
+/// A language to print in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Language {
+    /// English
+    En,
+    /// Spanish
+    Es,
+}
+
+impl Args {
+    /// The language asked for, or the environment's.
+    pub(crate) fn language(&self) -> Lang {
+        match self.lang {
+            Some(Language::En) => Lang::En,
+            Some(Language::Es) => Lang::Es,
+            None => environment_language(),
+        }
+    }
+}
+
+/// The first of the locale's variables that is set decides (POSIX, 8.2).
+fn environment_language() -> Lang {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .and_then(|value| Lang::from_tag(&value))
+        .unwrap_or_default()
+}
+
+/// Everything that can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Chat from the terminal, or from a pipe
+    #[command(after_help = CONNECT_HELP)]
+    Connect(Connect),
+    /// What each cause of a refused or dropped connection means, and its fix
+    #[command(after_help = "\
+Examples:
+  charla causes                     all of them
+  charla causes token_expired       one, with its fix
+  charla causes --json --lang es    for programs, in Spanish")]
+    Causes(Causes),
+    /// Check, show or print the settings
+    #[command(after_help = "\
+Examples:
+  charla config default > charla.toml        a file with every key and its default
+  charla config check --config charla.toml   every mistake, with its line
+  charla config show --config charla.toml    each value, and where it came from")]
+    Config(Config),
+    /// Ask a server why a connection is refused
+    #[command(hide = true, after_help = exit::HELP)]
+    Doctor(Doctor),
+    /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  source <(charla completions bash)
+  charla completions zsh > ~/.zfunc/_charla
+  charla completions fish > ~/.config/fish/completions/charla.fish")]
+    Completions(Completions),
+    /// Print the manual page, or write all of them to a folder
+    #[command(after_help = "\
+Examples:
+  charla man | man -l -
+  charla man --dir /usr/local/share/man/man1")]
+    Man(Man),
+}
+
+const CONNECT_HELP: &str = "\
+Examples:
+  charla connect ws://127.0.0.1:9001/ws/chat/5/ --token \"$TOKEN\"
+  charla connect http://127.0.0.1:9001 --user ana --password ana --chat 5
+  echo 'hola' | charla connect http://127.0.0.1:9001 --user ana --password ana --chat 5
+  charla connect 'http://127.0.0.1:9001/?user=ana#token=...' --chat 5    the page's address will do
+
+Type a line to say it; /help lists the commands.
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage or settings
+  3  the token was refused: get a new one
+  4  refused for good: trying again cannot help
+  5  refused for now: try again later
+  6  nothing that speaks could be reached";
+
+/// `charla connect`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Connect {
+    /// ws://, wss://, http:// or https:// address of a server, a chat or its page
+    pub(crate) url: String,
+    /// The access token
+    #[arg(long, env = "CHARLA_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// The chat to enter, if the address names none
+    #[arg(long)]
+    pub(crate) chat: Option<String>,
+    /// Sign in as this user of a built-in account
+    #[arg(long, conflicts_with = "token")]
+    pub(crate) user: Option<String>,
+    /// The user's password; others on this machine can see it, --password-stdin is safer
+    #[arg(long, requires = "user")]
+    pub(crate) password: Option<String>,
+    /// Read the password from the first line of standard input
+    #[arg(long, requires = "user", conflicts_with = "password")]
+    pub(crate) password_stdin: bool,
+    /// The tenant, if the address names none
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Speak the plain dialect, for servers that know no charla.v1
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Print frames as they come, one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `charla causes`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Causes {
+    /// Which one; without it, all
+    pub(crate) id: Option<String>,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Source {
+    /// The settings file [default: charla.toml, if there is one here]
+    #[arg(long, value_name = "FILE", env = "CHARLA_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set one key, over file and variables; may be given often
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("write it as key=value, such as server.listen=0.0.0.0:9001")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+/// `charla config`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Config {
+    /// Which part.
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// `charla config ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Find every mistake: exit code 0 without, 1 with
+    Check(Source),
+    /// Print each value and where it came from; secrets stay hidden
+    Show(Source),
+    /// Print a file with every key, its meaning and default
+    Default,
+}
+
+/// `charla doctor`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    /// The address that does not work
+    pub(crate) url: String,
+    /// The access token
+    #[arg(long, env = "CHARLA_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `charla completions`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// Which shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `charla man`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Man {
+    /// The folder to write one page a command to
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Args::command().debug_assert();
+    }
+}
