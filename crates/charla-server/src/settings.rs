@@ -25,7 +25,7 @@ pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;
 pub use problem::{Place, Problem};
-pub use units::print_duration;
+pub use units::{parse_duration, print_duration};
 
 /// Everything that can be set. [`Default`] is what `charla config default` prints.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +94,8 @@ pub struct OriginSettings {
     pub allow: Vec<String>,
     /// Whether a client without an Origin header (a native one) may connect.
     pub allow_missing: bool,
+    /// Whether pages of this machine (`localhost`, `127.0.0.1`, `[::1]`, any port) may connect: for development.
+    pub allow_loopback: bool,
 }
 
 /// A signature algorithm; each key is pinned to one.
@@ -320,6 +322,7 @@ impl Default for OriginSettings {
         Self {
             allow: Vec::new(),
             allow_missing: true,
+            allow_loopback: false,
         }
     }
 }

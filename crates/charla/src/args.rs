@@ -7,6 +7,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::exit;
 
+mod admin;
+
+pub(crate) use admin::{
+    ChatArgs, ChatCommand, Desk, KeyArgs, KeyCommand, MembersCommand, Password, RoleWord, TenantArgs,
+    TenantCommand, TokenArgs, TokenCommand, UserArgs, UserCommand,
+};
+
 /// Charla: a realtime chat server that names the cause behind every dropped connection.
 #[derive(Debug, Parser)]
 #[command(name = "charla", version, propagate_version = true, max_term_width = 100)]
@@ -70,6 +77,9 @@ fn environment_language() -> Lang {
 /// Everything that can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// What an operator keeps.
+    #[command(flatten)]
+    Admin(Admin),
     /// Chat from the terminal, or from a pipe
     #[command(after_help = CONNECT_HELP)]
     Connect(Connect),
@@ -103,6 +113,21 @@ Examples:
   charla man | man -l -
   charla man --dir /usr/local/share/man/man1")]
     Man(Man),
+}
+
+/// The commands that work on the store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Make and list tenants: customers whose users and chats stand apart
+    Tenant(TenantArgs),
+    /// Make, change and list a tenant's users
+    User(UserArgs),
+    /// Make, close and list a tenant's chats and their members
+    Chat(ChatArgs),
+    /// Make, lay open and revoke access tokens
+    Token(TokenArgs),
+    /// Make, list and revoke keys of applications' back ends
+    Key(KeyArgs),
 }
 
 const CONNECT_HELP: &str = "\

@@ -8,6 +8,7 @@ use crate::args::{Args, Command};
 use crate::exit::Outcome;
 use crate::screen::Screen;
 
+mod admin;
 mod args;
 mod causes;
 mod config;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, screen: &mut Screen) -> Outcome {
     match command {
+        Command::Admin(wanted) => admin::run(wanted, screen),
         Command::Connect(wanted) => connect::run(&wanted, screen),
         Command::Causes(wanted) => causes::run(&wanted, screen),
         Command::Config(wanted) => config::run(wanted, screen),

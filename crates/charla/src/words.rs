@@ -102,5 +102,76 @@ words! {
     doctor_named(address) "{address}: the server names the cause" "{address}: el servidor dice la causa"
     doctor_path(address) "{address}: what was found on the way" "{address}: lo que se encontró en el camino"
 
+    no_store(folder)
+        "there is no store in {folder}; `charla tenant add` makes one, --data or --config names another"
+        "no hay almacén en {folder}; `charla tenant add` crea uno, --data o --config indican otro"
+    store_in_use(folder)
+        "While a server runs on {folder}, go through it: its REST interface under /api/v1 takes the keys of `charla key`. Or stop it first."
+        "Mientras un servidor usa {folder}, hazlo a través de él: su interfaz REST en /api/v1 acepta las claves de `charla key`. O detenlo antes."
+    bad_id(kind, id, why) "`{id}` is no {kind} id: it {why}" "`{id}` no es un id de {kind}: {why}"
+    bad_duration(text)
+        "`{text}` is no duration: write it like 30m, 8h or 7d"
+        "`{text}` no es una duración: escríbela como 30m, 8h o 7d"
+    no_tenant(id) "there is no tenant `{id}`" "no existe el tenant `{id}`"
+    no_tenants() "there is no tenant yet: charla tenant add ID" "todavía no hay tenants: charla tenant add ID"
+    which_tenant(ids) "which tenant? --tenant, one of: {ids}" "¿qué tenant? --tenant, uno de: {ids}"
+    no_user(id, tenant) "tenant {tenant} has no user `{id}`" "el tenant {tenant} no tiene usuario `{id}`"
+    no_chat(id, tenant) "tenant {tenant} has no chat `{id}`" "el tenant {tenant} no tiene chat `{id}`"
+    no_key(id) "no one key has the id `{id}`" "ninguna clave única tiene el id `{id}`"
+    no_jti()
+        "the token has no jti, so it cannot be revoked alone: charla user sign-out USER"
+        "el token no tiene jti y no se puede revocar solo: charla user sign-out USUARIO"
+    none_yet() "(none)" "(ninguno)"
+    tenant_added(id) "tenant {id} added" "tenant {id} creado"
+    tenant_kept(id) "tenant {id} is there" "el tenant {id} ya existe"
+    user_added(id, tenant) "user {id} added to {tenant}" "usuario {id} creado en {tenant}"
+    user_changed(id, tenant) "user {id} of {tenant} is up to date" "usuario {id} de {tenant} actualizado"
+    user_blocked(id) "user {id} is blocked" "usuario {id} bloqueado"
+    user_unblocked(id) "user {id} may enter" "usuario {id} puede entrar"
+    user_removed(id) "user {id} is refused for good" "usuario {id} rechazado para siempre"
+    user_signed_out(id) "all tokens of {id} are refused" "todos los tokens de {id} se rechazan"
+    password_changed(id)
+        "{id} has a new password; all earlier tokens are refused"
+        "{id} tiene una contraseña nueva; los tokens anteriores se rechazan"
+    wants_password() "give --password or --password-stdin" "da --password o --password-stdin"
+    chat_added(id, tenant) "chat {id} added to {tenant}" "chat {id} creado en {tenant}"
+    chat_kept(id, tenant) "chat {id} of {tenant} is up to date" "chat {id} de {tenant} actualizado"
+    chat_closed(id) "chat {id} is closed" "chat {id} cerrado"
+    chat_closed_before(id) "chat {id} was closed before" "el chat {id} ya estaba cerrado"
+    chat_reopened(id) "chat {id} is open" "chat {id} abierto"
+    chat_open_before(id) "chat {id} was open before" "el chat {id} ya estaba abierto"
+    member_added(user, chat) "{user} is a member of {chat}" "{user} es miembro de {chat}"
+    member_before(user, chat) "{user} was a member of {chat} before" "{user} ya era miembro de {chat}"
+    member_removed(user, chat) "{user} is no member of {chat} any more" "{user} ya no es miembro de {chat}"
+    member_never(user, chat) "{user} was no member of {chat}" "{user} no era miembro de {chat}"
+    key_added(id)
+        "key {id}; it is shown this once, keep it where your back end keeps secrets:"
+        "clave {id}; se muestra solo esta vez, guárdala donde tu backend guarda secretos:"
+    key_revoked(id) "key {id} is refused from now on" "la clave {id} se rechaza desde ahora"
+    token_revoked(jti, user) "token {jti} of {user} is refused from now on" "el token {jti} de {user} se rechaza desde ahora"
+
     man_written(count, folder) "{count} pages in {folder}" "{count} páginas en {folder}"
+}
+
+/// The heading of a column, which is named as the field of the record.
+pub(crate) fn column(lang: Lang, field: &str) -> String {
+    let spanish = match field {
+        "name" => "nombre",
+        "role" => "rol",
+        "state" => "estado",
+        "account" => "cuenta",
+        "created_at" => "creado",
+        "title" => "título",
+        "customer" => "cliente",
+        "unread" => "sin leer",
+        "read" => "leído",
+        "joined_at" => "desde",
+        "key" => "clave",
+        "label" => "etiqueta",
+        same => same,
+    };
+    match lang {
+        Lang::En => field.replace("_at", ""),
+        Lang::Es => spanish.to_owned(),
+    }
 }

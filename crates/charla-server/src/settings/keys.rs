@@ -156,6 +156,8 @@ keys! {
         "Origins of other pages that may connect, such as [\"https://app.example.org\"]; [\"*\"] allows all.";
     "origins.allow_missing", Rule::Flag, Some(|s| &mut s.origins.allow_missing), "",
         "Whether clients without an Origin header (native ones) may connect.";
+    "origins.allow_loopback", Rule::Flag, Some(|s| &mut s.origins.allow_loopback), "",
+        "Whether pages of this machine (localhost, 127.0.0.1, [::1], any port) may connect: for development.";
 
     "auth.secret", Rule::Secret, None, "at least 16 bytes, better 32",
         "What built-in accounts' tokens are signed with. Not set: made once and kept in the store. Give at most one of the three.";

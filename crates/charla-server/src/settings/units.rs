@@ -15,7 +15,8 @@ const TIME_UNITS: [(&str, u64); 5] = [
 const SIZE_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// Reads `500ms`, `25s`, `10m`, `8h`, `7d` or several in a row; `None` for anything else, negative values too.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if rest.is_empty() {
         return None;
