@@ -77,6 +77,22 @@ fn environment_language() -> Lang {
 /// Everything that can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Try it: a server with three people and a chat, gone when it ends
+    #[command(after_help = "\
+Examples:
+  charla demo
+  charla demo --listen 0.0.0.0:9001 --data ./demo     for other machines too, and kept
+  charla demo --listen 127.0.0.1:0 --json             for programs: one line once it listens")]
+    Demo(Demo),
+    /// Run a server
+    #[command(after_help = "\
+Examples:
+  charla serve --config charla.toml
+  CHARLA_AUTH_SECRET=... charla serve --listen 0.0.0.0:9001
+  charla serve --set log.format=json --set limits.connections=5000
+
+`charla config default` prints every key. SIGTERM and Ctrl-C drain: clients are told when to come back.")]
+    Serve(Serve),
     /// What an operator keeps.
     #[command(flatten)]
     Admin(Admin),
@@ -187,6 +203,37 @@ pub(crate) struct Causes {
     /// For programs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `charla demo`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Address and port to listen on; port 0 picks one
+    #[arg(long, default_value = "127.0.0.1:9001")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Keep the data in this folder [default: a folder that is removed at the end]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print one line of JSON once it listens, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Lift the limits per user, per address and per second, for load tests
+    #[arg(long)]
+    pub(crate) no_limits: bool,
+    /// Set one key of the settings; may be given often
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+/// `charla serve`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Settings.
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Address and port to listen on: short for --set server.listen=...
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
 }
 
 /// Where settings come from.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use charla_server::settings::{self, Loaded, Place};
+use charla_server::settings::{self, Loaded, Place, Problem};
 use owo_colors::OwoColorize as _;
 
 use crate::args::{Config, ConfigCommand, Source};
@@ -28,12 +28,15 @@ pub(crate) fn run(wanted: Config, screen: &mut Screen) -> Outcome {
 /// The settings, or every mistake told.
 pub(crate) fn resolve(source: &Source, screen: &Screen) -> Result<Loaded, Failure> {
     let loaded = settings::load(file(source).as_deref(), std::env::vars(), &source.set);
-    loaded.map_err(|problems| {
-        for problem in &problems {
-            screen.note(problem.tell(screen.lang));
-        }
-        Failure::usage(words::settings_bad(screen.lang, problems.len()))
-    })
+    loaded.map_err(|problems| told(&problems, screen))
+}
+
+/// Tells every mistake on standard error.
+pub(crate) fn told(problems: &[Problem], screen: &Screen) -> Failure {
+    for problem in problems {
+        screen.note(problem.tell(screen.lang));
+    }
+    Failure::usage(words::settings_bad(screen.lang, problems.len()))
 }
 
 fn file(source: &Source) -> Option<PathBuf> {

@@ -13,10 +13,12 @@ mod args;
 mod causes;
 mod config;
 mod connect;
+mod demo;
 mod doctor;
 mod exit;
 mod paper;
 mod screen;
+mod serve;
 mod words;
 
 fn main() -> ExitCode {
@@ -32,7 +34,9 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Connect(wanted) => connect::run(&wanted, screen),
         Command::Causes(wanted) => causes::run(&wanted, screen),
         Command::Config(wanted) => config::run(wanted, screen),
+        Command::Demo(wanted) => demo::run(&wanted, screen),
         Command::Doctor(wanted) => doctor::run(&wanted, screen),
+        Command::Serve(wanted) => serve::run(wanted, screen),
         Command::Completions(wanted) => paper::completions(&wanted, screen),
         Command::Man(wanted) => paper::man(&wanted, screen),
     }

@@ -6,6 +6,8 @@ use std::fmt::Display;
 
 use charla_wire::Lang;
 
+use crate::demo::TOKEN_HOURS as DEMO_HOURS;
+
 macro_rules! words {
     ($($name:ident($($argument:ident),*) $en:literal $es:literal)*) => {
         $(
@@ -102,6 +104,21 @@ words! {
     doctor_named(address) "{address}: the server names the cause" "{address}: el servidor dice la causa"
     doctor_path(address) "{address}: what was found on the way" "{address}: lo que se encontró en el camino"
 
+    not_started(why) "the server did not start: {why}" "el servidor no arrancó: {why}"
+    demo_title(version) "Charla {version}, demo" "Charla {version}, demostración"
+    demo_pages() "Open two of these, in two windows:" "Abre dos de estas, en dos ventanas:"
+    demo_agent() "support" "soporte"
+    demo_wscat() "From a terminal, what is typed arrives in the page:" "Desde una terminal, lo que escribes llega a la página:"
+    demo_doctor() "Why does a connection fail? Ask:" "¿Por qué falla una conexión? Pregunta:"
+    demo_passwords()
+        "Passwords are the names. Tokens last {DEMO_HOURS} h."
+        "Las contraseñas son los nombres. Los tokens duran {DEMO_HOURS} h."
+    demo_data_gone(folder) "Data in {folder}, removed at the end." "Datos en {folder}, que se borra al terminar."
+    demo_data_kept(folder) "Data in {folder}, kept." "Datos en {folder}, que se conserva."
+    demo_open()
+        "Everybody who reaches this address can sign in: the passwords are known."
+        "Cualquiera que llegue a esta dirección puede entrar: las contraseñas son conocidas."
+    demo_end() "Ctrl-C ends it." "Ctrl-C lo termina."
     no_store(folder)
         "there is no store in {folder}; `charla tenant add` makes one, --data or --config names another"
         "no hay almacén en {folder}; `charla tenant add` crea uno, --data o --config indican otro"

@@ -146,6 +146,15 @@ fn check_origin(node: &Node, parts: &Parts, address: IpAddr) -> Result<(), Refus
     ))
 }
 
+/// Whether host and port are this machine's, as seen from itself.
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
 /// Whether pages of an origin may ask this server.
 pub(super) fn is_allowed_origin(node: &Node, parts: &Parts, origin: &str) -> bool {
     let settings = &node.settings.origins;
@@ -156,6 +165,9 @@ pub(super) fn is_allowed_origin(node: &Node, parts: &Parts, origin: &str) -> boo
     let Some((_, authority)) = origin.split_once("://") else {
         return false;
     };
+    if settings.allow_loopback && is_loopback(authority) {
+        return true;
+    }
     let own = node
         .settings
         .server

@@ -114,8 +114,8 @@ impl Rule {
                 "esquema, host y puerto, sin ruta, por ejemplo \"https://chat.example.org\"",
             ),
             Self::Url => (
-                "an http or https address, such as \"https://login.example.org/jwks.json\"",
-                "una dirección http o https, por ejemplo \"https://login.example.org/jwks.json\"",
+                "an https address (http on this machine only), such as \"https://login.example.org/jwks.json\"",
+                "una dirección https (http solo en esta máquina), por ejemplo \"https://login.example.org/jwks.json\"",
             ),
             Self::Path | Self::SecretFile => ("a path as text", "una ruta como texto"),
             Self::Filter => (

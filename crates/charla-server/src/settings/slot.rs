@@ -300,14 +300,15 @@ fn is_authority(text: &str) -> bool {
         })
 }
 
+/// Whether a key set may be fetched there: in the clear only from this machine.
 fn is_url(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        is_authority(authority) && text.parse::<http::Uri>().is_ok()
-    })
+    let host = text.split_once("://").map_or("", |(_, rest)| rest);
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+    (text.starts_with("https://") || (text.starts_with("http://") && local))
+        && is_authority(host)
+        && text.parse::<http::Uri>().is_ok()
 }
 
 #[cfg(test)]
@@ -349,6 +350,7 @@ mod tests {
         for bad in [
             "",
             "login.example.org/jwks",
+            "http://login.example.org/jwks",
             "file:///etc/passwd",
             "https://",
             "https:///x",

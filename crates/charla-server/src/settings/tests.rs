@@ -164,7 +164,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[auth]\njwks_url = \"login.example.org\"",
-        "charla.toml:2: `auth.jwks_url` cannot be \"login.example.org\"; allowed: an http or https address, such as \"https://login.example.org/jwks.json\"",
+        "charla.toml:2: `auth.jwks_url` cannot be \"login.example.org\"; allowed: an https address (http on this machine only), such as \"https://login.example.org/jwks.json\"",
     ),
     (
         "[log]\nfilter = \"info,charla=loud\"",
