@@ -70,22 +70,25 @@ impl Tools {
     }
 }
 
-/// Installs what is missing.
-pub(crate) fn everything(root: &Path) -> Result<(), String> {
+/// Says what is missing, and installs it if that is `allowed`.
+pub(crate) fn everything(root: &Path, allowed: bool) -> Result<(), String> {
     let tools = tools(root);
-    debian()?;
-    npm(&tools.node)?;
-    nextest(root, &tools.cargo)
+    debian(allowed)?;
+    npm(&tools.node, allowed)?;
+    nextest(root, &tools.cargo, allowed)
 }
 
-fn debian() -> Result<(), String> {
+fn debian(allowed: bool) -> Result<(), String> {
     let missing: Vec<_> = DEBIAN.iter().filter(|(program, ..)| !on_path(program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    println!("Debian packages to install:");
+    println!("Debian packages that are missing:");
     for (_, package, purpose) in &missing {
         println!("  {package:<16} {purpose}");
+    }
+    if !allowed {
+        return Ok(());
     }
     let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
     let is_root = output(Command::new("id").arg("-u"))?.trim_ascii() == b"0";
@@ -108,7 +111,7 @@ fn apt() -> Command {
     apt
 }
 
-fn npm(folder: &Path) -> Result<(), String> {
+fn npm(folder: &Path, allowed: bool) -> Result<(), String> {
     let mut wanted = NPM.to_vec();
     if node_major() < NODE_OLDEST {
         wanted.push(NODE);
@@ -120,9 +123,12 @@ fn npm(folder: &Path) -> Result<(), String> {
     if missing.is_empty() {
         return Ok(());
     }
-    println!("npm packages to install into {}:", folder.display());
+    println!("npm packages that are missing in {}:", folder.display());
     for (name, version, purpose) in &missing {
         println!("  {:<24} {purpose}", format!("{name}@{version}"));
+    }
+    if !allowed {
+        return Ok(());
     }
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     // All of them, not only the missing: npm removes what is not named from a folder without a manifest.
@@ -159,14 +165,17 @@ fn has_npm_package(folder: &Path, name: &str, version: &str) -> bool {
 }
 
 /// Built without optimisation: the test runner only waits for the tests, and so it is there in a third of the time.
-fn nextest(root: &Path, folder: &Path) -> Result<(), String> {
+fn nextest(root: &Path, folder: &Path, allowed: bool) -> Result<(), String> {
     if on_path("cargo-nextest") || folder.join("bin/cargo-nextest").is_file() {
         return Ok(());
     }
     println!(
-        "cargo-nextest, the test runner, is built into {}",
+        "cargo-nextest, the test runner, is missing in {}",
         folder.display()
     );
+    if !allowed {
+        return Ok(());
+    }
     run(cargo(root)
         .args(["install", "--locked", "--profile", "dev", "--root"])
         .arg(folder)

@@ -22,9 +22,7 @@ const END_TO_END: &str = "tests";
 
 pub(crate) fn run_all(root: &Path, install: bool) -> Result<(), String> {
     let started = Instant::now();
-    if install {
-        install::everything(root)?;
-    }
+    install::everything(root, install)?;
     let tools = install::tools(root);
     fmt::check(root)?;
     tidy::run(root)?;

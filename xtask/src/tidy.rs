@@ -6,6 +6,7 @@
 mod catalogue;
 mod layers;
 mod lengths;
+mod papers;
 mod patterns;
 mod words;
 
@@ -31,7 +32,10 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     faults.extend(lengths::check(&sources));
     faults.extend(patterns::check(&sources));
     faults.extend(words::check(&sources));
-    faults.extend(catalogue::check(&causes::load(root)?));
+    let table = causes::load(root)?;
+    faults.extend(catalogue::check(&table));
+    faults.extend(papers::check_links(&sources));
+    faults.extend(papers::check_codes(&sources, &table));
     faults.extend(codegen::check(root)?);
     verdict(&faults)
 }

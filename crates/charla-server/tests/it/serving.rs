@@ -38,6 +38,7 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     soon(what, async {
         while !is_so().await {
+            // sleeps because what is asked has no event to wait for
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })

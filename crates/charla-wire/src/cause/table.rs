@@ -3691,7 +3691,7 @@ impl Cause {
                         "# HAProxy\ntimeout tunnel 1h",
                         "# ingress-nginx\nnginx.ingress.kubernetes.io/proxy-read-timeout: \"3600\"\nnginx.ingress.kubernetes.io/proxy-send-timeout: \"3600\"",
                     ],
-                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` passes the old lifetime, and the histogram in /metrics loses its peak.",
+                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` stays connected past the old lifetime.",
                 },
                 es: Words {
                     title: "Un balanceador corta las conexiones inactivas",
@@ -3703,7 +3703,7 @@ impl Cause {
                         "# HAProxy\ntimeout tunnel 1h",
                         "# ingress-nginx\nnginx.ingress.kubernetes.io/proxy-read-timeout: \"3600\"\nnginx.ingress.kubernetes.io/proxy-send-timeout: \"3600\"",
                     ],
-                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` supera la duración de antes, y el histograma de /metrics pierde su pico.",
+                    check: "`charla doctor --idle wss://chat.example.org/ws/chat/5/` sigue conectado más allá de la duración de antes.",
                 },
             },
             Self::TlsOnPlainPort => &Row {
