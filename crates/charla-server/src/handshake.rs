@@ -23,6 +23,7 @@ use crate::settings::Rejects;
 
 pub use asked::{Asked, Dialect, is_socket_path};
 pub use gates::{Admitted, Refused, client_address};
+pub(crate) use gates::{is_allowed_origin, recognise};
 pub use reply::Reply;
 
 use asked::{Kind, Upgrade};

@@ -85,6 +85,8 @@ pub struct ServerSettings {
     pub drain: Duration,
     /// The tenant of requests that name none.
     pub default_tenant: Option<charla_wire::TenantId>,
+    /// Whether this is the demo, whose pages offer its own people to sign in as. No key sets it.
+    pub demo: bool,
 }
 
 /// `[origins]`
@@ -313,6 +315,7 @@ impl Default for ServerSettings {
             rejects: Rejects::Close,
             drain: Duration::from_secs(25),
             default_tenant: None,
+            demo: false,
         }
     }
 }

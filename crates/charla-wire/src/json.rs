@@ -15,7 +15,7 @@ pub(crate) const MAX_DEPTH: usize = 32;
 ///
 /// # Errors
 /// The first thing that is no JSON, or that two readers could take differently.
-pub(crate) fn check(text: &str) -> Result<(), serde_json::Error> {
+pub fn check(text: &str) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Walk { depth: 0 }.deserialize(&mut deserializer)?;
     deserializer.end()

@@ -12,4 +12,5 @@ pub mod server_frame;
 pub use cause::{Cause, Lang, Retry};
 pub use client_frame::{ClientFrame, FrameError};
 pub use ids::{ChatId, IdError, TenantId, Timestamp, UserId};
+pub use json::check as check_json;
 pub use server_frame::ServerFrame;

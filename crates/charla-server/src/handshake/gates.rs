@@ -95,7 +95,7 @@ pub(super) async fn pass(
         .map_err(|cause| Refused::new(cause, ADMISSION_RETRY))?;
     check_origin(node, parts, address)?;
     let (identity, chat) = identify(node, asked).await?;
-    let tenant = choose_tenant(node, asked, &identity)?;
+    let tenant = choose_tenant(node, asked.tenant.as_ref(), asked.chat.is_some(), &identity)?;
     let known = |refused: Refused| Refused {
         tenant: Some(tenant.clone()),
         user: Some(identity.user.clone()),
@@ -156,7 +156,7 @@ fn is_loopback(authority: &str) -> bool {
 }
 
 /// Whether pages of an origin may ask this server.
-pub(super) fn is_allowed_origin(node: &Node, parts: &Parts, origin: &str) -> bool {
+pub(crate) fn is_allowed_origin(node: &Node, parts: &Parts, origin: &str) -> bool {
     let settings = &node.settings.origins;
     let listed = |allowed: &String| allowed == "*" || allowed.eq_ignore_ascii_case(origin);
     if settings.allow.iter().any(listed) {
@@ -185,6 +185,28 @@ pub(super) fn is_allowed_origin(node: &Node, parts: &Parts, origin: &str) -> boo
         .any(|own| own.eq_ignore_ascii_case(authority))
 }
 
+/// Who bears a token, apart from any socket: the gates of token, tenant and user alone. `of_chat`: whether what
+/// is asked for belongs to a chat.
+///
+/// # Errors
+/// The first gate that says no.
+pub(crate) async fn recognise(
+    node: &Node,
+    token: &str,
+    tenant: Option<&TenantId>,
+    of_chat: bool,
+) -> Result<(Identity, Visitor), Refused> {
+    let identity = node.auth.verify(token).await?;
+    let tenant = choose_tenant(node, tenant, of_chat, &identity)?;
+    node.auth.check_revoked(&identity, &tenant)?;
+    let key = UserKey {
+        tenant,
+        user: identity.user.clone(),
+    };
+    let visitor = enter(node, &identity, key, None).await?;
+    Ok((identity, visitor))
+}
+
 async fn identify(node: &Node, asked: &Asked) -> Result<(Identity, Option<ChatId>), Refused> {
     match &asked.credential {
         Credential::None => Err(Refused::new(Cause::TokenMissing, "")),
@@ -207,15 +229,20 @@ async fn identify(node: &Node, asked: &Asked) -> Result<(Identity, Option<ChatId
 }
 
 /// The tenant is the token's; the address may repeat it, or name it where the token does not.
-fn choose_tenant(node: &Node, asked: &Asked, identity: &Identity) -> Result<TenantId, Refused> {
-    match (&identity.tenant, &asked.tenant) {
+fn choose_tenant(
+    node: &Node,
+    asked: Option<&TenantId>,
+    of_chat: bool,
+    identity: &Identity,
+) -> Result<TenantId, Refused> {
+    match (&identity.tenant, asked) {
         (Some(own), Some(other)) if own != other => {
             tracing::warn!(
                 target: "charla::audit", tenant = %own, asked = %other, user = %identity.user,
                 "a token of one tenant was shown to another"
             );
             // Whether the other tenant has such a chat is none of this user's business.
-            let cause = if asked.chat.is_some() {
+            let cause = if of_chat {
                 Cause::ChatNotFound
             } else {
                 Cause::TenantForbidden

@@ -7,6 +7,7 @@
     reason = "a test fails loudly, and a child process speaks to its parent"
 )]
 
+mod api;
 mod auth;
 mod cause_snippets;
 mod chat;

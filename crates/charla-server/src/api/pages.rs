@@ -1,0 +1,121 @@
+//! The pages, embedded in the binary: the chat at `/`, and what it and the others are made of.
+//!
+//! In a debug build they are read from the source tree, so that a reload shows a change.
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::Api;
+use super::asked::At;
+use super::problem::Problem;
+
+/// Nothing but our own files: no inline script, no other host, no frame around us.
+const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; \
+                      script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
+                      require-trusted-types-for 'script'";
+/// Asked for again each time, and answered 304 while it is the same: a new binary is seen at once.
+const CACHE: &str = "no-cache";
+
+#[derive(RustEmbed)]
+#[folder = "../../web"]
+struct Web;
+
+#[derive(RustEmbed)]
+#[folder = "../../js/src"]
+struct BrowserClient;
+
+/// `/`, `/assets/...` and the browsable interface.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route(
+            "/",
+            get(|headers: HeaderMap| async move { page::<Web>("index.html", &headers) }),
+        )
+        .route(
+            "/api/v1/docs",
+            get(|headers: HeaderMap| async move { page::<Web>("api/index.html", &headers) }),
+        )
+        .route("/assets/web/{*path}", get(asset::<Web>))
+        .route("/assets/charla/{*path}", get(asset::<BrowserClient>))
+}
+
+async fn asset<E: RustEmbed>(At(path): At<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    page::<E>(&path, &headers)
+}
+
+/// The type of what may be asked for; `None` for what is only of use in the source tree.
+fn media_type(path: &str) -> Option<&'static str> {
+    if path.ends_with(".test.js") {
+        return None;
+    }
+    Some(match path.rsplit_once('.')?.1 {
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "woff2" => "font/woff2",
+        "webmanifest" => "application/manifest+json",
+        _ => return None,
+    })
+}
+
+fn page<E: RustEmbed>(path: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+    let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
+    let (Some(kind), true) = (media_type(path), path.split('/').all(plain)) else {
+        return Err(Problem::not_found(""));
+    };
+    let file = E::get(path).ok_or_else(|| Problem::not_found(""))?;
+    let tag = entity_tag(&file);
+    let is_known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|known| known.to_str().ok())
+        .is_some_and(|known| {
+            known
+                .split(',')
+                .any(|one| one.trim().trim_start_matches("W/") == tag)
+        });
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = Response::new(Body::from(file.data));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    guard(response.headers_mut());
+    Ok(response)
+}
+
+/// The lines that keep a page to itself.
+pub(super) fn guard(headers: &mut HeaderMap) {
+    let lines = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, CACHE),
+    ];
+    for (name, value) in lines {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Changes with the contents: half of their SHA-256 is plenty.
+fn entity_tag(file: &EmbeddedFile) -> String {
+    use std::fmt::Write as _;
+    let hash = file.metadata.sha256_hash();
+    let mut tag = String::from("\"");
+    for byte in hash.iter().take(16) {
+        // Writing to a string cannot fail.
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag.push('"');
+    tag
+}
