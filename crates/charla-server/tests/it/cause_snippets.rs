@@ -1,4 +1,5 @@
-//! Every piece of `charla.toml` that a cause tells people to paste is one that the server starts with.
+//! Every piece of `charla.toml` that a cause or a page of the documentation tells people to paste is one that the
+//! server starts with.
 
 use charla_server::settings;
 use charla_wire::{Cause, Lang};
@@ -20,26 +21,47 @@ fn variables() -> impl Iterator<Item = (String, String)> {
     [("DJANGO_SECRET_KEY".to_owned(), secret)].into_iter()
 }
 
-#[test]
-fn a_pasted_setting_loads() {
+/// How many of the snippets were settings; all of those load.
+fn load_settings<'a>(place: &str, snippets: impl Iterator<Item = &'a str>) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("charla.toml");
-    let mut tried = 0;
+    let mut loaded = 0;
+    for snippet in snippets.filter(|snippet| snippet.lines().any(|line| SECTIONS.contains(&line))) {
+        std::fs::write(&file, snippet).unwrap();
+        if let Err(problems) = settings::load(Some(&file), variables(), &[]) {
+            let told: Vec<_> = problems.iter().map(|problem| problem.tell(Lang::En)).collect();
+            panic!("{place}: {}\n{snippet}", told.join("\n"));
+        }
+        loaded += 1;
+    }
+    loaded
+}
+
+#[test]
+fn the_settings_of_fixes_load() {
+    let mut loaded = 0;
     for &cause in Cause::ALL {
         for &lang in Lang::ALL {
-            for snippet in cause.words(lang).fix {
-                let is_setting = snippet.lines().any(|line| SECTIONS.contains(&line));
-                if !is_setting {
-                    continue;
-                }
-                std::fs::write(&file, snippet).unwrap();
-                if let Err(problems) = settings::load(Some(&file), variables(), &[]) {
-                    let told: Vec<_> = problems.iter().map(|problem| problem.tell(Lang::En)).collect();
-                    panic!("{cause}: {}\n{snippet}", told.join("\n"));
-                }
-                tried += 1;
-            }
+            loaded += load_settings(cause.id(), cause.words(lang).fix.iter().copied());
         }
     }
-    assert!(tried > 20, "only {tried} snippets were recognised");
+    assert!(loaded > 20, "only {loaded} were recognised");
+}
+
+#[test]
+fn the_settings_of_the_documentation_load() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    let mut loaded = 0;
+    for entry in std::fs::read_dir(docs).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let blocks = text
+                .split("```toml\n")
+                .skip(1)
+                .filter_map(|rest| rest.split("```").next());
+            loaded += load_settings(&path.display().to_string(), blocks);
+        }
+    }
+    assert!(loaded >= 3, "only {loaded} were recognised");
 }
