@@ -157,7 +157,7 @@ fn insert(conn: &Connection, chat: i64, seq: Seq, now: Timestamp, draft: &Draft)
     let inserted = conn
         .prepare_cached(
             "INSERT INTO messages (chat, seq, id, author, author_name, text, data, sent_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (chat, author, id) DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id, author, chat) DO NOTHING",
         )?
         .execute(params![
             chat,
@@ -184,7 +184,7 @@ fn earlier(
     let mut found = conn.prepare_cached(concat!(
         "SELECT ",
         message_columns!(),
-        ", m.rev FROM messages m WHERE m.chat = ?1 AND m.author = ?2 AND m.id = ?3"
+        ", m.rev FROM messages m WHERE m.id = ?3 AND m.author = ?2 AND m.chat = ?1"
     ))?;
     let Draft {
         room,
