@@ -14,6 +14,7 @@ use charla_wire::{ChatId, TenantId, Timestamp, UserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::append::Chats;
+use self::checkpoint::{Checkpoints, Ended};
 use self::file::Folder;
 use self::messages::Change;
 use self::reader::{READERS, Readers};
@@ -28,6 +29,7 @@ use crate::settings::StoreSettings;
 
 mod append;
 mod chats;
+mod checkpoint;
 mod credentials;
 mod directory;
 mod fault;
@@ -83,7 +85,8 @@ impl Sqlite {
         let readers = (0..READERS).map(|_| folder.reader()).collect::<Result<_, _>>()?;
         let readers = Readers::start(readers).map_err(unavailable)?;
         let (queue, jobs) = mpsc::channel(settings.queue_max.max(1));
-        let (ended_tx, ended) = watch::channel(None);
+        let (ends, ended) = Ended::new();
+        let checkpoints = Checkpoints::start(folder.checkpointer()?, ends.clone()).map_err(unavailable)?;
         let hook = Arc::new(OnceLock::new());
         let writer = Writer {
             chats: Chats::new(&conn).map_err(|error| fault::told(&error))?,
@@ -93,7 +96,8 @@ impl Sqlite {
             group_max: settings.group_max.max(1),
             committed,
             hook: Arc::clone(&hook),
-            ended: ended_tx,
+            ended: ends,
+            checkpoints,
             doubtful: false,
             folder,
         };

@@ -18,7 +18,7 @@ const DATABASE: &str = "charla.db";
 /// Held by whoever has the folder open.
 const LOCK: &str = "charla.lock";
 /// Somebody's backup may hold the file for a moment.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page cache of the writing connection in KiB: the hot pages of some thousand chats.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of each reading connection in KiB.
@@ -79,6 +79,14 @@ impl Folder {
         Ok(conn)
     }
 
+    /// A connection for [`super::checkpoint`]: as durable as the one that writes, which must have been opened before.
+    pub(super) fn checkpointer(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = self.open(flags, READER_CACHE_KIB)?;
+        durable(&conn).map_err(|error| fault::told(&error))??;
+        Ok(conn)
+    }
+
     /// A connection that only reads. The writer must have been opened before.
     pub(super) fn reader(&self) -> Result<Connection, StoreError> {
         self.open(
@@ -111,7 +119,7 @@ fn durable(conn: &Connection) -> rusqlite::Result<Result<(), StoreError>> {
     // macOS flushes the drive's own cache only when asked so; elsewhere these do nothing.
     conn.pragma_update(None, "fullfsync", true)?;
     conn.pragma_update(None, "checkpoint_fullfsync", true)?;
-    // SQLite's own checkpoints swallow a failed fsync: the writer makes them itself and looks.
+    // Checkpoints are made by hand.
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     conn.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
     if journal.eq_ignore_ascii_case("wal") && synchronous == FULL {

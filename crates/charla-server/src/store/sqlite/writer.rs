@@ -9,20 +9,15 @@ use std::time::{Duration, Instant};
 
 use charla_wire::Timestamp;
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::append::Chats;
+use super::checkpoint::{Checkpoints, Ended};
 use super::fault;
 use super::file::Folder;
 use crate::clock::Clock;
 use crate::publish::Entry;
 use crate::store::{AppendError, Committed, StoreError};
-
-/// Pages in the write-ahead log (of 4 KiB each) before they are carried over into the database.
-const CHECKPOINT_PAGES: i64 = 4_000;
-/// Pages at which the writer waits for readers so that the log can start over: without that a store
-/// that is read all the time would let it grow for ever.
-const RESTART_PAGES: i64 = 32_000;
 
 /// Hears of each group: how many messages it stored, and how long it took from the first statement to
 /// the end of the commit.
@@ -121,8 +116,8 @@ pub(super) struct Writer {
     pub(super) group_max: usize,
     pub(super) committed: mpsc::Sender<Vec<Committed>>,
     pub(super) hook: Arc<OnceLock<CommitHook>>,
-    /// Why nothing is written any more, once that is so.
-    pub(super) ended: watch::Sender<Option<String>>,
+    pub(super) ended: Ended,
+    pub(super) checkpoints: Checkpoints,
     pub(super) doubtful: bool,
     /// Let go last: then the next one may have it.
     pub(super) folder: Folder,
@@ -136,10 +131,13 @@ impl Writer {
         while self.queue.blocking_recv_many(&mut jobs, self.group_max) > 0 {
             self.group(&mut jobs, &mut closers);
         }
-        if let Err(error) = self.checkpoint("TRUNCATE") {
-            tracing::error!(%error, "the write-ahead log could not be carried over; the next start does it");
-        }
-        let Self { conn, folder, .. } = self;
+        let Self {
+            conn,
+            checkpoints,
+            folder,
+            ..
+        } = self;
+        checkpoints.finish(&conn);
         drop(conn);
         drop(folder);
         for closer in closers {
@@ -183,15 +181,16 @@ impl Writer {
         let group = failure.map_or(Ok(()), |failure| Err(self.give_up(failure)));
         self.tell(committed, tasks, &group, took);
         if group.is_ok()
-            && let Err(error) = self.checkpoint_if_due()
+            && let Err(error) = self.checkpoints.after_commit(&self.conn)
         {
-            self.look_at(&error);
+            tracing::error!(%error, "the write-ahead log could not be carried over");
+            self.ended.look_at(&error);
         }
     }
 
     fn begin(&self) -> Result<(), Failure> {
-        if let Some(reason) = &*self.ended.borrow() {
-            return Err(Failure::Ended(reason.clone()));
+        if let Some(reason) = self.ended.reason() {
+            return Err(Failure::Ended(reason));
         }
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
@@ -251,32 +250,17 @@ impl Writer {
             Failure::Ended(reason) => return StoreError::Unavailable(reason),
             Failure::Sqlite(error) => {
                 tracing::error!(%error, "a group of writes was not committed");
-                self.look_at(&error);
+                self.ended.look_at(&error);
                 StoreError::Unavailable(error.to_string())
             }
         };
         if !self.conn.is_autocommit()
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {
-            self.end(&format!("a transaction could not be rolled back: {error}"));
+            self.ended
+                .end(&format!("a transaction could not be rolled back: {error}"));
         }
         told
-    }
-
-    /// Stops writing for good if the error asks for it.
-    fn look_at(&self, error: &rusqlite::Error) {
-        if fault::ends_writing(error) {
-            self.end(&error.to_string());
-        }
-    }
-
-    fn end(&self, why: &str) {
-        tracing::error!(
-            why,
-            "nothing is written any more; the server must be started again"
-        );
-        self.ended
-            .send_replace(Some(format!("writing has ended until a restart: {why}")));
     }
 
     fn tell(
@@ -300,23 +284,6 @@ impl Writer {
         for task in tasks {
             task.finish(group.clone());
         }
-    }
-
-    fn checkpoint_if_due(&self) -> rusqlite::Result<()> {
-        let pages = self.checkpoint("NOOP")?;
-        if pages >= RESTART_PAGES {
-            self.checkpoint("RESTART")?;
-        } else if pages >= CHECKPOINT_PAGES {
-            self.checkpoint("PASSIVE")?;
-        }
-        Ok(())
-    }
-
-    /// Carries the write-ahead log over; the pages that it holds.
-    fn checkpoint(&self, mode: &str) -> rusqlite::Result<i64> {
-        self.conn
-            .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
-            .query_row([], |row| row.get(1))
     }
 }
 
