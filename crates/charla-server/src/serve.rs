@@ -39,12 +39,15 @@ struct Serving {
     decoder: Decoder,
     // Bytes of a frame that has not arrived whole, or of requests behind one that waits.
     unread: Vec<u8>,
+    // Whether reading stopped for want of room among the sends on their way, with whole frames left in `unread`.
+    held_back: bool,
     pending: Option<Pending>,
 }
 
 /// Why the task woke.
 enum Woken {
     Readable,
+    Room,
     Writable,
     Answered(Effect),
     Time,
@@ -80,6 +83,7 @@ pub(crate) async fn serve(
         memberships,
         decoder,
         unread,
+        held_back: false,
         pending: None,
     };
     serving.greet(left_off);
@@ -132,6 +136,7 @@ impl Serving {
         loop {
             match poll_fn(|cx| self.poll_woken(cx)).await {
                 Woken::Readable => self.read(),
+                Woken::Room => self.read_unread(),
                 Woken::Writable => self.write(),
                 Woken::Answered(effect) => {
                     self.apply(effect);
@@ -173,6 +178,10 @@ impl Serving {
         }
         if self.connection.in_flight() >= IN_FLIGHT_MAX {
             return Poll::Pending;
+        }
+        if std::mem::take(&mut self.held_back) {
+            // No socket will announce these bytes again.
+            return Poll::Ready(Woken::Room);
         }
         self.connection
             .socket()
@@ -219,7 +228,11 @@ impl Serving {
     /// many bytes are done with.
     fn hear(&mut self, bytes: &mut [u8]) -> usize {
         let mut done = 0;
-        while self.pending.is_none() && self.connection.in_flight() < IN_FLIGHT_MAX {
+        while self.pending.is_none() {
+            if self.connection.in_flight() >= IN_FLIGHT_MAX {
+                self.held_back = true;
+                break;
+            }
             let Some(rest) = bytes.get_mut(done..) else { break };
             let mut decoder = std::mem::take(&mut self.decoder);
             let decoded = decoder.decode(rest, &self.codec_limits());
