@@ -247,6 +247,12 @@ impl Session {
     ) -> Result<Request, Refusal> {
         let frame = match frame {
             Ok(frame) => frame,
+            Err(error) if error.readable => {
+                self.bad_frames = 0;
+                let taken = self.requests.take(limits.requests, now);
+                self.check_haste(taken, now)?;
+                return Err(Refusal::new(error.cause, error.detail));
+            }
             Err(error) => {
                 self.bad_frames += 1;
                 let closes = self.bad_frames >= BAD_FRAMES_IN_A_ROW;
@@ -323,6 +329,10 @@ impl Session {
             | ClientFrame::Refresh { .. }
             | ClientFrame::Ping => self.requests.take(limits.requests, now),
         };
+        self.check_haste(taken, now)
+    }
+
+    fn check_haste(&mut self, taken: Result<(), Millis>, now: Millis) -> Result<(), Refusal> {
         taken.map_err(|wait| Refusal {
             retry_in: Some(wait),
             closes: self.haste.take(HASTE, now).is_err(),

@@ -318,6 +318,7 @@ impl Serving {
                         cause: Cause::BadRequest,
                         reference: None,
                         detail,
+                        readable: serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
                     }),
                     None,
                 );

@@ -95,6 +95,8 @@ pub struct FrameError {
     pub reference: Option<u64>,
     /// What is wrong with it.
     pub detail: String,
+    /// Whether it was a JSON object that means one thing. If so, its sender may only know more words than we do.
+    pub readable: bool,
 }
 
 impl fmt::Display for FrameError {
@@ -146,10 +148,15 @@ impl<'f> ClientFrame<'f> {
             cause: Cause::BadRequest,
             reference,
             detail,
+            readable: true,
         };
-        json::check(text).map_err(|error| bad(None, error.to_string()))?;
+        let unreadable = |detail: String| FrameError {
+            readable: false,
+            ..bad(None, detail)
+        };
+        json::check(text).map_err(|error| unreadable(error.to_string()))?;
         if !text.trim_start().starts_with('{') {
-            return Err(bad(None, "a frame is a JSON object".to_owned()));
+            return Err(unreadable("a frame is a JSON object".to_owned()));
         }
         let fields: Fields<'f> = serde_json::from_str(text).map_err(|error| {
             let reference = serde_json::from_str(text).map_or(None, |found: Reference| found.reference);

@@ -108,6 +108,25 @@ fn the_third_unreadable_frame_in_a_row_ends_it() {
 }
 
 #[test]
+fn unknown_words_are_answered_as_often_as_requests_may_come() {
+    let mut session = session(None);
+    let causes: Vec<_> = (0..100)
+        .map(|_| say(&mut session, r#"{"type":"dance"}"#, 0).unwrap_err())
+        .map(|refusal| (refusal.cause, refusal.closes))
+        .collect();
+    let known = causes
+        .iter()
+        .take_while(|said| **said == (Cause::BadRequest, false));
+    let known = known.count();
+    assert!(known > 3, "{known}");
+    assert!(
+        causes[known..]
+            .iter()
+            .all(|said| *said == (Cause::RateLimited, false))
+    );
+}
+
+#[test]
 fn haste_waits_and_lasting_haste_ends_it() {
     let mut session = session(None);
     for n in 0..40 {
