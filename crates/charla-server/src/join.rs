@@ -41,7 +41,8 @@ struct Look {
     reads: Vec<(UserId, Seq)>,
 }
 
-/// Enters a chat for a connection that asked to, or whose address says so.
+/// Enters a chat for a connection that asked to, or whose address says so. A `former` seat is left when the
+/// new one is sure: two would hear everything twice, and a refusal changes nothing.
 ///
 /// # Errors
 /// Who may not enter, and what cannot be resumed from.
@@ -50,6 +51,7 @@ pub(crate) async fn join(
     connection: &Arc<Connection>,
     chat: &ChatId,
     left_off: LeftOff,
+    former: &mut Option<Membership>,
     reference: Option<u64>,
 ) -> Result<(CanEnter, Membership), Refusal> {
     let visitor = &connection.opening.visitor;
@@ -78,6 +80,7 @@ pub(crate) async fn join(
             .map_err(|cause| of_chat(Refusal::new(cause, "")))?;
         let Some(chat) = standing.chat else { continue };
         let look = look(node, &room, chat, left_off).await.map_err(of_chat)?;
+        drop(former.take());
         let greet = |missed: Vec<Arc<Encoded>>| greet(node, connection, &grant, &look, &missed, reference);
         if membership.go_live(look.have, greet).is_ok() {
             membership.show(&grant);

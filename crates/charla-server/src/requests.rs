@@ -28,6 +28,8 @@ pub(crate) enum Effect {
     Nothing,
     /// It hears a chat now.
     Joined(CanEnter, Membership),
+    /// It may not hear a chat anew, and goes on hearing it as before.
+    Stays(Membership),
     /// It hears a chat no longer.
     Left(ChatId),
     /// Its token ends then.
@@ -42,14 +44,22 @@ pub(crate) enum Progress {
     Waits(Pending),
 }
 
-/// Carries a request out.
+/// Carries a request out. `former` is the seat in the chat that is to be heard anew, if there is one.
 pub(crate) fn carry_out(
     node: &Arc<Node>,
     connection: &Arc<Connection>,
     request: Request,
+    former: Option<Membership>,
     reference: Option<u64>,
 ) -> Progress {
     match request {
+        Request::Subscribe { chat, after, rev } => {
+            let (node, connection) = (Arc::clone(node), Arc::clone(connection));
+            let left_off = LeftOff { after, rev };
+            return Progress::Waits(Box::pin(async move {
+                subscribe(&node, &connection, chat, left_off, former, reference).await
+            }));
+        }
         Request::Post(draft) => post(node, connection, draft, reference),
         Request::Ping => node.answer(connection, &ServerFrame::Pong),
         Request::Typing { grant, on } => {
@@ -64,8 +74,7 @@ pub(crate) fn carry_out(
                 except,
             });
         }
-        waits @ (Request::Subscribe { .. }
-        | Request::Unsubscribe(_)
+        waits @ (Request::Unsubscribe(_)
         | Request::History { .. }
         | Request::Edit { .. }
         | Request::Delete { .. }
@@ -118,11 +127,6 @@ async fn settle(
     reference: Option<u64>,
 ) -> Result<Effect, Refusal> {
     match request {
-        Request::Subscribe { chat, after, rev } => {
-            let (grant, membership) =
-                join(node, connection, &chat, LeftOff { after, rev }, reference).await?;
-            return Ok(Effect::Joined(grant, membership));
-        }
         Request::Unsubscribe(chat) => {
             node.answer(
                 connection,
@@ -147,9 +151,26 @@ async fn settle(
         Request::Read { grant, seq } => node.mark_read(&grant, seq).await.map_err(unavailable)?,
         Request::Refresh(token) => return refresh(node, connection, &token, reference).await,
         // Carried out without waiting, above.
-        Request::Post(_) | Request::Typing { .. } | Request::Ping => {}
+        Request::Post(_) | Request::Typing { .. } | Request::Ping | Request::Subscribe { .. } => {}
     }
     Ok(Effect::Nothing)
+}
+
+async fn subscribe(
+    node: &Arc<Node>,
+    connection: &Arc<Connection>,
+    chat: ChatId,
+    left_off: LeftOff,
+    mut former: Option<Membership>,
+    reference: Option<u64>,
+) -> Effect {
+    match join(node, connection, &chat, left_off, &mut former, reference).await {
+        Ok((grant, membership)) => Effect::Joined(grant, membership),
+        Err(refusal) => {
+            node.answer_refusal(connection, reference, &refusal);
+            former.map_or(Effect::Left(chat), Effect::Stays)
+        }
+    }
 }
 
 async fn history(

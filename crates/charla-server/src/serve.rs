@@ -121,7 +121,7 @@ impl Serving {
         if let Some(home) = opening.home.clone() {
             let (node, connection) = (Arc::clone(&self.node), Arc::clone(&self.connection));
             self.pending = Some(Box::pin(async move {
-                match join(&node, &connection, &home, left_off, None).await {
+                match join(&node, &connection, &home, left_off, &mut None, None).await {
                     Ok((grant, membership)) => Effect::Joined(grant, membership),
                     Err(refusal) => {
                         connection.close(refusal.cause, &refusal.detail);
@@ -163,9 +163,6 @@ impl Serving {
         if self.connection.take_time_passed() {
             return Poll::Ready(Woken::Time);
         }
-        if look.expelled {
-            return Poll::Ready(Woken::Expelled);
-        }
         if look.unwritten && self.connection.socket().poll_write_ready(cx).is_ready() {
             return Poll::Ready(Woken::Writable);
         }
@@ -175,6 +172,10 @@ impl Serving {
                 self.pending = None;
                 Woken::Answered(effect)
             });
+        }
+        // After a request under way: a chat that is being entered can only be left when it has been entered.
+        if look.expelled {
+            return Poll::Ready(Woken::Expelled);
         }
         if self.connection.in_flight() >= IN_FLIGHT_MAX {
             return Poll::Pending;
@@ -330,11 +331,12 @@ impl Serving {
         let now = self.node.uptime.now();
         match self.session.handle_frame(frame, &self.node.session_limits, now) {
             Ok(request) => {
-                if let charla_core::session::Request::Subscribe { chat, .. } = &request {
-                    // A second seat in the same room would hear everything twice.
-                    self.leave(&chat.clone());
-                }
-                match carry_out(&self.node, &self.connection, request, reference) {
+                let former = if let charla_core::session::Request::Subscribe { chat, .. } = &request {
+                    self.take_membership(chat)
+                } else {
+                    None
+                };
+                match carry_out(&self.node, &self.connection, request, former, reference) {
                     Progress::Done => {}
                     Progress::Waits(pending) => self.pending = Some(pending),
                 }
@@ -347,12 +349,22 @@ impl Serving {
         match effect {
             Effect::Nothing => {}
             Effect::Joined(grant, membership) => {
+                self.session.expel(&grant.room().chat);
                 self.session.admit(grant);
                 self.memberships.push(membership);
             }
+            Effect::Stays(membership) => self.memberships.push(membership),
             Effect::Left(chat) => self.leave(&chat),
             Effect::Renewed(token_ends) => self.session.renew(token_ends),
         }
+    }
+
+    fn take_membership(&mut self, chat: &charla_wire::ChatId) -> Option<Membership> {
+        let place = self
+            .memberships
+            .iter()
+            .position(|membership| membership.room().chat == *chat)?;
+        Some(self.memberships.swap_remove(place))
     }
 
     fn leave(&mut self, chat: &charla_wire::ChatId) {
