@@ -9,6 +9,7 @@
 
 mod api;
 mod auth;
+mod bad_inputs;
 mod cause_snippets;
 mod chat;
 mod serving;

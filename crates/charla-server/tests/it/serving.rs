@@ -18,10 +18,12 @@ use charla_server::{Server, StartError};
 use charla_wire::{ChatId, TenantId, UserId};
 
 mod client;
+pub(crate) mod process;
+pub(crate) mod profile;
 mod raw;
 
 pub(crate) use client::Client;
-pub(crate) use raw::{Raw, Reply};
+pub(crate) use raw::{Raw, Reply, frame, text, upgrade_lines};
 
 /// How long an event may take before the test fails. Generous: a loaded machine is slow, and a passing test does not wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

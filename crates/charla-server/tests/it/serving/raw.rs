@@ -103,6 +103,11 @@ impl Raw {
         }
     }
 
+    /// Says something in JSON.
+    pub(crate) async fn say(&mut self, frame: &Value) {
+        self.write(&text(&frame.to_string())).await;
+    }
+
     /// Writes; that the server has hung up meanwhile is no fault.
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
         let _ = soon("write", self.socket.write_all(bytes)).await;
@@ -223,11 +228,16 @@ impl Raw {
 
     /// The next frame of a type; others before it are passed over.
     pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
+        self.next_of_either(kind, kind).await
+    }
+
+    /// The next frame of one of two types.
+    pub(crate) async fn next_of_either(&mut self, one: &str, other: &str) -> Value {
         loop {
             match self.hear().await {
-                Ok(frame) if frame["type"] == kind => return frame,
+                Ok(frame) if frame["type"] == one || frame["type"] == other => return frame,
                 Ok(_) => {}
-                Err((code, reason)) => panic!("closed with {code} {reason} before `{kind}`"),
+                Err((code, reason)) => panic!("closed with {code} {reason} before `{one}` or `{other}`"),
             }
         }
     }
