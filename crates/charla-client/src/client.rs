@@ -85,21 +85,11 @@ impl Client {
         Ok(self.last_ref)
     }
 
-    /// Says something; the id under which the server stores it once, however often it is sent.
+    /// Says something under an id of the caller's, which makes it one message however often it is sent.
     ///
     /// # Errors
-    /// [`Closing`] when the connection is gone; send again with [`Client::say_again`] then.
-    pub async fn say(&mut self, chat: &ChatId, text: &str) -> Result<Uuid, Closing> {
-        let id = Uuid::new_v4();
-        self.say_again(chat, id, text).await?;
-        Ok(id)
-    }
-
-    /// Sends a message under an id that was used before.
-    ///
-    /// # Errors
-    /// [`Closing`] when the connection is gone.
-    pub async fn say_again(&mut self, chat: &ChatId, id: Uuid, text: &str) -> Result<u64, Closing> {
+    /// [`Closing`] when the connection is gone; say it again on the next one, under the same id.
+    pub async fn say(&mut self, chat: &ChatId, id: Uuid, text: &str) -> Result<u64, Closing> {
         let fields = json!({"chat": chat, "id": id, "text": text});
         self.request("send", object(fields)).await
     }

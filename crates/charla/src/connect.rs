@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use charla_client::http::{Question, ask};
-use charla_client::{Address, Client, Closing, ConnectError, Dialect, Event};
+use charla_client::{Address, Client, Closing, ConnectError, Dialect, Event, Uuid};
 use charla_wire::{Cause, ChatId, Retry};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -126,7 +126,9 @@ fn not_connected(error: &ConnectError, address: &Address, screen: &mut Screen) -
 
 /// A message on its way.
 struct Saying {
-    id: charla_client::Uuid,
+    id: Uuid,
+    /// The number of the request that carries it: what is refused for its rate is answered by that alone.
+    reference: u64,
     chat: ChatId,
     text: String,
     again_at: Option<Instant>,
@@ -305,9 +307,11 @@ impl<'s> Talk<'s> {
     }
 
     async fn say(&mut self, chat: ChatId, text: String) -> Result<(), Closing> {
-        let id = self.client.say(&chat, &text).await?;
+        let id = Uuid::new_v4();
+        let reference = self.client.say(&chat, id, &text).await?;
         self.saying = Some(Saying {
             id,
+            reference,
             chat,
             text,
             again_at: None,
@@ -318,9 +322,7 @@ impl<'s> Talk<'s> {
     async fn say_again(&mut self) -> Result<(), Closing> {
         if let Some(saying) = &mut self.saying {
             saying.again_at = None;
-            self.client
-                .say_again(&saying.chat, saying.id, &saying.text)
-                .await?;
+            saying.reference = self.client.say(&saying.chat, saying.id, &saying.text).await?;
         }
         Ok(())
     }
@@ -383,8 +385,8 @@ impl<'s> Talk<'s> {
     }
 
     fn answer_to_saying(&mut self, frame: &Value) {
-        let id = frame.get("id").and_then(Value::as_str);
-        let ours = |saying: &Saying| id == Some(saying.id.to_string().as_str());
+        let reference = frame.get("ref").and_then(Value::as_u64);
+        let ours = |saying: &Saying| reference == Some(saying.reference);
         if !self.saying.as_ref().is_some_and(ours) {
             return;
         }

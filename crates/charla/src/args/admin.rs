@@ -83,6 +83,7 @@ pub(crate) enum RoleWord {
 
 /// A new password.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Password {
     /// The password; others on this machine can see it, --password-stdin is safer
     #[arg(long)]

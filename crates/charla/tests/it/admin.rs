@@ -1,0 +1,244 @@
+//! Tenants, users, chats, tokens and keys on a store that no server holds.
+
+use crate::running::{Demo, Ran, run, run_with};
+
+/// A store of its own.
+struct Store {
+    folder: tempfile::TempDir,
+}
+
+impl Store {
+    fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn with_tenant(id: &str) -> Self {
+        let store = Self::empty();
+        assert_eq!(store.run(&["tenant", "add", id]).code, 0);
+        store
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, "")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut all = arguments.to_vec();
+        all.extend(["--data", self.folder.path().to_str().unwrap()]);
+        run_with(&all, input)
+    }
+}
+
+#[test]
+fn tenants_are_added_once_and_listed() {
+    let store = Store::empty();
+    let none = store.run(&["tenant", "list"]);
+    assert_eq!(none.code, 1);
+    assert!(none.err.contains("there is no store in"), "{none:?}");
+
+    assert_eq!(
+        store.run(&["tenant", "add", "acme", "--name", "Acme Ltd."]).out,
+        "tenant acme added\n"
+    );
+    assert_eq!(
+        store.run(&["tenant", "add", "acme"]).out,
+        "tenant acme is there\n"
+    );
+    let listed = store.run(&["tenant", "list", "--json"]).json();
+    assert_eq!(
+        (&listed[0]["tenant"], &listed[0]["name"]),
+        (&"acme".into(), &"Acme Ltd.".into())
+    );
+    assert_eq!(
+        store.run(&["tenant", "show", "other"]).err,
+        "error: there is no tenant `other`\n"
+    );
+
+    let wrong = store.run(&["tenant", "add", "a b"]);
+    assert_eq!(wrong.code, 2);
+    assert_eq!(
+        wrong.err,
+        "error: `a b` is no tenant id: it has a character that is not allowed\n"
+    );
+}
+
+#[test]
+fn users_are_kept_and_blocked() {
+    let store = Store::with_tenant("acme");
+    let added = store.run_with(
+        &["user", "add", "ana", "--name", "Ana", "--password-stdin"],
+        "correct horse\n",
+    );
+    assert_eq!(
+        (added.code, added.out.as_str()),
+        (0, "user ana added to acme\n"),
+        "{added:?}"
+    );
+    assert_eq!(store.run(&["user", "add", "sofia", "--role", "agent"]).code, 0);
+    let listed = store.run(&["user", "list", "--json"]).json();
+    assert_eq!(
+        (
+            &listed[0]["id"],
+            &listed[0]["name"],
+            &listed[0]["role"],
+            &listed[0]["account"]
+        ),
+        (&"ana".into(), &"Ana".into(), &"member".into(), &true.into())
+    );
+    assert_eq!(
+        (&listed[1]["role"], &listed[1]["account"]),
+        (&"agent".into(), &false.into())
+    );
+
+    assert_eq!(store.run(&["user", "block", "ana"]).out, "user ana is blocked\n");
+    assert_eq!(
+        store.run(&["user", "show", "ana", "--json"]).json()["state"],
+        "blocked"
+    );
+    assert_eq!(store.run(&["user", "unblock", "ana"]).code, 0);
+    assert_eq!(
+        store.run(&["user", "show", "ana", "--json"]).json()["state"],
+        "active"
+    );
+    let unknown = store.run(&["user", "block", "nobody"]);
+    assert_eq!(
+        (unknown.code, unknown.err.as_str()),
+        (1, "error: tenant acme has no user `nobody`\n")
+    );
+}
+
+#[test]
+fn two_tenants_have_to_be_told_apart() {
+    let store = Store::with_tenant("acme");
+    store.run(&["tenant", "add", "beta"]);
+    let which = store.run(&["chat", "list"]);
+    assert_eq!(
+        (which.code, which.err.as_str()),
+        (2, "error: which tenant? --tenant, one of: acme, beta\n")
+    );
+    for tenant in ["acme", "beta"] {
+        assert_eq!(
+            store
+                .run(&["chat", "add", "5", "--title", tenant, "--tenant", tenant])
+                .code,
+            0
+        );
+    }
+    assert_eq!(
+        store
+            .run(&["chat", "show", "5", "--tenant", "beta", "--json"])
+            .json()["title"],
+        "beta"
+    );
+}
+
+#[test]
+fn chats_have_members_and_an_end() {
+    let store = Store::with_tenant("acme");
+    let added = store.run(&["chat", "add", "5", "--title", "Soporte", "--member", "ana"]);
+    assert_eq!(added.out, "chat 5 added to acme\n");
+    let joined = store.run(&["chat", "members", "add", "5", "luis", "ana"]);
+    assert_eq!(
+        joined.err,
+        "luis is a member of 5\nana was a member of 5 before\n"
+    );
+    let left = store.run(&["chat", "members", "remove", "5", "ana", "--json"]);
+    let members = left.json();
+    assert_eq!(members.as_array().unwrap().len(), 1);
+    assert_eq!(members[0]["id"], "luis");
+
+    let closed = store
+        .run(&["chat", "close", "5", "--reason", "solved", "--json"])
+        .json();
+    assert_eq!(
+        (&closed["state"], &closed["closed"]["reason"]),
+        (&"closed".into(), &"solved".into())
+    );
+    assert_eq!(
+        store.run(&["chat", "close", "5"]).out,
+        "chat 5 was closed before\n"
+    );
+    assert_eq!(store.run(&["chat", "reopen", "5"]).out, "chat 5 is open\n");
+    assert_eq!(
+        store.run(&["chat", "history", "5", "--json"]).json(),
+        serde_json::json!([])
+    );
+    let unknown = store.run(&["chat", "close", "6"]);
+    assert_eq!(
+        (unknown.code, unknown.err.as_str()),
+        (1, "error: tenant acme has no chat `6`\n")
+    );
+}
+
+#[test]
+fn a_token_is_issued_laid_open_and_revoked() {
+    let store = Store::with_tenant("acme");
+    store.run(&["user", "add", "ana"]);
+    let token = store
+        .run(&["token", "issue", "ana", "--ttl", "1h"])
+        .out
+        .trim()
+        .to_owned();
+    let open = store.run_with(&["token", "inspect", "--json"], &token);
+    assert_eq!(open.code, 0, "{open:?}");
+    let open = open.json();
+    assert_eq!(
+        (&open["claims"]["user_id"], &open["cause"]),
+        (&"ana".into(), &serde_json::Value::Null)
+    );
+
+    assert_eq!(store.run(&["token", "revoke", &token]).code, 0);
+    let revoked = store.run(&["token", "inspect", &token, "--json"]);
+    assert_eq!(
+        (revoked.code, &revoked.json()["cause"]),
+        (3, &"token_revoked".into())
+    );
+
+    let none = store.run(&["token", "inspect", "abc"]);
+    assert_eq!(none.code, 3);
+    assert!(none.out.contains("token_malformed"), "{none:?}");
+}
+
+#[test]
+fn keys_are_shown_once() {
+    let store = Store::with_tenant("acme");
+    let added = store.run(&["key", "add", "backend", "--json"]).json();
+    let secret = added["secret"].as_str().unwrap();
+    assert!(secret.starts_with("charla_"), "{added}");
+    let listed = store.run(&["key", "list", "--json"]);
+    assert!(!listed.out.contains(secret));
+    assert_eq!(listed.json()[0]["label"], "backend");
+    let id = added["key"].as_str().unwrap();
+    assert_eq!(
+        store.run(&["key", "revoke", id]).out,
+        format!("key {id} is refused from now on\n")
+    );
+    assert_eq!(
+        store.run(&["key", "list", "--json"]).json(),
+        serde_json::json!([])
+    );
+}
+
+#[test]
+fn a_store_that_a_server_holds_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start_in(folder.path());
+    let refused = run(&["user", "list", "--data", folder.path().to_str().unwrap()]);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.err.contains("another charla has the store"),
+        "{refused:?}"
+    );
+    assert!(refused.err.contains("While a server runs"), "{refused:?}");
+    assert_eq!(demo.end(), 0);
+    let after = run(&[
+        "user",
+        "list",
+        "--data",
+        folder.path().to_str().unwrap(),
+        "--json",
+    ]);
+    assert_eq!(after.json().as_array().unwrap().len(), 3);
+}

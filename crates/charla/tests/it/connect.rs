@@ -1,0 +1,152 @@
+//! `charla connect` and `charla doctor` against a demo.
+
+use crate::running::{Demo, run, run_with};
+
+#[test]
+fn lines_out_of_a_pipe_are_said_in_order_and_come_back() {
+    let demo = Demo::start();
+    let lines: String = (1..=30).map(|number| format!("line {number}\n")).collect();
+    let said = run_with(
+        &["connect", demo.text("ws_url"), "--token", demo.token("ana")],
+        &lines,
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    let texts: Vec<_> = said
+        .lines()
+        .iter()
+        .filter_map(|line| line.split(" Ana: ").nth(1))
+        .map(str::to_owned)
+        .collect();
+    let expected: Vec<_> = (1..=30).map(|number| format!("line {number}")).collect();
+    assert_eq!(texts, expected);
+    assert!(said.err.contains("connected as Ana (tenant demo"), "{said:?}");
+
+    let read = run_with(
+        &[
+            "connect",
+            demo.text("url"),
+            "--chat",
+            "5",
+            "--token",
+            demo.token("luis"),
+        ],
+        "/history 2\n",
+    );
+    let texts: Vec<_> = read
+        .lines()
+        .iter()
+        .filter_map(|line| line.split(" Ana: ").nth(1))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(texts, ["line 29", "line 30"], "{read:?}");
+}
+
+#[test]
+fn a_hurried_pipe_is_slowed_down_and_loses_nothing() {
+    let demo = Demo::start();
+    let lines: String = (1..=90).map(|number| format!("{number}\n")).collect();
+    let said = run_with(
+        &["connect", demo.text("ws_url"), "--token", demo.token("ana")],
+        &lines,
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    let texts: Vec<_> = said
+        .lines()
+        .iter()
+        .filter_map(|line| line.split(" Ana: ").nth(1))
+        .map(str::to_owned)
+        .collect();
+    let expected: Vec<_> = (1..=90).map(|number| number.to_string()).collect();
+    assert_eq!(texts, expected);
+}
+
+#[test]
+fn messages_are_edited_and_taken_back() {
+    let demo = Demo::start();
+    let input = "one\n/edit 1 uno\ntwo\n/delete 2\n/nonsense\n";
+    let said = run_with(
+        &["connect", demo.text("ws_url"), "--token", demo.token("ana")],
+        input,
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("#1 edited by Ana: uno"), "{said:?}");
+    assert!(said.out.contains("#2 deleted by Ana"), "{said:?}");
+    assert!(said.err.contains("there is no /nonsense"), "{said:?}");
+    let read = run_with(
+        &["connect", demo.text("ws_url"), "--token", demo.token("luis")],
+        "/history\n",
+    );
+    assert!(
+        read.out.contains("Ana: uno") && read.out.contains("Ana: (deleted)"),
+        "{read:?}"
+    );
+}
+
+#[test]
+fn the_plain_dialect_takes_bare_lines() {
+    let demo = Demo::start();
+    let address = format!("{}?token={}", demo.text("ws_url"), demo.token("luis"));
+    let said = run_with(&["connect", &address, "--plain"], "hola\n");
+    assert_eq!((said.code, said.out.as_str()), (0, "Luis: hola\n"), "{said:?}");
+}
+
+#[test]
+fn a_refusal_has_its_cause_its_fix_and_its_code() {
+    let demo = Demo::start();
+    let (url, ana) = (demo.text("url"), demo.token("ana"));
+    let rows = [
+        (vec!["connect", url, "--chat", "5"], 3, "4401 token_missing"),
+        (
+            vec!["connect", url, "--chat", "5", "--token", "abc"],
+            3,
+            "4401 token_malformed",
+        ),
+        (
+            vec!["connect", url, "--chat", "none", "--token", ana],
+            4,
+            "4404 chat_not_found",
+        ),
+        (
+            vec!["connect", "ws://127.0.0.1:1/ws/chat/5/"],
+            6,
+            "127.0.0.1:1 cannot be reached",
+        ),
+        (vec!["connect", "ftp://h"], 2, "`ftp://h` is no address"),
+        (vec!["connect", url, "--chat", "a b"], 2, "`a b` is no chat id"),
+        (
+            vec!["connect", url, "--user", "ana"],
+            2,
+            "--user needs --password",
+        ),
+    ];
+    for (arguments, code, words) in rows {
+        let refused = run(&arguments);
+        assert_eq!(refused.code, code, "{arguments:?}: {refused:?}");
+        assert!(refused.err.contains(words), "{arguments:?}: {refused:?}");
+        assert!(!refused.err.contains(ana));
+    }
+    let spanish = run(&["--lang", "es", "connect", url, "--chat", "none", "--token", ana]);
+    let words = charla_wire::Cause::ChatNotFound.words(charla_wire::Lang::Es);
+    assert!(
+        spanish.err.contains("cerrado con 4404") && spanish.err.contains(words.title),
+        "{spanish:?}"
+    );
+}
+
+#[test]
+fn the_doctor_asks_the_preflight() {
+    let demo = Demo::start();
+    let good = format!("{}?token={}", demo.text("ws_url"), demo.token("ana"));
+    let fine = run(&["doctor", &good]);
+    assert_eq!(fine.code, 0, "{fine:?}");
+    assert!(fine.out.contains("every gate is open for Ana"), "{fine:?}");
+    assert!(!fine.out.contains(demo.token("ana")));
+
+    let refused = run(&["doctor", demo.text("ws_url"), "--json"]);
+    assert_eq!(refused.code, 3);
+    assert_eq!(refused.json()["cause"]["id"], "token_missing");
+
+    let down = run(&["doctor", "http://127.0.0.1:1"]);
+    assert_eq!(down.code, 6);
+    assert!(down.out.contains("server_down"), "{down:?}");
+}

@@ -1,0 +1,81 @@
+//! `charla demo`
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
+
+use crate::running::{Demo, charla, run_with};
+
+#[test]
+fn one_line_says_all_that_a_program_needs() {
+    let demo = Demo::start();
+    let url = demo.text("url");
+    let authority = url.strip_prefix("http://127.0.0.1:").unwrap();
+    assert!(authority.parse::<u16>().is_ok_and(|port| port > 0), "{url}");
+    assert_eq!(
+        demo.text("ws_url"),
+        format!("ws://127.0.0.1:{authority}/ws/chat/5/")
+    );
+    assert_eq!((demo.text("tenant"), demo.text("chat")), ("demo", "5"));
+    let users = demo.said["users"].as_array().unwrap();
+    let ids: Vec<_> = users.iter().map(|user| user["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["ana", "luis", "sofia"]);
+    for user in users {
+        assert_eq!(user["password"], user["id"]);
+        for token in ["token", "refresh"] {
+            assert_eq!(user[token].as_str().unwrap().split('.').count(), 3);
+        }
+    }
+    assert_eq!(demo.end(), 0);
+}
+
+#[test]
+fn the_banner_has_a_page_for_each_and_lines_to_copy() {
+    let mut command = charla(&["demo", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut banner = String::new();
+    while !banner.contains("Ctrl-C") {
+        assert!(out.read_line(&mut banner).unwrap() > 0, "{banner}");
+    }
+    for user in ["ana", "luis", "sofia"] {
+        assert!(banner.contains(&format!("/?user={user}#token=ey")), "{banner}");
+    }
+    assert!(banner.contains("wscat -c \"ws://127.0.0.1:"), "{banner}");
+    assert!(banner.contains("charla doctor \"ws://127.0.0.1:"), "{banner}");
+    let folder = banner
+        .lines()
+        .find_map(|line| line.strip_prefix("Data in "))
+        .unwrap();
+    let folder = folder.split(',').next().unwrap();
+    assert!(std::path::Path::new(folder).exists());
+
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    assert!(!std::path::Path::new(folder).exists(), "{folder}");
+}
+
+#[test]
+fn data_that_is_kept_is_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start_in(folder.path());
+    let said = run_with(
+        &["connect", demo.text("ws_url"), "--token", demo.token("ana")],
+        "kept\n",
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    let early = demo.token("luis").to_owned();
+    assert_eq!(demo.end(), 0);
+
+    let again = Demo::start_in(folder.path());
+    assert_eq!(again.said["users"].as_array().unwrap().len(), 3);
+    // A token of the first start is good in the second.
+    let read = run_with(
+        &["connect", again.text("ws_url"), "--token", &early],
+        "/history\n",
+    );
+    assert!(read.out.contains("Ana: kept"), "{read:?}");
+}

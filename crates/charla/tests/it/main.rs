@@ -1,0 +1,14 @@
+//! The real binary, as people and scripts run it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod admin;
+mod config;
+mod connect;
+mod demo;
+mod paper;
+mod running;
