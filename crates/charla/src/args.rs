@@ -303,10 +303,50 @@ pub(crate) struct Man {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use charla_wire::{Cause, Lang};
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::Args;
 
     #[test]
     fn the_command_line_is_sound() {
-        super::Args::command().debug_assert();
+        Args::command().debug_assert();
+    }
+
+    /// The `charla ...` lines of a text, and those between backticks; `charla = ...` is JavaScript.
+    fn commands(text: &str) -> impl Iterator<Item = &str> {
+        text.split(['`', '\n'])
+            .filter(|part| part.starts_with("charla ") && !part.starts_with("charla ="))
+    }
+
+    /// What a shell would hand over: no comment, nothing after a pipe, no quotes.
+    fn words(command: &str) -> Vec<&str> {
+        let command = command.split([';', '|', '#']).next().unwrap_or(command);
+        command
+            .split_whitespace()
+            .map(|word| word.trim_matches(['"', '\'']))
+            .collect()
+    }
+
+    #[test]
+    fn every_command_that_a_cause_tells_can_be_typed() {
+        let mut typed = 0;
+        for &cause in Cause::ALL {
+            for &lang in Lang::ALL {
+                let told = cause.words(lang);
+                for command in told.fix.iter().copied().chain([told.check]).flat_map(commands) {
+                    let words = words(command);
+                    // These two belong to the doctor, which has tests of its own.
+                    if matches!(words.as_slice(), [_, "doctor" | "explain", ..]) {
+                        continue;
+                    }
+                    if let Err(error) = Args::try_parse_from(&words) {
+                        panic!("{cause}: {command}: {error}");
+                    }
+                    typed += 1;
+                }
+            }
+        }
+        assert!(typed > 40, "only {typed} were recognised");
     }
 }
