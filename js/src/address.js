@@ -17,11 +17,16 @@ export function entryChatOf(url) {
   return found ? decodeURIComponent(found[1]) : null;
 }
 
-/** `crypto.randomUUID` exists in secure contexts only, and a demo on the local network is not one. */
-export function uuid() {
-  if (globalThis.crypto.randomUUID) return globalThis.crypto.randomUUID();
+/**
+ * A UUID of version 7: the server stores ids that grow with time best. `crypto.randomUUID` makes other ones, and
+ * exists in secure contexts only, which a demo on the local network is not.
+ */
+export function uuid(nowMs = Date.now()) {
   const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(nowMs / 2 ** 16));
+  view.setUint16(4, nowMs % 2 ** 16);
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
