@@ -23,6 +23,7 @@ use crate::words;
 mod chat;
 mod key;
 mod record;
+mod remote;
 mod tenant;
 mod token;
 mod user;
@@ -30,6 +31,9 @@ mod user;
 /// Runs one command on the store.
 pub(crate) fn run(wanted: Admin, screen: &mut Screen) -> Outcome {
     runtime()?.block_on(async {
+        if let Some(url) = wanted.desk().server.clone() {
+            return remote::run(&wanted, &url, screen).await;
+        }
         match wanted {
             Admin::Tenant(wanted) => tenant::run(wanted, screen).await,
             Admin::User(wanted) => user::run(wanted, screen).await,

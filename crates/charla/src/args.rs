@@ -146,6 +146,19 @@ pub(crate) enum Admin {
     Key(KeyArgs),
 }
 
+impl Admin {
+    /// Where and how.
+    pub(crate) fn desk(&self) -> &Desk {
+        match self {
+            Self::Tenant(wanted) => &wanted.desk,
+            Self::User(wanted) => &wanted.desk,
+            Self::Chat(wanted) => &wanted.desk,
+            Self::Token(wanted) => &wanted.desk,
+            Self::Key(wanted) => &wanted.desk,
+        }
+    }
+}
+
 const CONNECT_HELP: &str = "\
 Examples:
   charla connect ws://127.0.0.1:9001/ws/chat/5/ --token \"$TOKEN\"

@@ -23,7 +23,7 @@ use crate::screen::{Screen, plain};
 use crate::words;
 
 mod line;
-mod show;
+pub(crate) mod show;
 
 /// Lines that were typed and not looked at yet.
 const LINES_WAITING: usize = 64;

@@ -123,8 +123,17 @@ words! {
         "there is no store in {folder}; `charla tenant add` makes one, --data or --config names another"
         "no hay almacén en {folder}; `charla tenant add` crea uno, --data o --config indican otro"
     store_in_use(folder)
-        "While a server runs on {folder}, go through it: its REST interface under /api/v1 takes the keys of `charla key`. Or stop it first."
-        "Mientras un servidor usa {folder}, hazlo a través de él: su interfaz REST en /api/v1 acepta las claves de `charla key`. O detenlo antes."
+        "While a server runs on {folder}, go through it: the same command with --server http://127.0.0.1:9001 --key KEY. Or stop it first."
+        "Mientras un servidor usa {folder}, hazlo a través de él: la misma orden con --server http://127.0.0.1:9001 --key CLAVE. O detenlo antes."
+    wants_key()
+        "--server needs --key or CHARLA_KEY: charla key add LABEL makes one on the server's machine"
+        "--server necesita --key o CHARLA_KEY: charla key add ETIQUETA crea una en la máquina del servidor"
+    only_local()
+        "this is done in the store itself, on its machine, without --server"
+        "esto se hace en el almacén mismo, en su máquina, sin --server"
+    the_server() "the server" "el servidor"
+    http_status(place, status) "{place} answered {status}" "{place} respondió {status}"
+    token_is_revoked() "the token is refused from now on" "el token se rechaza desde ahora"
     bad_id(kind, id, why) "`{id}` is no {kind} id: it {why}" "`{id}` no es un id de {kind}: {why}"
     bad_duration(text)
         "`{text}` is no duration: write it like 30m, 8h or 7d"
@@ -176,19 +185,19 @@ pub(crate) fn column(lang: Lang, field: &str) -> String {
         "name" => "nombre",
         "role" => "rol",
         "state" => "estado",
-        "account" => "cuenta",
+        "has_password" => "contraseña",
         "created_at" => "creado",
         "title" => "título",
         "customer" => "cliente",
         "unread" => "sin leer",
-        "read" => "leído",
+        "read_seq" => "leído",
         "joined_at" => "desde",
         "key" => "clave",
         "label" => "etiqueta",
         same => same,
     };
     match lang {
-        Lang::En => field.replace("_at", ""),
+        Lang::En => field.replace("_at", "").replace("has_", "").replace("_seq", ""),
         Lang::Es => spanish.to_owned(),
     }
 }

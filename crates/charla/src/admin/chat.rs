@@ -21,7 +21,11 @@ pub(super) async fn run(wanted: ChatArgs, screen: &mut Screen) -> Outcome {
         ChatCommand::Add { id, title, member } => rooms.add(&id, title.as_deref(), &member).await,
         ChatCommand::List { after, limit } => rooms.list(after.as_deref(), limit).await,
         ChatCommand::Show { id } => rooms.show(&id).await,
-        ChatCommand::Close { id, reason, by } => rooms.close(&id, reason.as_deref(), &by).await,
+        ChatCommand::Close { id, reason, by } => {
+            rooms
+                .close(&id, reason.as_deref(), by.as_deref().unwrap_or(OPERATOR))
+                .await
+        }
         ChatCommand::Reopen { id } => rooms.reopen(&id).await,
         ChatCommand::Members(MembersCommand::Add { id, user }) => rooms.add_members(&id, &user).await,
         ChatCommand::Members(MembersCommand::Remove { id, user }) => rooms.remove_members(&id, &user).await,
@@ -29,6 +33,9 @@ pub(super) async fn run(wanted: ChatArgs, screen: &mut Screen) -> Outcome {
         ChatCommand::History { id, before, limit } => rooms.history(&id, before, limit).await,
     }
 }
+
+/// Who closes a chat, if nobody is named.
+const OPERATOR: &str = "operator";
 
 /// A tenant's chats.
 struct Rooms<'s> {
@@ -104,7 +111,8 @@ impl Rooms<'_> {
             &["chat", "title", "state", "seq", "customer", "created_at"],
         )?;
         self.office.screen.line("")?;
-        self.office.list(&members, &["id", "name", "read", "joined_at"])?;
+        self.office
+            .list(&members, &["id", "name", "read_seq", "joined_at"])?;
         Ok(Exit::Done)
     }
 
@@ -149,7 +157,8 @@ impl Rooms<'_> {
         }
         let members = self.office.store.members(&key).await?;
         let members: Vec<_> = members.iter().map(record::member).collect();
-        self.office.list(&members, &["id", "name", "read", "joined_at"])?;
+        self.office
+            .list(&members, &["id", "name", "read_seq", "joined_at"])?;
         Ok(Exit::Done)
     }
 

@@ -13,7 +13,7 @@ use crate::words;
 const KEY_ID_LETTERS: usize = 12;
 
 pub(super) fn tenant(tenant: &Tenant) -> Value {
-    json!({"tenant": tenant.id, "name": tenant.name, "created_at": tenant.created_at})
+    json!({"id": tenant.id, "name": tenant.name, "created_at": tenant.created_at})
 }
 
 pub(super) fn user(user: &User) -> Value {
@@ -31,7 +31,7 @@ pub(super) fn user(user: &User) -> Value {
         "name": &*user.name,
         "role": role,
         "state": state,
-        "account": user.password.is_some(),
+        "has_password": user.password.is_some(),
         "created_at": user.created_at,
     })
 }
@@ -47,6 +47,7 @@ pub(super) fn chat(chat: &Chat) -> Value {
         "closed": closed,
         "customer": chat.customer,
         "seq": chat.last_seq,
+        "rev": chat.rev,
         "created_at": chat.created_at,
     })
 }
@@ -61,7 +62,7 @@ pub(super) fn inbox(line: &InboxLine) -> Value {
 }
 
 pub(super) fn member(member: &Member) -> Value {
-    json!({"id": member.user, "name": &*member.name, "read": member.read_seq, "joined_at": member.joined_at})
+    json!({"id": member.user, "name": &*member.name, "read_seq": member.read_seq, "joined_at": member.joined_at})
 }
 
 pub(super) fn message(stored: &Stored) -> Value {

@@ -27,7 +27,7 @@ pub(super) async fn run(wanted: TenantArgs, screen: &mut Screen) -> Outcome {
         }
         TenantCommand::List => {
             let tenants: Vec<_> = office.store.tenants().await?.iter().map(record::tenant).collect();
-            office.list(&tenants, &["tenant", "name", "created_at"])?;
+            office.list(&tenants, &["id", "name", "created_at"])?;
             Ok(Exit::Done)
         }
         TenantCommand::Show { id } => {

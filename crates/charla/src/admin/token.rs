@@ -34,7 +34,7 @@ pub(super) async fn run(wanted: TokenArgs, screen: &mut Screen) -> Outcome {
 }
 
 /// The token as an argument, or as the first line of standard input.
-fn given(token: Option<String>) -> Result<String, Failure> {
+pub(super) fn given(token: Option<String>) -> Result<String, Failure> {
     let token = match token {
         Some(token) if token != "-" => token,
         _ => first_line()?,

@@ -1,9 +1,7 @@
 //! `charla user`
 
 use charla_core::UserKey;
-use charla_server::auth::Auth;
 use charla_server::store::{Role, UserChange, UserState};
-use std::sync::Arc;
 
 use super::{Office, record, user_id};
 use crate::args::{Password, RoleWord, UserArgs, UserCommand};
@@ -62,13 +60,19 @@ impl Register<'_> {
         password: &Password,
     ) -> Outcome {
         let key = self.key(id)?;
-        let hash = match asked(password)? {
-            Some(password) => {
-                let auth: Arc<Auth> = self.office.auth().await?;
-                Some(auth.accounts.hash_password(password.into()).await?)
-            }
-            None => None,
-        };
+        let known = self.office.store.user(&key).await?.is_some();
+        let mut password = asked(password)?;
+        let mut hash = None;
+        if !known && let Some(password) = password.take() {
+            hash = Some(
+                self.office
+                    .auth()
+                    .await?
+                    .accounts
+                    .hash_password(password.into())
+                    .await?,
+            );
+        }
         let change = UserChange {
             name,
             role: role.map(|role| match role {
@@ -84,6 +88,13 @@ impl Register<'_> {
                 &self.tenant,
             )));
         };
+        if let Some(password) = password {
+            // Another password for somebody known ends the tokens of the one before.
+            let auth = self.office.auth().await?;
+            auth.accounts
+                .set_password(&key, password.into(), auth.now())
+                .await?;
+        }
         let lang = self.office.screen.lang;
         let sentence = if new {
             words::user_added(lang, id, &self.tenant)
@@ -101,8 +112,10 @@ impl Register<'_> {
             .users(&self.tenant, after.as_ref(), limit)
             .await?;
         let users: Vec<_> = users.iter().map(record::user).collect();
-        self.office
-            .list(&users, &["id", "name", "role", "state", "account", "created_at"])?;
+        self.office.list(
+            &users,
+            &["id", "name", "role", "state", "has_password", "created_at"],
+        )?;
         Ok(Exit::Done)
     }
 
@@ -127,7 +140,7 @@ impl Register<'_> {
         }
         self.office.list(
             &[shown],
-            &["id", "name", "role", "state", "account", "created_at"],
+            &["id", "name", "role", "state", "has_password", "created_at"],
         )?;
         self.office.screen.line("")?;
         self.office
@@ -187,7 +200,7 @@ impl Register<'_> {
 }
 
 /// The password that was given, if one was.
-fn asked(password: &Password) -> Result<Option<String>, Failure> {
+pub(super) fn asked(password: &Password) -> Result<Option<String>, Failure> {
     if password.password_stdin {
         return Ok(Some(first_line()?));
     }

@@ -18,6 +18,18 @@ pub(crate) struct Desk {
     /// Whose users, chats and keys [default: server.default_tenant, or the only one there is]
     #[arg(long, global = true)]
     pub(crate) tenant: Option<String>,
+    /// Do it through a server that runs, at this address, instead of in its store
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "data",
+        env = "CHARLA_SERVER"
+    )]
+    pub(crate) server: Option<String>,
+    /// The key for that, as `charla key add` made it
+    #[arg(long, global = true, env = "CHARLA_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
     /// For programs: one JSON value
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -223,8 +235,8 @@ pub(crate) enum ChatCommand {
         #[arg(long)]
         reason: Option<String>,
         /// In whose name [default: operator]
-        #[arg(long, value_name = "USER", default_value = "operator")]
-        by: String,
+        #[arg(long, value_name = "USER")]
+        by: Option<String>,
     },
     /// Open a closed chat again
     Reopen {

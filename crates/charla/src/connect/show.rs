@@ -129,7 +129,7 @@ fn messages(frame: &Value, chat: Option<&ChatId>, screen: &mut Screen) -> io::Re
 }
 
 /// `#12 10:32:07 Ana: hola`, and the chat before it where it is not the one in view.
-fn message(said: &Value, chat: Option<&ChatId>, screen: &mut Screen) -> io::Result<()> {
+pub(crate) fn message(said: &Value, chat: Option<&ChatId>, screen: &mut Screen) -> io::Result<()> {
     let from = text(said, "chat");
     let elsewhere = !from.is_empty() && chat.is_none_or(|chat| chat.as_str() != from);
     let place = if elsewhere {

@@ -48,7 +48,7 @@ fn tenants_are_added_once_and_listed() {
     );
     let listed = store.run(&["tenant", "list", "--json"]).json();
     assert_eq!(
-        (&listed[0]["tenant"], &listed[0]["name"]),
+        (&listed[0]["id"], &listed[0]["name"]),
         (&"acme".into(), &"Acme Ltd.".into())
     );
     assert_eq!(
@@ -83,12 +83,12 @@ fn users_are_kept_and_blocked() {
             &listed[0]["id"],
             &listed[0]["name"],
             &listed[0]["role"],
-            &listed[0]["account"]
+            &listed[0]["has_password"]
         ),
         (&"ana".into(), &"Ana".into(), &"member".into(), &true.into())
     );
     assert_eq!(
-        (&listed[1]["role"], &listed[1]["account"]),
+        (&listed[1]["role"], &listed[1]["has_password"]),
         (&"agent".into(), &false.into())
     );
 
