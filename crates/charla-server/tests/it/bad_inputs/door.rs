@@ -20,6 +20,7 @@ pub(super) async fn dripping_head(ground: Ground) {
     let mut raw = ground.raw().await;
     let dripping = async {
         raw.write(b"GET /ws/chat/5/ HTTP/1.1\r\nHo").await;
+        // sleeps because a byte every 4 s is the input
         tokio::time::sleep(Duration::from_secs(4)).await;
         raw.write(b"s").await;
         raw.rest().await

@@ -126,7 +126,7 @@ pub(super) async fn slow_reader(ground: Ground) {
                 for n in 0.. {
                     writer.say(&send(n, &"x".repeat(16 << 10))).await;
                     if writer.next_of_either("ack", "error").await["type"] == "error" {
-                        // At the limit: the next one may go in a twentieth of a second.
+                        // sleeps because it is at the limit: the next one may go in a twentieth of a second
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 }
