@@ -55,6 +55,17 @@ impl Ended {
     }
 }
 
+/// At the start: carries over what the last process left in the log, and begins an empty one.
+///
+/// If that process ended because of a failed `fsync`, the log may be in the kernel's memory and not on
+/// the disk, and what was added to it now would be lost together with it.
+pub(super) fn start_over(conn: &Connection) -> rusqlite::Result<()> {
+    if checkpoint(conn, "TRUNCATE")?.busy {
+        tracing::warn!("the write-ahead log is read by another program and cannot start over");
+    }
+    Ok(())
+}
+
 /// The thread that carries pages over, and when it is called for.
 pub(super) struct Checkpoints {
     wake: SyncSender<()>,
@@ -101,11 +112,14 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Ends the thread and carries over all that is left. `conn` is the writer's.
-    pub(super) fn finish(self, conn: &Connection) {
+    /// Ends the thread and carries over all that is left, unless writing has ended. `conn` is the writer's.
+    pub(super) fn finish(self, conn: &Connection, ended: &Ended) {
         drop(self.wake);
         if self.thread.join().is_err() {
             tracing::error!("the thread that carries the write-ahead log over has panicked");
+        }
+        if ended.reason().is_some() {
+            return;
         }
         match checkpoint(conn, "TRUNCATE") {
             Ok(Log { busy: false, .. }) => {}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{fault, migrations};
+use super::{checkpoint, fault, migrations};
 use crate::store::StoreError;
 
 /// The database itself; `-wal` and `-shm` stand beside it.
@@ -75,6 +75,7 @@ impl Folder {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = self.open(flags, WRITER_CACHE_KIB)?;
         durable(&conn).map_err(|error| fault::told(&error))??;
+        checkpoint::start_over(&conn).map_err(|error| fault::told(&error))?;
         migrations::apply(&mut conn)?;
         Ok(conn)
     }

@@ -134,10 +134,11 @@ impl Writer {
         let Self {
             conn,
             checkpoints,
+            ended,
             folder,
             ..
         } = self;
-        checkpoints.finish(&conn);
+        checkpoints.finish(&conn, &ended);
         drop(conn);
         drop(folder);
         for closer in closers {
@@ -243,15 +244,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Undoes the group and says what its members are told.
-    fn give_up(&mut self, failure: Failure) -> StoreError {
+    /// Undoes the group; why the store is unavailable to its members.
+    fn give_up(&mut self, failure: Failure) -> String {
         self.chats.forget_all();
         let told = match failure {
-            Failure::Ended(reason) => return StoreError::Unavailable(reason),
+            Failure::Ended(reason) => return reason,
             Failure::Sqlite(error) => {
                 tracing::error!(%error, "a group of writes was not committed");
                 self.ended.look_at(&error);
-                StoreError::Unavailable(error.to_string())
+                error.to_string()
             }
         };
         if !self.conn.is_autocommit()
@@ -267,12 +268,12 @@ impl Writer {
         &self,
         mut committed: Vec<Committed>,
         tasks: Vec<Box<dyn Task>>,
-        group: &Result<(), StoreError>,
+        group: &Result<(), String>,
         took: Duration,
     ) {
-        if let Err(error) = group {
+        if let Err(why) = group {
             for message in &mut committed {
-                message.outcome = Err(AppendError::Unavailable(error.to_string()));
+                message.outcome = Err(AppendError::Unavailable(why.clone()));
             }
         } else if let Some(hook) = self.hook.get() {
             hook(committed.len(), took);
@@ -282,7 +283,7 @@ impl Writer {
             let _ = self.committed.blocking_send(committed);
         }
         for task in tasks {
-            task.finish(group.clone());
+            task.finish(group.clone().map_err(StoreError::Unavailable));
         }
     }
 }
