@@ -2,22 +2,31 @@
 
 mod asked;
 mod caller;
+mod cause_pages;
+mod causes;
 mod chats;
+mod credentials;
 mod face;
 mod health;
 mod info;
 mod me;
 mod members;
+mod messages;
+mod notifications;
+mod openapi;
 mod pages;
 mod problem;
 mod shapes;
+mod tenants;
 mod throttle;
 mod token;
+mod users;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use charla_core::{Rate, UserKey};
 use utoipa_axum::router::OpenApiRouter;
@@ -34,6 +43,8 @@ struct Api {
     sign_ins: Arc<Throttle<IpAddr>>,
     /// Requests by person.
     people: Arc<Throttle<UserKey>>,
+    /// The REST interface's description.
+    document: Bytes,
 }
 
 impl FromRef<Api> for Arc<Node> {
@@ -45,6 +56,8 @@ impl FromRef<Api> for Arc<Node> {
 /// All routes.
 pub fn router(node: &Arc<Node>) -> Router {
     let limits = &node.settings.limits;
+    let (rest, handlers) = rest().split_for_parts();
+    let document = openapi::complete(handlers).to_json().unwrap_or_default();
     let api = Api {
         node: Arc::clone(node),
         sign_ins: Arc::new(Throttle::per_minute(limits.logins_per_minute)),
@@ -52,9 +65,10 @@ pub fn router(node: &Arc<Node>) -> Router {
             per_second: limits.requests_per_second,
             burst: limits.request_burst,
         })),
+        document: document.into(),
     };
-    let (rest, _) = rest().split_for_parts();
     rest.merge(pages::routes())
+        .merge(cause_pages::routes())
         .fallback(|| async { Problem::not_found("") })
         .with_state(api.clone())
         .merge(health::routes().with_state(Arc::clone(node)))
@@ -70,4 +84,11 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(me::routes())
         .merge(chats::routes())
         .merge(members::routes())
+        .merge(messages::routes())
+        .merge(notifications::routes())
+        .merge(users::routes())
+        .merge(tenants::routes())
+        .merge(credentials::routes())
+        .merge(causes::routes())
+        .merge(openapi::routes())
 }

@@ -79,6 +79,7 @@ fn settings_of(wanted: &Demo, folder: PathBuf, screen: &Screen) -> Result<Settin
 
 fn for_demo(loaded: &Loaded) -> Settings {
     let mut settings = loaded.settings.clone();
+    settings.server.demo = true;
     let unset = |key: &str| loaded.place(key) == Place::Default;
     if unset("server.default_tenant") {
         settings.server.default_tenant = TenantId::parse(TENANT).ok();

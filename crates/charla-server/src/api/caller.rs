@@ -196,6 +196,14 @@ async fn back_end(parts: &Parts, api: &Api, key: &str) -> Result<BackEnd, Proble
 }
 
 impl BackEnd {
+    /// The key of one of its tenant's users.
+    pub(super) fn user_key(&self, user: UserId) -> UserKey {
+        UserKey {
+            tenant: self.tenant.clone(),
+            user,
+        }
+    }
+
     /// The back end itself, as chats show it.
     fn author(&self) -> Result<Author, Problem> {
         let id = UserId::parse(BACK_END_ID).map_err(|_| Problem::new(Cause::InternalError, ""))?;

@@ -80,6 +80,7 @@ struct Refresh {
 
 /// What to end beside the token in the header.
 #[derive(Deserialize, ToSchema, Default)]
+#[schema(as = LogOut)]
 struct Revocation {
     /// The refresh token of the same log-in.
     refresh: Option<String>,

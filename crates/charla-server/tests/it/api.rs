@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use crate::serving::{Reply, Serving, tenant_id};
 
 mod chats;
+mod described;
+mod messages;
 mod pages;
 mod tokens;
+mod users;
 
 /// Somebody who asks with one credential.
 struct Asker<'s> {
