@@ -334,7 +334,7 @@ class Connection {
 
 const REQUESTS = {
   send(connection, frame, chat) {
-    if (!chat) return connection.refuse(frame, "chat_not_found");
+    if (!connection.chats.has(frame.chat)) return connection.refuse(frame, "not_subscribed");
     if (chat.state === "closed") return connection.refuse(frame, "chat_closed");
     if (frame.text.length > 16_384) return connection.refuse(frame, "message_too_long", "16384 bytes at most");
     const { user, server } = connection;
@@ -370,11 +370,11 @@ const REQUESTS = {
     const { id } = connection.user;
     if (frame.seq <= (chat.reads.get(id) ?? 0)) return;
     chat.reads.set(id, frame.seq);
-    connection.server.toChat(chat, { type: "read", chat: frame.chat, user: id, seq: frame.seq });
+    connection.server.toChat(chat, { type: "read", chat: frame.chat, user: person(connection.user), seq: frame.seq });
   },
   typing(connection, frame, chat) {
-    const { id } = connection.user;
-    connection.server.toChat(chat, { type: "typing", chat: frame.chat, user: id, on: frame.on }, connection);
+    const user = person(connection.user);
+    connection.server.toChat(chat, { type: "typing", chat: frame.chat, user, on: frame.on }, connection);
   },
   refresh(connection, frame) {
     connection.tell({ type: "refreshed", ref: frame.ref, token_expires_at: null });

@@ -83,8 +83,8 @@ function control(url) {
 }
 
 function type({ chat = "5", user, on = "true" }) {
-  const { id } = fake.users.get(user);
-  fake.toChat(fake.chats.get(chat), { type: "typing", chat, user: id, on: on === "true" });
+  const { id, name } = fake.users.get(user);
+  fake.toChat(fake.chats.get(chat), { type: "typing", chat, user: { id, name }, on: on === "true" });
 }
 
 function close({ chat = "5", by = "sofia", reason }) {

@@ -55,6 +55,8 @@ export class Charla extends EventTarget {
   #requests = new Requests();
   /** @type {Map<string, Subscription>} */
   #chats = new Map();
+  /** Chats that this very connection has entered: only these take messages. */
+  #entered = new Set();
   /** @type {Map<string, {resolve: Function, reject: Function}>} */
   #promises = new Map();
   #outbox;
@@ -80,9 +82,11 @@ export class Charla extends EventTarget {
       const subscription = this.#chats.get(frame.chat);
       if (!subscription) return;
       const { cursor, waiters } = subscription;
+      this.#entered.add(frame.chat);
       if (!frame.resumed) cursor.jump(frame);
       this.#emit("subscribed", frame);
       for (const { resolve } of waiters.splice(0)) resolve(frame);
+      this.#flush();
       if (!frame.resumed) return;
       for (const message of frame.messages) this.#deliver(cursor, { chat: frame.chat, ...message });
       for (const message of frame.changed ?? []) {
@@ -190,13 +194,16 @@ export class Charla extends EventTarget {
   /** @param {string} chat */
   unsubscribe(chat) {
     const known = this.#chats.get(chat);
-    if (!known) return;
+    // What is still to be sent there needs the subscription.
+    if (!known || this.#outbox.chats().has(chat)) return;
     this.#chats.delete(chat);
+    this.#entered.delete(chat);
     for (const { reject } of known.waiters) reject(new CharlaError({ cause: "unsubscribed", retry: "stop" }));
     if (this.connected) this.#request({ type: "unsubscribe", chat }).catch(() => {});
   }
 
   /**
+   * A chat that is not subscribed is subscribed for it.
    * @param {string} chat
    * @param {string} text
    * @param {{data?: unknown, id?: string}} [more] `id` of a send that is being repeated.
@@ -215,6 +222,7 @@ export class Charla extends EventTarget {
         return;
       }
       this.#promises.set(id, { resolve, reject });
+      if (!this.#chats.has(chat)) this.subscribe(chat).catch((error) => this.#strand(chat, error));
       this.#flush();
     });
     return Object.assign(promise, { id });
@@ -270,7 +278,10 @@ export class Charla extends EventTarget {
     const note = { at: this.#options.now(), from: before.name, ...state, attemptId: this.#attemptId };
     this.#report.push(note);
     if (this.#report.length > REPORT_LENGTH) this.#report.shift();
-    if (before.name === "connected" && name !== "connected") this.#requests.drop();
+    if (before.name === "connected" && name !== "connected") {
+      this.#requests.drop();
+      this.#entered.clear();
+    }
     if (name === "disabled" || name === "closed") this.#handBack(state.cause ?? "closed");
     this.#emit("state", {
       ...state,
@@ -424,7 +435,14 @@ export class Charla extends EventTarget {
       }
       this.#chats.delete(chat);
       for (const { reject } of subscription.waiters.splice(0)) reject(error);
+      this.#strand(chat, error);
     });
+  }
+
+  /** The chat let us in no more, so nothing that was written for it ever goes out. */
+  #strand(chat, { cause, retry }) {
+    if (retry !== "stop") return;
+    for (const { id } of this.#outbox.removeChat(chat)) this.#giveUp(id, cause);
   }
 
   /** A new token for the same user, before the old one runs out. If it fails, the server closes and says so. */
@@ -445,7 +463,7 @@ export class Charla extends EventTarget {
     if (!this.connected) return;
     const now = this.#options.now();
     for (const entry of this.#outbox.expire(now)) this.#giveUp(entry.id, "outbox_expired");
-    for (const { id, chat, text, data } of this.#outbox.take(now)) {
+    for (const { id, chat, text, data } of this.#outbox.take(now, (chat) => this.#entered.has(chat))) {
       this.#transmit({ type: "send", chat, id, text, ...(data === undefined ? {} : { data }) });
     }
   }

@@ -60,14 +60,16 @@ export class Outbox {
   /**
    * What may be sent now, in order, marked as sent.
    * @param {number} now
+   * @param {(chat: string) => boolean} [mayWrite] Chats that the connection has not entered yet wait.
    * @returns {Entry[]}
    */
-  take(now) {
+  take(now, mayWrite = () => true) {
     if (now < this.#heldUntil) return [];
     const taken = [];
     let underWay = 0;
     for (const entry of this.#entries.values()) {
       if (underWay >= this.#bounds.window) break;
+      if (!entry.sent && !mayWrite(entry.chat)) continue;
       underWay += 1;
       if (entry.sent) continue;
       entry.sent = true;
@@ -91,6 +93,11 @@ export class Outbox {
     const entry = this.#entries.get(id);
     if (entry) entry.sent = false;
     this.#heldUntil = Math.max(this.#heldUntil, until);
+  }
+
+  /** @returns {Set<string>} Those that something is waiting for. */
+  chats() {
+    return new Set([...this.#entries.values()].map(({ chat }) => chat));
   }
 
   /** @param {string} id */
@@ -119,6 +126,13 @@ export class Outbox {
     const old = [...this.#entries.values()].filter((entry) => now - entry.queuedAt >= this.#bounds.maxAgeMs);
     for (const entry of old) this.remove(entry.id);
     return old;
+  }
+
+  /** @param {string} chat @returns {Entry[]} All that was queued for it; it is out of the queue. */
+  removeChat(chat) {
+    const its = [...this.#entries.values()].filter((entry) => entry.chat === chat);
+    for (const { id } of its) this.remove(id);
+    return its;
   }
 
   /** @returns {Entry[]} All that was queued; the queue is empty afterwards. */

@@ -258,3 +258,23 @@ test("the report tells the story without the token", async (t) => {
   assert.match(report, /"name":"connected"/);
   assert.doesNotMatch(report, /ana~/);
 });
+
+test("a chat that was left still gets what was written for it", async (t) => {
+  const server = fakeServer();
+  const ana = client(t, server).connect();
+  await ana.subscribe("5");
+  server.down = true;
+  server.drop();
+  await state(ana, "waiting");
+  const sent = ana.send("5", "written before I left");
+  ana.unsubscribe("5");
+  server.down = false;
+  assert.equal((await sent).seq, 1);
+});
+
+test("a send needs no subscription of one's own, and says why when the chat is not mine", async (t) => {
+  const server = fakeServer();
+  const ana = client(t, server).connect();
+  assert.equal((await ana.send("5", "hola")).seq, 1);
+  await assert.rejects(ana.send("999", "hola"), { cause: "chat_not_found" });
+});

@@ -43,7 +43,7 @@ export class App {
     listen("message", (message) => this.#message(message));
     listen("edited", (frame) => this.#change(frame.chat, (it) => it.edited(frame)));
     listen("deleted", (frame) => this.#change(frame.chat, (it) => it.deleted(frame)));
-    listen("read", (frame) => this.#change(frame.chat, (it) => it.read(frame.user, frame.seq)));
+    listen("read", (frame) => this.#change(frame.chat, (it) => it.read(frame.user.id, frame.seq)));
     listen("typing", (frame) => this.#typing(frame));
     listen("presence", (frame) => this.#people(frame.chat, (it) => it.presence(frame)));
     listen("closed", (frame) => this.#change(frame.chat, (it) => Object.assign(it, { state: "closed", closedBy: frame })));
@@ -332,8 +332,8 @@ export class App {
   }
 
   #typing({ chat, user, on }) {
-    if (user === this.me?.id) return;
-    this.#people(chat, (it) => (on ? it.typing.set(user, Date.now() + TYPING_LASTS_MS) : it.typing.delete(user)));
+    if (user.id === this.me?.id) return;
+    this.#people(chat, (it) => it.types(user, on ? Date.now() + TYPING_LASTS_MS : 0));
     if (on) setTimeout(() => this.#pane?.updateHead(), TYPING_LASTS_MS + 50);
   }
 

@@ -6,6 +6,8 @@
 
 /** Messages of one person within this time stand together under one name. */
 const TOGETHER_MS = 5 * 60_000;
+/** As many come at once where the server sends the latest page. */
+const PAGE = 50;
 /** Kept in memory; scrolling back fetches what was let go. */
 const MAX_KEPT = 1_000;
 const KEPT_AFTER = 600;
@@ -59,7 +61,7 @@ export class Conversation {
     return this.#messages.size === 0 ? undefined : Math.min(...this.#messages.keys());
   }
 
-  /** @param {any} frame A `subscribed`; true when what was on the screen no longer joins up. */
+  /** @param {any} frame A `subscribed`. @returns {boolean} True when older messages must be asked for. */
   subscribed(frame) {
     Object.assign(this, { live: true, title: frame.title, state: frame.state, rev: frame.rev ?? this.rev });
     this.online = new Map(frame.members_online.map((user) => [user.id, user]));
@@ -70,7 +72,7 @@ export class Conversation {
     this.#messages.clear();
     this.more = true;
     if (frame.messages.length > 0) this.page({ messages: frame.messages, more: frame.messages[0].seq > 1 });
-    return frame.messages.length === 0;
+    return this.more && frame.messages.length < PAGE;
   }
 
   /** @param {{messages: any[], more: boolean}} page Older messages, or the first ones. */
@@ -175,6 +177,13 @@ export class Conversation {
     this.live = false;
     this.online.clear();
     this.typing.clear();
+  }
+
+  /** @param {{id: string, name: string}} user @param {number} until Zero when they stopped. */
+  types(user, until) {
+    this.#people.set(user.id, user);
+    if (until > 0) this.typing.set(user.id, until);
+    else this.typing.delete(user.id);
   }
 
   presence({ user, state }) {

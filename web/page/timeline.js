@@ -109,7 +109,7 @@ export class Timeline {
     if (drawn) {
       const hadFocus = drawn.element.contains(document.activeElement);
       drawn.element.replaceWith(element);
-      if (this.#active === drawn.element) this.#active = element;
+      if (this.#active === drawn.element) this.#activate(element);
       if (hadFocus) element.focus();
     } else if (isNewest && this.#drawn.size > 0) {
       element.classList.add("arrives");

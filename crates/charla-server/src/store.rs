@@ -288,10 +288,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// The entry itself, when the writer's queue is full or the writer has stopped.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the entry goes back whole, and only when there is no room"
-    )]
+    #[expect(clippy::result_large_err, reason = "the entry goes back whole, and only when there is no room")]
     fn append(&self, entry: Entry) -> Result<(), Entry>;
 
     /// Whether the store answers: a read and the writer's pulse.
