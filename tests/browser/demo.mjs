@@ -1,0 +1,81 @@
+/** @file A demo server of one's own: started on a free port, killed and started again at will. */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const BINARY = process.env.CHARLA_BIN ?? new URL("../../target/debug/charla", import.meta.url).pathname;
+/** A debug build on a busy machine. */
+const READY_WITHIN_MS = 60_000;
+
+export class Demo {
+  #child = null;
+  #data;
+  #listen = "127.0.0.1:0";
+
+  /** @returns {Promise<Demo>} Listening, with what it printed about itself. */
+  static async start() {
+    const demo = new Demo();
+    demo.#data = await mkdtemp(join(tmpdir(), "charla-browser-"));
+    await demo.up();
+    return demo;
+  }
+
+  /** Starts it, after the first time on the same port and with the same data. */
+  async up() {
+    const args = ["demo", "--listen", this.#listen, "--data", this.#data, "--json", "--no-limits"];
+    // Variables named CHARLA_ are settings to the server, and ours are none.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHARLA_")));
+    const child = spawn(BINARY, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    const said = [];
+    child.stderr.on("data", (chunk) => said.push(chunk));
+    const line = await new Promise((resolve, reject) => {
+      const fail = (why) => reject(new Error(`${why}\n${Buffer.concat(said)}`));
+      const timer = setTimeout(() => fail(`not ready after ${READY_WITHIN_MS} ms`), READY_WITHIN_MS);
+      createInterface(child.stdout).once("line", (text) => {
+        clearTimeout(timer);
+        resolve(text);
+      });
+      child.once("error", (error) => fail(error.message));
+      child.once("exit", (code) => fail(`ended with ${code}`));
+    });
+    this.about = JSON.parse(line);
+    this.url = this.about.url.replace(/\/$/, "");
+    this.#listen = new URL(this.url).host;
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async down(signal = "SIGKILL") {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+
+  async stop() {
+    await this.down();
+    await rm(this.#data, { recursive: true, force: true });
+  }
+
+  /** @param {string} name */
+  user(name) {
+    return this.about.users.find((user) => user.name.toLowerCase() === name || user.username === name || user.password === name);
+  }
+
+  /** The address at which this person is signed in at once. */
+  address(name, path = "/", { token, refresh } = this.user(name)) {
+    const fragment = new URLSearchParams({ token, ...(refresh ? { refresh } : {}) });
+    return `${this.url}${path}#${fragment}`;
+  }
+
+  /** A call of the REST API in that person's name. */
+  async api(name, path, method = "GET") {
+    const headers = { authorization: `Bearer ${this.user(name).token}` };
+    const response = await fetch(this.url + path, { method, headers });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+}

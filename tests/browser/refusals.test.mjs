@@ -1,0 +1,88 @@
+/** @file Whoever may not enter is told why, by the cause and its code: in the page and in the CloseEvent, never a 1006. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Demo } from "./demo.mjs";
+import { launch, open } from "./people.mjs";
+
+let demo;
+let browser;
+
+before(async () => {
+  [demo, browser] = await Promise.all([Demo.start(), launch()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+async function assertRefused(person, code, cause, title) {
+  const problem = await person.problem();
+  assert.equal(problem.code, String(code));
+  assert.equal(problem.cause, cause);
+  assert.match(problem.title, title);
+  const codes = problem.closes.map((close) => close.code);
+  assert.ok(codes.includes(code), `the browser saw ${JSON.stringify(problem.closes)}`);
+  assert.ok(!codes.includes(1006));
+  assert.ok(problem.closes.find((close) => close.code === code).reason.startsWith(cause));
+  await person.picture(`refused-${code}`);
+  await person.leave();
+}
+
+test("a token with a wrong signature: 4401", async () => {
+  const { token } = demo.user("ana");
+  const [head, claims, signature] = token.split(".");
+  const forged = [head, claims, signature.replace(/^./, (letter) => (letter === "A" ? "B" : "A"))].join(".");
+  const person = await open(browser, demo.address("ana", `/?chat=${demo.about.chat}`, { token: forged }));
+  await assertRefused(person, 4401, "token_invalid", /token/i);
+});
+
+test("somebody else's chat: 4403", async () => {
+  const { chat } = await demo.api("luis", "/api/v1/me/support-chat", "POST");
+  const person = await open(browser, demo.address("ana", `/?chat=${chat}`));
+  await assertRefused(person, 4403, "not_a_member", /member/i);
+});
+
+test("a chat that does not exist: 4404", async () => {
+  const person = await open(browser, demo.address("ana", "/?chat=999"));
+  await assertRefused(person, 4404, "chat_not_found", /no such chat/i);
+});
+
+test("the refusal leads back to my chats", async () => {
+  const person = await open(browser, demo.address("ana", "/?chat=999"));
+  await person.problem();
+  await person.page.getByRole("button", { name: "Go to my chats" }).click();
+  await person.page.waitForSelector(".chat-row");
+  assert.equal(person.page.url(), `${demo.url}/`);
+  await person.leave();
+});
+
+test("the link under the cause leads to what it means", async () => {
+  const person = await open(browser, demo.address("ana", "/?chat=999"));
+  await person.problem();
+  const href = await person.page.locator(".problem a").getAttribute("href");
+  const response = await fetch(demo.url + href);
+  assert.equal(response.status, 200);
+  assert.match(await response.text(), /chat_not_found/);
+  await person.leave();
+});
+
+test("the same in Spanish", async () => {
+  const person = await open(browser, demo.address("ana", "/?chat=999"), { locale: "es-ES" });
+  const problem = await person.problem();
+  assert.match(problem.title, /no existe/);
+  await person.leave();
+});
+
+test("a wrong password is refused in words, at the door", async () => {
+  const person = await open(browser, `${demo.url}/?user=ana`);
+  assert.equal(await person.page.inputValue("[name=username]"), "ana");
+  await person.page.getByLabel("Password").fill("wrong");
+  await person.page.keyboard.press("Enter");
+  await person.page.waitForFunction(() => document.querySelector("[role=alert]")?.textContent !== "");
+  assert.match(await person.page.textContent("[role=alert]"), /password/i);
+  await person.page.getByLabel("Password").fill("ana");
+  await person.page.keyboard.press("Enter");
+  await person.page.waitForSelector(".chat-row");
+  await person.leave();
+});
