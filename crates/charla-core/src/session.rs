@@ -211,6 +211,8 @@ impl Session {
 
     /// A subscription was granted.
     pub fn admit(&mut self, grant: CanEnter) {
+        // Most sessions hold one: a vector's own idea of growth would hold room for four.
+        self.grants.reserve_exact(1);
         self.grants.push(grant);
     }
 

@@ -27,7 +27,7 @@ impl Node {
         };
         self.store
             .append(entry)
-            .map_err(|_| AppendError::Unavailable("the writer's queue is full".into()))?;
+            .map_err(|error| AppendError::Unavailable(error.to_string()))?;
         outcome.await.unwrap_or_else(|_| Err(stopped()))
     }
 

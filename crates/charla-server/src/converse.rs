@@ -8,19 +8,22 @@ use std::time::Duration;
 use charla_wire::{Cause, codec};
 use tokio::net::TcpStream;
 
-use crate::connection::{Connection, Ending, Opening};
+use crate::admission::Place;
+use crate::connection::{Connection, Ending, Initiator, Opening};
 use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch, count};
 use crate::happening::Variant;
 use crate::metrics::CloseLabels;
 use crate::node::Node;
 use crate::receipts::{Outcome, Receipt};
-use crate::serve::{drain, serve};
+use crate::serve::{Serving, drain, serve};
+use crate::users::Registered;
 
 /// How long a refused client may take to answer the close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Carries on over a socket that was just upgraded; `unread` came in behind the handshake.
-pub(crate) async fn converse(node: Arc<Node>, socket: TcpStream, switch: Box<Switch>, unread: Vec<u8>) {
+/// Carries on over a socket that was just upgraded, in a task of its own that holds no more than the
+/// conversation needs; `unread` came in behind the handshake.
+pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unread: Vec<u8>) {
     let Switch {
         verdict,
         asked,
@@ -28,17 +31,19 @@ pub(crate) async fn converse(node: Arc<Node>, socket: TcpStream, switch: Box<Swi
         deflate,
         began,
         ..
-    } = *switch;
+    } = switch;
     match verdict {
         Ok(admitted) => {
             count(&node.metrics.handshakes, None);
-            let took = node.uptime.now().saturating_sub(began);
             node.metrics
                 .handshake_seconds
-                .observe(Duration::from_millis(took).as_secs_f64());
-            accept(node, socket, admitted, asked, id, deflate, unread).await;
+                .observe(began.elapsed().as_secs_f64());
+            let (serving, held) = accept(node, socket, admitted, asked, id, deflate, unread);
+            tokio::spawn(live(serving, held));
         }
-        Err(refused) => turn_away(&socket, &refused).await,
+        Err(refused) => {
+            tokio::spawn(async move { turn_away(&socket, &refused).await });
+        }
     }
 }
 
@@ -69,15 +74,15 @@ pub(crate) async fn write_all(socket: &TcpStream, mut bytes: &[u8]) -> io::Resul
     Ok(())
 }
 
-async fn accept(
-    node: Arc<Node>,
+fn accept(
+    node: &Arc<Node>,
     socket: TcpStream,
     admitted: Admitted,
     asked: Asked,
     id: uuid::Uuid,
     deflate: bool,
     unread: Vec<u8>,
-) {
+) -> (Serving, Held) {
     let Admitted {
         visitor,
         chat,
@@ -106,19 +111,50 @@ async fn accept(
     let connection = Arc::new(Connection::new(opening, socket));
     let registered = node.users.register(&connection);
     node.metrics.connections.inc();
-    note(&node, &connection, Outcome::Accepted, None);
-    let ending = serve(
-        Arc::clone(&node),
-        Arc::clone(&connection),
-        token_ends,
-        asked.left_off,
-        unread,
+    note(node, &connection, Outcome::Accepted, None);
+    let broken = Ending {
+        cause: Some(Cause::InternalError),
+        initiator: Initiator::Server,
+    };
+    let held = Held {
+        node: Arc::clone(node),
+        connection: Arc::clone(&connection),
+        ending: broken,
+        counted: Some((registered, place)),
+    };
+    // Bytes behind the handshake are rare, and an empty buffer would keep its room.
+    let unread = if unread.is_empty() { Vec::new() } else { unread };
+    (
+        Serving::new(Arc::clone(node), connection, token_ends, asked.left_off, unread),
+        held,
     )
-    .await;
-    drop((registered, place));
-    node.metrics.connections.dec();
-    conclude(&node, &connection, ending);
-    node.drained.notify_waiters();
+}
+
+/// What a connection holds of its node, given back when it ends, however it ends.
+struct Held {
+    node: Arc<Node>,
+    connection: Arc<Connection>,
+    // A task that does not live to say how it ended has panicked.
+    ending: Ending,
+    counted: Option<(Registered, Place)>,
+}
+
+async fn live(serving: Serving, mut held: Held) {
+    held.ending = serve(serving).await;
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.connection.close(Cause::InternalError, "");
+            // The client should learn of it even so; nothing more can be done if it does not.
+            let _ = self.connection.flush(self.node.uptime.now());
+        }
+        drop(self.counted.take());
+        self.node.metrics.connections.dec();
+        conclude(&self.node, &self.connection, self.ending);
+        self.node.drained.notify_waiters();
+    }
 }
 
 /// One line, one count and one receipt for an ended connection.

@@ -9,8 +9,8 @@ mod reply;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use charla_core::Millis;
 use charla_wire::Cause;
 use charla_wire::codec::{accept_key, deflate};
 use http::request::Parts;
@@ -48,12 +48,13 @@ pub struct Switch {
     pub asked: Asked,
     /// Whether messages may be deflated.
     pub deflate: bool,
-    /// When the request's first byte came.
-    pub began: Millis,
+    /// When its head was read.
+    pub began: Instant,
 }
 
 /// Answers a request for a socket path.
-pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr, began: Millis) -> Answer {
+pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr) -> Answer {
+    let began = Instant::now();
     let address = client_address(node, parts, peer);
     let kind = match Kind::of(parts) {
         Ok(kind) => kind,
@@ -91,7 +92,7 @@ async fn upgraded(
     asked: Result<Asked, Refused>,
     upgrade: Upgrade,
     address: IpAddr,
-    began: Millis,
+    began: Instant,
 ) -> Answer {
     let id = Uuid::now_v7();
     let (asked, verdict) = match asked {

@@ -61,8 +61,10 @@ pub struct Metrics {
     pub commit_batch: Histogram,
     /// How long a commit took.
     pub commit_seconds: Histogram,
-    /// From the first byte to the answer.
+    /// From a handshake's head to its answer.
     pub handshake_seconds: Histogram,
+    /// From a client's send to its acknowledgement.
+    pub send_seconds: Histogram,
 }
 
 impl Default for Metrics {
@@ -81,6 +83,7 @@ impl Default for Metrics {
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             handshake_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            send_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
         };
         metrics.register();
         metrics
@@ -115,13 +118,15 @@ impl Metrics {
         registry.register_with_unit("outbox", bytes, Unit::Bytes, self.outbox_bytes.clone());
         let commit = "How long a commit took";
         registry.register_with_unit("commit", commit, Unit::Seconds, self.commit_seconds.clone());
-        let handshake = "From a handshake's first byte to its answer";
+        let handshake = "From a handshake's head to its answer";
         registry.register_with_unit(
             "handshake",
             handshake,
             Unit::Seconds,
             self.handshake_seconds.clone(),
         );
+        let send = "From a client's send to its acknowledgement";
+        registry.register_with_unit("send", send, Unit::Seconds, self.send_seconds.clone());
     }
 
     /// All figures in Prometheus' text form.

@@ -4,6 +4,7 @@
 //! whoever edits a message after seeing its number finds it published already.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use charla_core::{Draft, Stored};
 use charla_wire::server_frame::ServerFrame;
@@ -38,6 +39,8 @@ pub enum Receipt {
         reference: Option<u64>,
         /// The message as it was sent, for the refusal.
         meant: Meant,
+        /// When it came.
+        began: Instant,
     },
     /// A task that awaits the outcome.
     Waiter(oneshot::Sender<Result<Appended, AppendError>>),
@@ -78,7 +81,9 @@ impl Receipt {
                 connection,
                 reference,
                 meant,
+                began,
             } => {
+                node.metrics.send_seconds.observe(began.elapsed().as_secs_f64());
                 match outcome {
                     Ok(Appended::New(stored) | Appended::Repeated(stored)) => {
                         acknowledge(&connection, reference, &stored);

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use charla_core::session::{Refusal, Request};
 use charla_core::{CanEnter, Millis, Seq};
@@ -105,16 +106,15 @@ fn post(node: &Node, connection: &Arc<Connection>, draft: charla_core::Draft, re
         connection: Arc::clone(connection),
         reference,
         meant: meant.clone(),
+        began: Instant::now(),
     };
-    if node.store.append(Entry { draft, receipt }).is_err() {
+    if let Err(error) = node.store.append(Entry { draft, receipt }) {
         connection.send_ends(usize::MAX);
         let refusal = Refusal {
             chat: Some(meant.chat),
             id: Some(meant.id),
-            ..Refusal::new(
-                Cause::StoreUnavailable,
-                "the store takes no more now; send it again with the same id",
-            )
+            detail: "send it again with the same id".to_owned(),
+            ..unavailable(error)
         };
         node.answer_refusal(connection, reference, &refusal);
     }

@@ -14,7 +14,7 @@ use charla_wire::server_frame::{Me, ServerFrame};
 use charla_wire::{Cause, ClientFrame, FrameError};
 use uuid::Uuid;
 
-use crate::connection::{Connection, Ending, Initiator};
+use crate::connection::{Connection, Ending, Initiator, Opening};
 use crate::join::{LeftOff, join};
 use crate::membership::Membership;
 use crate::node::Node;
@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// A connection as its own task sees it.
-struct Serving {
+pub(crate) struct Serving {
     node: Arc<Node>,
     connection: Arc<Connection>,
     session: Session,
@@ -55,45 +55,44 @@ enum Woken {
     Ends(Ending),
 }
 
-/// Serves a connection until it ends; `unread` came in behind the handshake.
-pub(crate) async fn serve(
-    node: Arc<Node>,
-    connection: Arc<Connection>,
-    token_ends: Option<Millis>,
-    left_off: LeftOff,
-    unread: Vec<u8>,
-) -> Ending {
-    let now = node.uptime.now();
-    let opening = &connection.opening;
-    let limits = &node.session_limits;
-    let session = Session::new(
-        opening.visitor.clone(),
-        opening.home.clone(),
-        token_ends,
-        limits,
-        now,
-    );
-    node.timers
-        .wake_at(&connection, session.next_timeout(limits), now);
-    let (memberships, decoder) = (Vec::new(), Decoder::default());
-    let mut serving = Serving {
-        node,
-        connection,
-        session,
-        memberships,
-        decoder,
-        unread,
-        held_back: false,
-        pending: None,
-    };
-    serving.greet(left_off);
-    serving.read_unread();
+/// Serves a connection until it ends.
+pub(crate) async fn serve(mut serving: Serving) -> Ending {
     let ending = serving.run().await;
+    // Boxed: what saying good-bye takes is not kept for the connection's whole life.
     Box::pin(serving.part(ending)).await;
     ending
 }
 
 impl Serving {
+    /// A connection about to be served; `unread` came in behind the handshake.
+    pub(crate) fn new(
+        node: Arc<Node>,
+        connection: Arc<Connection>,
+        token_ends: Option<Millis>,
+        left_off: LeftOff,
+        unread: Vec<u8>,
+    ) -> Self {
+        let now = node.uptime.now();
+        let Opening { visitor, home, .. } = &connection.opening;
+        let limits = &node.session_limits;
+        let session = Session::new(visitor.clone(), home.clone(), token_ends, limits, now);
+        node.timers
+            .wake_at(&connection, session.next_timeout(limits), now);
+        let mut serving = Self {
+            node,
+            connection,
+            session,
+            memberships: Vec::new(),
+            decoder: Decoder::default(),
+            unread,
+            held_back: false,
+            pending: None,
+        };
+        serving.greet(left_off);
+        serving.read_unread();
+        serving
+    }
+
     /// The first words: who you are, and the chat that the address named.
     fn greet(&mut self, left_off: LeftOff) {
         let opening = &self.connection.opening;
@@ -351,6 +350,8 @@ impl Serving {
             Effect::Joined(grant, membership) => {
                 self.session.expel(&grant.room().chat);
                 self.session.admit(grant);
+                // Most connections hear one chat: a vector's own idea of growth would hold room for four.
+                self.memberships.reserve_exact(1);
                 self.memberships.push(membership);
             }
             Effect::Stays(membership) => self.memberships.push(membership),
@@ -414,7 +415,7 @@ impl Serving {
     }
 
     /// Sees the last bytes out and waits for the peer's good-bye, for a while.
-    async fn part(mut self, ending: Ending) {
+    async fn part(&mut self, ending: Ending) {
         self.memberships.clear();
         self.pending = None;
         if ending.initiator == Initiator::Network {

@@ -287,9 +287,8 @@ pub trait Store: Send + Sync + 'static {
     /// Hands a draft to the writer and comes back at once; the outcome goes to the sink, in commit order.
     ///
     /// # Errors
-    /// The entry itself, when the writer's queue is full or the writer has stopped.
-    #[expect(clippy::result_large_err, reason = "the entry goes back whole, and only when there is no room")]
-    fn append(&self, entry: Entry) -> Result<(), Entry>;
+    /// When the writer's queue is full or the writer has stopped; the receipt is dropped then.
+    fn append(&self, entry: Entry) -> Result<(), StoreError>;
 
     /// Whether the store answers: a read and the writer's pulse.
     fn ready(&self) -> StoreFuture<'_, ()>;

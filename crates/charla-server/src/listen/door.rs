@@ -32,7 +32,6 @@ pub(super) async fn attend(node: Arc<Node>, face: HttpFace, mut socket: TcpStrea
     let mut buffer = Vec::new();
     let mut is_first = true;
     loop {
-        let began = node.uptime.now();
         let patience = if is_first {
             node.settings.server.handshake_timeout
         } else {
@@ -57,7 +56,7 @@ pub(super) async fn attend(node: Arc<Node>, face: HttpFace, mut socket: TcpStrea
             return face.serve(node, socket, buffer, peer).await;
         }
         buffer.drain(..head.size);
-        match handshake::answer(&node, &head.parts, peer, began).await {
+        match handshake::answer(&node, &head.parts, peer).await {
             Answer::Reply(reply) => {
                 let closes = reply.closes || !keeps_alive(&head.parts);
                 if write_all(&socket, &encode(&reply, closes)).await.is_err() || closes {
@@ -66,8 +65,7 @@ pub(super) async fn attend(node: Arc<Node>, face: HttpFace, mut socket: TcpStrea
             }
             Answer::Switch(switch) => {
                 if write_all(&socket, &encode_switch(&switch.headers)).await.is_ok() {
-                    // Boxed apart: what this function holds is not kept for the connection's whole life.
-                    tokio::spawn(converse(node, socket, switch, buffer));
+                    converse(&node, socket, *switch, buffer);
                 }
                 return;
             }

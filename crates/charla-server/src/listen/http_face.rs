@@ -71,8 +71,7 @@ async fn respond(
     if is_socket_path(parts.uri.path()) {
         // A proxy may open a socket over a connection that served other requests before.
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();
-        let began = node.uptime.now();
-        return match handshake::answer(&node, &parts, peer, began).await {
+        return match handshake::answer(&node, &parts, peer).await {
             Answer::Reply(reply) => http_reply(reply),
             Answer::Switch(switch) => http_switch(node, switch, on_upgrade),
         };
@@ -108,7 +107,7 @@ fn http_switch(node: Arc<Node>, mut switch: Box<Switch>, on_upgrade: Option<OnUp
             Ok(Ok(taken)) => {
                 let Prefixed { mut unread, socket } = taken.io.into_inner();
                 unread.splice(0..0, taken.read_buf);
-                converse(node, socket, switch, unread).await;
+                converse(&node, socket, *switch, unread);
             }
             Ok(Err(_)) => tracing::error!("an upgraded connection is not the one that was served"),
             Err(error) => tracing::debug!(%error, "an upgrade was not completed"),

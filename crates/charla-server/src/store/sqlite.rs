@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use charla_core::{Author, RoomKey, Seq, Stored, UserKey};
 use charla_wire::{ChatId, TenantId, Timestamp, UserId};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::append::Chats;
@@ -146,10 +147,16 @@ impl Sqlite {
         Box::pin(async move {
             match sent {
                 Ok(()) => answer.await.map_err(|_| stopped())?,
-                Err(mpsc::error::TrySendError::Full(_)) => Err(StoreError::Full),
-                Err(mpsc::error::TrySendError::Closed(_)) => Err(stopped()),
+                Err(error) => Err(refused(&error)),
             }
         })
+    }
+}
+
+fn refused<T>(error: &TrySendError<T>) -> StoreError {
+    match error {
+        TrySendError::Full(_) => StoreError::Full,
+        TrySendError::Closed(_) => stopped(),
     }
 }
 
@@ -158,13 +165,10 @@ fn stopped() -> StoreError {
 }
 
 impl Store for Sqlite {
-    fn append(&self, entry: Entry) -> Result<(), Entry> {
+    fn append(&self, entry: Entry) -> Result<(), StoreError> {
         self.queue
             .try_send(Job::Append(entry))
-            .map_err(|error| match error.into_inner() {
-                Job::Append(entry) => entry,
-                Job::Task(_) | Job::Close(_) => unreachable!("an append comes back as one"),
-            })
+            .map_err(|error| refused(&error))
     }
 
     fn ready(&self) -> StoreFuture<'_, ()> {

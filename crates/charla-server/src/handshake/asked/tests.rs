@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn parts(target: &str, headers: &[(&str, &str)]) -> Parts {
+fn parts(target: &str, headers: Headers<'_>) -> Parts {
     let mut request = http::Request::get(target);
     for (name, value) in headers {
         request = request.header(*name, *value);
