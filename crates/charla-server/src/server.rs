@@ -115,20 +115,6 @@ impl Server {
         &self.node
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains.
-    ///
-    /// # Errors
-    /// When signals cannot be heard.
-    pub async fn wait_for_signal_and_drain(self) -> std::io::Result<()> {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-        }
-        self.drain().await;
-        Ok(())
-    }
-
     /// Stops accepting, tells everybody when to come back, and ends within the drain time with everything
     /// acknowledged stored.
     pub async fn drain(self) {

@@ -148,7 +148,12 @@ impl From<Refusal> for Failure {
 }
 
 fn bad_id(kind: &'static str, text: &str, why: IdError, screen: &Screen) -> Failure {
-    Failure::usage(words::bad_id(screen.lang, kind, text, why))
+    Failure::usage(words::bad_id(
+        screen.lang,
+        kind,
+        text,
+        words::trouble::id(screen.lang, why),
+    ))
 }
 
 fn tenant_id(text: &str, screen: &Screen) -> Result<TenantId, Failure> {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use charla_server::settings::{self, Loaded, Place, Problem};
+use charla_server::auth::{AuthSetupError, Verifier};
+use charla_server::settings::{self, AuthSettings, Loaded, Place, Problem};
 use owo_colors::OwoColorize as _;
+use secrecy::SecretString;
 
 use crate::args::{Config, ConfigCommand, Source};
 use crate::exit::{Exit, Failure, Outcome};
@@ -47,7 +49,11 @@ fn file(source: &Source) -> Option<PathBuf> {
 fn check(source: &Source, screen: &mut Screen) -> Outcome {
     let loaded = settings::load(file(source).as_deref(), std::env::vars(), &source.set);
     match loaded {
-        Ok(_) => {
+        Ok(loaded) => {
+            if let Err(error) = try_keys(&loaded.settings.auth) {
+                screen.line(format_args!("{}: {error}", place(source, screen)))?;
+                return Ok(Exit::Failed);
+            }
             screen.line(words::settings_good(screen.lang, place(source, screen)))?;
             Ok(Exit::Done)
         }
@@ -58,6 +64,13 @@ fn check(source: &Source, screen: &mut Screen) -> Outcome {
             Ok(Exit::Failed)
         }
     }
+}
+
+/// Reads every key as a start would. A secret that the store would make stands in for itself.
+fn try_keys(settings: &AuthSettings) -> Result<(), AuthSetupError> {
+    let stand_in = || SecretString::from("-".repeat(32));
+    let secret = settings.secret.clone().unwrap_or_else(stand_in);
+    Verifier::new(settings, &secret).map(|_| ())
 }
 
 fn place(source: &Source, screen: &Screen) -> String {

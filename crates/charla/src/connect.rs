@@ -54,10 +54,18 @@ pub(crate) fn run(wanted: &Connect, screen: &mut Screen) -> Outcome {
 async fn address(wanted: &Connect, screen: &Screen) -> Result<Address, Failure> {
     let lang = screen.lang;
     let mut address = Address::parse(&wanted.url)
-        .map_err(|why| Failure::usage(words::bad_address(lang, &wanted.url, why)))?
+        .map_err(|why| {
+            Failure::usage(words::bad_address(
+                lang,
+                &wanted.url,
+                words::trouble::address(lang, &why),
+            ))
+        })?
         .with_token(wanted.token.clone());
     if let Some(chat) = &wanted.chat {
-        let chat = ChatId::parse(chat).map_err(|why| Failure::usage(words::bad_chat(lang, chat, why)))?;
+        let chat = ChatId::parse(chat).map_err(|why| {
+            Failure::usage(words::bad_id(lang, "chat", chat, words::trouble::id(lang, why)))
+        })?;
         address = address.with_chat(&chat);
     }
     if let Some(tenant) = &wanted.tenant {
@@ -98,7 +106,10 @@ async fn sign_in(address: &Address, user: &str, password: &str, screen: &Screen)
     let lang = screen.lang;
     let answer = ask(address, question).await.map_err(|error| {
         let exit = error.cause().map_or(Exit::Failed, Exit::of);
-        Failure::Say(exit, words::not_connected(lang, error))
+        Failure::Say(
+            exit,
+            words::not_connected(lang, words::trouble::connect(lang, &error)),
+        )
     })?;
     if let Some(token) = answer.text("access") {
         return Ok(token.to_owned());
@@ -115,7 +126,10 @@ async fn sign_in(address: &Address, user: &str, password: &str, screen: &Screen)
 }
 
 fn not_connected(error: &ConnectError, address: &Address, screen: &mut Screen) -> Outcome {
-    screen.error(&words::not_connected(screen.lang, error));
+    screen.error(&words::not_connected(
+        screen.lang,
+        words::trouble::connect(screen.lang, error),
+    ));
     let Some(cause) = error.cause() else {
         return Ok(Exit::Failed);
     };
@@ -307,7 +321,7 @@ impl<'s> Talk<'s> {
     }
 
     async fn say(&mut self, chat: ChatId, text: String) -> Result<(), Closing> {
-        let id = Uuid::new_v4();
+        let id = Uuid::now_v7();
         let reference = self.client.say(&chat, id, &text).await?;
         self.saying = Some(Saying {
             id,

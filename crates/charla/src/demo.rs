@@ -13,9 +13,9 @@ use tempfile::TempDir;
 
 use self::people::{CHAT, Guest, TENANT};
 use crate::args::Demo;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Failure, Outcome};
 use crate::screen::Screen;
-use crate::serve::{not_started, runtime};
+use crate::serve::{Stop, not_started, runtime};
 use crate::words;
 
 mod people;
@@ -33,6 +33,7 @@ pub(crate) fn run(wanted: &Demo, screen: &mut Screen) -> Outcome {
     let settings = settings_of(wanted, folder.clone(), screen)?;
     log::init(&settings.log);
     let outcome = runtime()?.block_on(async {
+        let stop = Stop::listen()?;
         let server = Server::start(settings)
             .await
             .map_err(|error| not_started(&error, screen))?;
@@ -49,8 +50,7 @@ pub(crate) fn run(wanted: &Demo, screen: &mut Screen) -> Outcome {
             })?;
             screen.line(words::demo_end(screen.lang))?;
         }
-        server.wait_for_signal_and_drain().await?;
-        Ok(Exit::Done)
+        stop.drain(server).await
     });
     drop(temporary);
     outcome

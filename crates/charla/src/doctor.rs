@@ -14,7 +14,13 @@ use crate::words;
 pub(crate) fn run(wanted: &Doctor, screen: &mut Screen) -> Outcome {
     let lang = screen.lang;
     let address = Address::parse(&wanted.url)
-        .map_err(|why| Failure::usage(words::bad_address(lang, &wanted.url, why)))?
+        .map_err(|why| {
+            Failure::usage(words::bad_address(
+                lang,
+                &wanted.url,
+                words::trouble::address(lang, &why),
+            ))
+        })?
         .with_token(wanted.token.clone());
     let evidence = crate::exit::runtime()?.block_on(preflight(&address));
     let verdict = judge(&evidence);

@@ -1,7 +1,10 @@
 //! `charla serve`: settings, log, server, until a signal ends it.
 
+use std::io;
+
 use charla_server::{Server, StartError, log};
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Serve;
 use crate::config;
@@ -17,12 +20,44 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
     let settings = config::resolve(&source, screen)?.settings;
     log::init(&settings.log);
     runtime()?.block_on(async {
+        let stop = Stop::listen()?;
         let server = Server::start(settings)
             .await
             .map_err(|error| not_started(&error, screen))?;
-        server.wait_for_signal_and_drain().await?;
-        Ok(Exit::Done)
+        stop.drain(server).await
     })
+}
+
+/// The signals that end a server. Listened for before anybody can know of it, so that none comes too early.
+pub(crate) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// From now on signals wait to be taken.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Serves until a signal, then drains. A second signal ends it at once: what is acknowledged is stored by then.
+    pub(crate) async fn drain(mut self, server: Server) -> Outcome {
+        self.next().await;
+        tokio::select! {
+            () = server.drain() => Ok(Exit::Done),
+            () = self.next() => Ok(Exit::Failed),
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// The runtime of a server: a thread a core, and as many sockets as the machine lets this process have.

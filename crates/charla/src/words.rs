@@ -6,6 +6,8 @@ use std::fmt::Display;
 
 use charla_wire::Lang;
 
+pub(crate) mod trouble;
+
 use crate::demo::TOKEN_HOURS as DEMO_HOURS;
 
 macro_rules! words {
@@ -48,7 +50,6 @@ words! {
     not_set() "(not set)" "(sin valor)"
 
     bad_address(address, why) "`{address}` is no address: {why}" "`{address}` no es una dirección: {why}"
-    bad_chat(chat, why) "`{chat}` is no chat id: {why}" "`{chat}` no es un id de chat: {why}"
     connecting(address) "connecting to {address} ..." "conectando con {address} ..."
     connected(name, tenant, session)
         "connected as {name} (tenant {tenant}, connection {session})"
@@ -134,7 +135,7 @@ words! {
     the_server() "the server" "el servidor"
     http_status(place, status) "{place} answered {status}" "{place} respondió {status}"
     token_is_revoked() "the token is refused from now on" "el token se rechaza desde ahora"
-    bad_id(kind, id, why) "`{id}` is no {kind} id: it {why}" "`{id}` no es un id de {kind}: {why}"
+    bad_id(kind, id, why) "`{id}` is no {kind} id: {why}" "`{id}` no es un id de {kind}: {why}"
     bad_duration(text)
         "`{text}` is no duration: write it like 30m, 8h or 7d"
         "`{text}` no es una duración: escríbela como 30m, 8h o 7d"

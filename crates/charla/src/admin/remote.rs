@@ -48,7 +48,8 @@ const MEMBER: &[&str] = &["id", "name", "read_seq", "joined_at"];
 pub(super) async fn run(wanted: &Admin, url: &str, screen: &mut Screen) -> Outcome {
     let lang = screen.lang;
     let desk = wanted.desk();
-    let address = Address::parse(url).map_err(|why| Failure::usage(words::bad_address(lang, url, why)))?;
+    let address = Address::parse(url)
+        .map_err(|why| Failure::usage(words::bad_address(lang, url, words::trouble::address(lang, &why))))?;
     let Some(key) = &desk.key else {
         return Err(Failure::usage(words::wants_key(lang)));
     };
@@ -79,7 +80,10 @@ async fn carry_out(
     };
     let answer = ask(server, question).await.map_err(|error| {
         let exit = error.cause().map_or(Exit::Failed, Exit::of);
-        Failure::Say(exit, words::not_connected(lang, error))
+        Failure::Say(
+            exit,
+            words::not_connected(lang, words::trouble::connect(lang, &error)),
+        )
     })?;
     if answer.status < 300 {
         return Ok(answer);

@@ -39,6 +39,20 @@ fn check_tells_all_mistakes_and_ends_with_1() {
 }
 
 #[test]
+fn check_reads_the_keys_as_a_start_would() {
+    let pem = "-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEA\\n-----END PUBLIC KEY-----";
+    let (_folder, file) = file_with(&format!(
+        "[[auth.keys]]\nkid = \"k\"\nalgorithm = \"EdDSA\"\npublic_key = \"{pem}\"\n"
+    ));
+    let checked = run(&["config", "check", "--config", &file]);
+    assert_eq!(checked.code, 1, "{checked:?}");
+    assert!(
+        checked.out.contains("auth.keys") && checked.out.contains("not a public key for EdDSA"),
+        "{checked:?}"
+    );
+}
+
+#[test]
 fn mistakes_stop_a_start_with_2() {
     let (_folder, file) = file_with("[server]\nlistn = 1\n");
     let served = run(&["serve", "--config", &file, "--set", "log.format=xml"]);

@@ -59,6 +59,49 @@ fn the_banner_has_a_page_for_each_and_lines_to_copy() {
 }
 
 #[test]
+fn a_server_starts_from_its_file_and_ends_on_sigterm() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("charla.toml");
+    std::fs::write(
+        &file,
+        "server.listen = \"127.0.0.1:0\"\nlog.format = \"json\"\nstore.path = \"data\"\n",
+    )
+    .unwrap();
+    let mut child = charla(&["serve", "--config", file.to_str().unwrap()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let event: serde_json::Value = loop {
+        let event: serde_json::Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
+        if event["message"] == "listening" {
+            break event;
+        }
+    };
+    assert!(
+        event["address"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{event}"
+    );
+    // Paths in the file start at its own folder.
+    assert!(folder.path().join("data").is_dir());
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let demo = Demo::start();
+    let taken = demo.text("url").strip_prefix("http://").unwrap();
+    let second = crate::running::run(&["demo", "--listen", taken]);
+    assert_eq!(second.code, 1);
+    assert!(
+        second.err.contains(&format!("cannot listen on {taken}")),
+        "{second:?}"
+    );
+}
+
+#[test]
 fn data_that_is_kept_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Demo::start_in(folder.path());
