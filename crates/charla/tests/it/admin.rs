@@ -242,3 +242,166 @@ fn a_store_that_a_server_holds_is_left_alone() {
     ]);
     assert_eq!(after.json().as_array().unwrap().len(), 3);
 }
+
+/// A demo that runs on a store, and a key for it.
+struct Served {
+    demo: Demo,
+    key: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Served {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_str().unwrap();
+        assert_eq!(run(&["tenant", "add", "demo", "--data", data]).code, 0);
+        let added = run(&["key", "add", "test", "--every-tenant", "--data", data, "--json"]).json();
+        Self {
+            demo: Demo::start_in(folder.path()),
+            key: added["secret"].as_str().unwrap().to_owned(),
+            _folder: folder,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let mut all = arguments.to_vec();
+        all.extend([
+            "--server",
+            self.demo.text("url"),
+            "--key",
+            &self.key,
+            "--tenant",
+            "demo",
+        ]);
+        run(&all)
+    }
+}
+
+#[test]
+fn a_server_that_runs_does_the_same_by_key() {
+    let served = Served::start();
+    let listed = served.run(&["user", "list", "--json"]).json();
+    let ids: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| &user["id"])
+        .collect();
+    assert_eq!(ids, ["ana", "luis", "sofia"]);
+
+    let added = served.run(&["user", "add", "eva", "--name", "Eva"]);
+    assert_eq!(
+        (added.code, added.out.as_str()),
+        (0, "user eva added to the server\n"),
+        "{added:?}"
+    );
+    let joined = served.run(&["chat", "members", "add", "5", "eva", "ana", "--json"]);
+    assert_eq!(joined.code, 0, "{joined:?}");
+    assert_eq!(joined.err, "eva is a member of 5\nana was a member of 5 before\n");
+    assert_eq!(joined.json().as_array().unwrap().len(), 3);
+    let left = served.run(&["chat", "members", "remove", "5", "eva"]);
+    assert_eq!(
+        (left.code, left.err.as_str()),
+        (0, "eva is no member of 5 any more\n"),
+        "{left:?}"
+    );
+
+    let said = run_with(
+        &[
+            "connect",
+            served.demo.text("ws_url"),
+            "--token",
+            served.demo.token("ana"),
+        ],
+        "hola\n",
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    let history = served.run(&["chat", "history", "5"]);
+    assert!(
+        history.out.starts_with("#1 ") && history.out.ends_with(" Ana: hola\n"),
+        "{history:?}"
+    );
+
+    assert_eq!(
+        served.run(&["chat", "add", "6", "--title", "Ventas"]).out,
+        "chat 6 added to the server\n"
+    );
+    assert_eq!(served.run(&["chat", "close", "6"]).out, "chat 6 is closed\n");
+    assert_eq!(
+        served.run(&["chat", "show", "6", "--json"]).json()["state"],
+        "closed"
+    );
+    assert_eq!(served.run(&["chat", "reopen", "6"]).out, "chat 6 is open\n");
+    assert_eq!(served.run(&["tenant", "add", "acme"]).out, "tenant acme added\n");
+    assert_eq!(
+        served
+            .run(&["tenant", "list", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn who_is_blocked_or_revoked_on_a_running_server_is_refused() {
+    let served = Served::start();
+    let luis = [
+        "connect",
+        served.demo.text("ws_url"),
+        "--token",
+        served.demo.token("luis"),
+    ];
+    assert_eq!(run_with(&luis, "").code, 0);
+    assert_eq!(
+        served.run(&["user", "block", "luis"]).out,
+        "user luis is blocked\n"
+    );
+    let refused = run_with(&luis, "");
+    assert!(
+        refused.code == 4 && refused.err.contains("4403 user_blocked"),
+        "{refused:?}"
+    );
+
+    let ana = served.demo.token("ana");
+    assert_eq!(
+        served.run(&["token", "revoke", ana]).out,
+        "the token is refused from now on\n"
+    );
+    let refused = run_with(&["connect", served.demo.text("ws_url"), "--token", ana], "");
+    assert!(
+        refused.code == 3 && refused.err.contains("4401 token_revoked"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_wrong_key_is_refused_by_its_cause() {
+    let demo = Demo::start();
+    let none = run(&["user", "list", "--server", demo.text("url")]);
+    assert_eq!(none.code, 2);
+    assert!(none.err.contains("--server needs --key"), "{none:?}");
+    let wrong = run(&[
+        "user",
+        "list",
+        "--server",
+        demo.text("url"),
+        "--key",
+        "charla_nonsense",
+    ]);
+    assert!(wrong.err.contains("unauthorized_key"), "{wrong:?}");
+    let local = run(&[
+        "key",
+        "list",
+        "--server",
+        demo.text("url"),
+        "--key",
+        "charla_nonsense",
+    ]);
+    assert_eq!(
+        (local.code, local.err.contains("without --server")),
+        (2, true),
+        "{local:?}"
+    );
+}

@@ -83,6 +83,37 @@ fn messages_are_edited_and_taken_back() {
 }
 
 #[test]
+fn a_name_and_a_password_will_do() {
+    let demo = Demo::start();
+    let (url, ana) = (demo.text("url"), ["--user", "ana"]);
+    let said = run_with(
+        &["connect", url, "--chat", "5", ana[0], ana[1], "--password", "ana"],
+        "hola\n",
+    );
+    assert!(said.code == 0 && said.out.ends_with(" Ana: hola\n"), "{said:?}");
+    // The first line is the password, the others are said.
+    let said = run_with(
+        &["connect", url, "--chat", "5", ana[0], ana[1], "--password-stdin"],
+        "ana\notra\n",
+    );
+    assert!(said.code == 0 && said.out.ends_with(" Ana: otra\n"), "{said:?}");
+    let refused = run(&[
+        "connect",
+        url,
+        "--chat",
+        "5",
+        ana[0],
+        ana[1],
+        "--password",
+        "nope",
+    ]);
+    assert!(
+        refused.code != 0 && refused.err.contains("sign-in refused"),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn the_plain_dialect_takes_bare_lines() {
     let demo = Demo::start();
     let address = format!("{}?token={}", demo.text("ws_url"), demo.token("luis"));
