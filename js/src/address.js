@@ -11,6 +11,18 @@ export function socketUrl(url) {
   return absolute;
 }
 
+/**
+ * @param {URL} url
+ * @param {Record<string, string | number | null | undefined>} parameters Those without a value are left out.
+ */
+export function attemptUrl(url, parameters) {
+  const address = new URL(url);
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== null && value !== undefined) address.searchParams.set(name, String(value));
+  }
+  return address;
+}
+
 /** @param {URL} url @returns {string | null} The chat that this address enters by itself. */
 export function entryChatOf(url) {
   const found = /\/ws\/chat\/([^/]+)\/?$/.exec(url.pathname);

@@ -5,7 +5,7 @@
  * survive a reconnect (subscriptions, unacknowledged sends) and turns frames into events. A message is
  * handed on once and in order, whatever the connection goes through.
  */
-import { entryChatOf, socketUrl, uuid } from "./address.js";
+import { attemptUrl, entryChatOf, socketUrl, uuid } from "./address.js";
 import { Cursor } from "./cursor.js";
 import { diagnose } from "./diagnose.js";
 import { CharlaError } from "./error.js";
@@ -330,15 +330,8 @@ export class Charla extends EventTarget {
   }
 
   #address(attempt) {
-    const url = new URL(this.#url);
-    if (this.#options.tenant) url.searchParams.set("tenant", this.#options.tenant);
-    url.searchParams.set("attempt", attempt);
-    const cursor = this.#entryChat && this.#chats.get(this.#entryChat)?.cursor;
-    if (cursor && cursor.seq !== null) {
-      url.searchParams.set("after", String(cursor.seq));
-      if (cursor.rev !== null) url.searchParams.set("rev", String(cursor.rev));
-    }
-    return url;
+    const cursor = this.#chats.get(this.#entryChat)?.cursor;
+    return attemptUrl(this.#url, { tenant: this.#options.tenant, attempt, after: cursor?.seq, rev: cursor?.rev });
   }
 
   #open() {

@@ -220,8 +220,11 @@ export class Timeline {
       goal.scrollIntoView({ block: "nearest" });
     }
     const tools = message.querySelectorAll(".tools button");
-    if (event.key === "Enter" && tools.length > 0) tools[0].click();
-    if (event.key === "Delete" && tools.length > 0) tools[1].click();
+    const tool = { Enter: tools[0], Delete: tools[1] }[event.key];
+    if (!tool) return;
+    // Else the key goes on into the field that gets the focus.
+    event.preventDefault();
+    tool.click();
   }
 }
 
