@@ -299,7 +299,7 @@ impl rooms::Event for Encoded {
     }
 
     fn size(&self) -> usize {
-        self.v1.bytes().len() * 2 + size_of::<Encoded>()
+        self.v1.bytes().len() * 2 + size_of::<Self>()
     }
 }
 

@@ -106,6 +106,7 @@ pub(crate) fn check_user(standing: &Standing) -> Result<(), Cause> {
 }
 
 /// A store's failure, as a client is told of it.
+#[expect(clippy::needless_pass_by_value, reason = "made to be handed to `map_err`")]
 pub(crate) fn unavailable(error: StoreError) -> Refusal {
     tracing::warn!(%error, "the store did not answer");
     let cause = match error {

@@ -142,11 +142,11 @@ async fn settle(
         }
         Request::Edit { grant, seq, text } => {
             let changed = node.edit(&grant, seq, &text).await.map_err(unavailable)?;
-            changed_answer(node, connection, &grant, seq, changed, reference)?;
+            changed_answer(node, connection, &grant, seq, &changed, reference)?;
         }
         Request::Delete { grant, seq } => {
             let changed = node.delete(&grant, seq).await.map_err(unavailable)?;
-            changed_answer(node, connection, &grant, seq, changed, reference)?;
+            changed_answer(node, connection, &grant, seq, &changed, reference)?;
         }
         Request::Read { grant, seq } => node.mark_read(&grant, seq).await.map_err(unavailable)?,
         Request::Refresh(token) => return refresh(node, connection, &token, reference).await,
@@ -203,7 +203,7 @@ fn changed_answer(
     connection: &Connection,
     grant: &CanEnter,
     seq: Seq,
-    changed: Changed,
+    changed: &Changed,
     reference: Option<u64>,
 ) -> Result<(), Refusal> {
     let chat = &grant.room().chat;
@@ -212,7 +212,7 @@ fn changed_answer(
         ..Refusal::new(cause, detail)
     };
     match changed {
-        Changed::Done { rev, .. } => {
+        &Changed::Done { rev, .. } => {
             let frame = ServerFrame::Ack {
                 reference,
                 chat,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn parts(target: &str, headers: Headers<'_>) -> Parts {
+fn parts(target: &str, headers: &[(&str, &str)]) -> Parts {
     let mut request = http::Request::get(target);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -15,9 +15,12 @@ const UPGRADE: (&str, &str) = ("upgrade", "WebSocket");
 const CONNECTION: (&str, &str) = ("connection", "keep-alive, Upgrade");
 const VERSION: (&str, &str) = ("sec-websocket-version", "13");
 
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn a_handshake_is_told_from_what_a_proxy_left_of_it() {
-    let cases: [(&[(&str, &str)], Option<Cause>); 9] = [
+    let cases: [(Headers<'_>, Option<Cause>); 9] = [
         (&[], None),
         (&[KEY, UPGRADE, CONNECTION, VERSION], None),
         (&[KEY, VERSION], Some(Cause::ProxyNoUpgrade)),
@@ -75,7 +78,7 @@ fn paths_name_a_chat_or_none() {
 fn the_first_credential_counts() {
     let token = |text: &str| Credential::Token(text.to_owned());
     let bearer = ("authorization", "Bearer aaa");
-    let cases: [(&str, &[(&str, &str)], Credential); 8] = [
+    let cases: [(&str, Headers<'_>, Credential); 8] = [
         ("/ws/", &[], Credential::None),
         ("/ws/?token=", &[], Credential::None),
         ("/ws/?token=ttt", &[], token("ttt")),
