@@ -13,10 +13,19 @@ export class Demo {
   #child = null;
   #data;
   #listen = "127.0.0.1:0";
+  #settings;
 
-  /** @returns {Promise<Demo>} Listening, with what it printed about itself. */
-  static async start() {
-    const demo = new Demo();
+  /** @param {Record<string, string>} settings */
+  constructor(settings) {
+    this.#settings = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  }
+
+  /**
+   * @param {Record<string, string>} [settings] Keys of the configuration with their values.
+   * @returns {Promise<Demo>} Listening, with what it printed about itself.
+   */
+  static async start(settings = {}) {
+    const demo = new Demo(settings);
     demo.#data = await mkdtemp(join(tmpdir(), "charla-browser-"));
     await demo.up();
     return demo;
@@ -24,7 +33,7 @@ export class Demo {
 
   /** Starts it, after the first time on the same port and with the same data. */
   async up() {
-    const args = ["demo", "--listen", this.#listen, "--data", this.#data, "--json", "--no-limits"];
+    const args = ["demo", "--listen", this.#listen, "--data", this.#data, "--json", "--no-limits", ...this.#settings];
     // Variables named CHARLA_ are settings to the server, and ours are none.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHARLA_")));
     const child = spawn(BINARY, args, { env, stdio: ["ignore", "pipe", "pipe"] });
