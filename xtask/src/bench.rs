@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use crate::run::{cargo, run, target};
 
-/// Builds both and passes the arguments on; the server's path is in `CHARLA_BIN`.
+/// Builds both and passes the arguments on; the load generator finds the server beside itself.
 pub(crate) fn run_with(root: &Path, arguments: &[&str]) -> Result<(), String> {
     run(cargo(root).args([
         "build",
@@ -17,6 +17,5 @@ pub(crate) fn run_with(root: &Path, arguments: &[&str]) -> Result<(), String> {
     let release = target(root).join("release");
     run(Command::new(release.join("charla-bench"))
         .args(arguments)
-        .current_dir(root)
-        .env("CHARLA_BIN", release.join("charla")))
+        .current_dir(root))
 }

@@ -53,7 +53,7 @@ fn rust_tests(root: &Path, tools: &Tools) -> Result<(), String> {
     nextest
         .current_dir(root)
         .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
-    run(with_tools(&mut nextest, root, tools))?;
+    run(&mut nextest)?;
     run(cargo(root).args(["test", "--doc", "--workspace", "--locked"]))
 }
 
@@ -74,7 +74,7 @@ fn js_tests(root: &Path, folders: &[&str], tools: &Tools) -> Result<(), String> 
     run(with_tools(&mut node, root, tools))
 }
 
-/// What tests may rely on: `CHARLA_BIN`, `CHARLA_TOOLS_NODE` (a folder with `node_modules`) and npm's programs on the path.
+/// What JavaScript tests may rely on: `CHARLA_BIN`, `CHARLA_TOOLS_NODE` (a folder with `node_modules`) and npm's programs on the path.
 fn with_tools<'a>(command: &'a mut Command, root: &Path, tools: &Tools) -> &'a mut Command {
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(tools.programs().into_iter().chain(env::split_paths(&path)));
