@@ -60,6 +60,8 @@ struct Writing {
     broken: bool,
     task: Option<Waker>,
     expelled: Vec<(ChatId, Cause)>,
+    // The `jti` of the token that took the place of the first.
+    renewed: Option<Box<str>>,
     listens_to: Vec<ChatId>,
 }
 
@@ -72,7 +74,7 @@ pub struct Opening {
     pub visitor: Visitor,
     /// When its token runs out, by the time of day.
     pub token_expires_at: Option<Timestamp>,
-    /// Its token's `jti`.
+    /// The `jti` of the token that it came with.
     pub token_id: Option<Box<str>>,
     /// Which frames it gets.
     pub variant: Variant,
@@ -198,6 +200,18 @@ impl Connection {
     /// Whether it has a seat in this chat.
     pub fn listens_to(&self, chat: &ChatId) -> bool {
         self.writing.lock().listens_to.contains(chat)
+    }
+
+    /// Another token stands for it from now on.
+    pub fn renew_token(&self, jti: Option<&str>) {
+        self.writing.lock().renewed = Some(jti.unwrap_or_default().into());
+    }
+
+    /// Whether the token that stands for it now is one of those.
+    pub fn stands_on(&self, is_one: impl FnOnce(&str) -> bool) -> bool {
+        let writing = self.writing.lock();
+        let current = writing.renewed.as_deref().or(self.opening.token_id.as_deref());
+        current.is_some_and(is_one)
     }
 
     /// The client said good-bye with this frame's code: says the same and ends.

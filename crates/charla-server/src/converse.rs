@@ -110,6 +110,10 @@ fn accept(
     let token_ends = Some(node.token_end(expires_at));
     let connection = Arc::new(Connection::new(opening, socket));
     let registered = node.users.register(&connection);
+    if node.is_revoked(&connection) {
+        // Between the gate and the register nobody would have found it.
+        connection.close(Cause::TokenRevoked, "");
+    }
     node.metrics.connections.inc();
     note(node, &connection, Outcome::Accepted, None);
     let broken = Ending {

@@ -180,8 +180,8 @@ impl Node {
             }
             Happening::TokenRevoked { tenant, jti } => {
                 let came_with_it = |connection: &Connection| {
-                    let opening = &connection.opening;
-                    opening.visitor.key.tenant == tenant && opening.token_id.as_deref() == Some(&*jti)
+                    connection.opening.visitor.key.tenant == tenant
+                        && connection.stands_on(|current| current == jti)
                 };
                 for connection in self.users.all(came_with_it) {
                     connection.close(charla_wire::Cause::TokenRevoked, "");

@@ -7,7 +7,7 @@ use charla_core::presence::Presence;
 use charla_core::session::{Refusal, SessionLimits};
 use charla_core::{OutboxLimits, Rate};
 use charla_wire::server_frame::ServerFrame;
-use charla_wire::{codec, plain};
+use charla_wire::{Cause, codec, plain};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -143,6 +143,19 @@ impl Node {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connections whose tokens were taken back, by whoever did it: another process tells the store alone.
+    pub(crate) fn cut_revoked(&self) {
+        for connection in self.users.all(|connection| self.is_revoked(connection)) {
+            connection.close(Cause::TokenRevoked, "");
+        }
+    }
+
+    /// Whether the token that a connection stands on was taken back.
+    pub(crate) fn is_revoked(&self, connection: &Connection) -> bool {
+        let tenant = &connection.opening.visitor.key.tenant;
+        connection.stands_on(|jti| self.auth.revoked.is_revoked(tenant, jti))
     }
 
     /// Sends a frame to one connection.

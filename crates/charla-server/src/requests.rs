@@ -251,6 +251,8 @@ async fn refresh(
             "the new token is somebody else's",
         ));
     }
+    // In this order: a token revoked just now is found here, one revoked from now on finds the connection.
+    connection.renew_token(identity.jti.as_deref());
     node.auth
         .check_revoked(&identity, &visitor.key.tenant)
         .map_err(closing)?;

@@ -171,6 +171,7 @@ async fn keep_time(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(timers::TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
     let mut turned = 0;
+    let mut revocations = 0;
     loop {
         ticks.tick().await;
         let now = node.uptime.now();
@@ -178,6 +179,10 @@ async fn keep_time(node: Arc<Node>) {
         while turned <= now {
             node.timers.turn(turned);
             turned += u64::try_from(timers::TICK.as_millis()).unwrap_or(500);
+        }
+        let known = node.auth.revoked.changes();
+        if std::mem::replace(&mut revocations, known) != known {
+            node.cut_revoked();
         }
         node.tell_departures();
         node.metrics

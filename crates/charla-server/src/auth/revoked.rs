@@ -31,6 +31,7 @@ pub struct Revoked {
 struct Set {
     by_tenant: HashMap<TenantId, HashMap<Box<str>, Timestamp>>,
     len: usize,
+    changes: u64,
 }
 
 impl Revoked {
@@ -90,6 +91,12 @@ impl Revoked {
             .is_some_and(|of_tenant| of_tenant.contains_key(jti))
     }
 
+    /// A number that grows whenever a token is found revoked that was not before.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.set.read().changes
+    }
+
     async fn reload(&self) -> Result<(), StoreError> {
         let stored = self.store.revoked_tokens().await?;
         let mut set = self.set.write();
@@ -122,6 +129,7 @@ impl Set {
         } else {
             of_tenant.insert(jti.into(), until);
             self.len += 1;
+            self.changes += 1;
         }
     }
 
