@@ -12,7 +12,7 @@ use charla_wire::server_frame::{ReadMark, ServerFrame};
 use charla_wire::{Cause, ChatId, UserId};
 
 use crate::connection::Connection;
-use crate::happening::{Encoded, MessageBody, person};
+use crate::happening::{Encoded, MessageBody, RoomEvent, Variant, person};
 use crate::membership::Membership;
 use crate::node::Node;
 use crate::store::{Chat, Page, Standing, StoreError, UserState};
@@ -37,6 +37,8 @@ struct Look {
     have: Seq,
     resumed: bool,
     messages: Vec<MessageBody>,
+    // The same for a client of the plain dialect, whose fields have other names.
+    plain: Vec<Encoded>,
     changed: Vec<MessageBody>,
     reads: Vec<(UserId, Seq)>,
 }
@@ -79,7 +81,9 @@ pub(crate) async fn join(
             .and_then(|()| grant::enter(visitor, chat, door))
             .map_err(|cause| of_chat(Refusal::new(cause, "")))?;
         let Some(chat) = standing.chat else { continue };
-        let look = look(node, &room, chat, left_off).await.map_err(of_chat)?;
+        let look = look(node, &room, chat, left_off, connection.opening.variant)
+            .await
+            .map_err(of_chat)?;
         drop(former.take());
         let greet = |missed: Vec<Arc<Encoded>>| greet(node, connection, &grant, &look, &missed, reference);
         if membership.go_live(look.have, greet).is_ok() {
@@ -117,7 +121,13 @@ pub(crate) fn unavailable(error: StoreError) -> Refusal {
     Refusal::new(cause, "")
 }
 
-async fn look(node: &Node, room: &RoomKey, chat: Chat, left_off: LeftOff) -> Result<Look, Refusal> {
+async fn look(
+    node: &Node,
+    room: &RoomKey,
+    chat: Chat,
+    left_off: LeftOff,
+    variant: Variant,
+) -> Result<Look, Refusal> {
     let limits = &node.settings.limits;
     let last = chat.last_seq;
     let (have, resumed, messages) = match left_off.after {
@@ -156,13 +166,23 @@ async fn look(node: &Node, room: &RoomKey, chat: Chat, left_off: LeftOff) -> Res
         _ => Vec::new(),
     };
     let reads = node.store.reads(room).await.map_err(unavailable)?;
-    let bodies = |messages: Vec<Stored>| messages.iter().map(MessageBody::of).collect();
+    let bodies = |messages: &[Stored]| messages.iter().map(MessageBody::of).collect();
+    let encode = |message: Stored| {
+        let event = RoomEvent::Message(message);
+        Encoded::new(room.clone(), event, None, Arc::clone(&node.speech))
+    };
+    let (messages, plain) = if variant.plain {
+        (Vec::new(), messages.into_iter().map(encode).collect())
+    } else {
+        (bodies(&messages), Vec::new())
+    };
     Ok(Look {
         chat,
         have,
         resumed,
-        messages: bodies(messages),
-        changed: bodies(changed),
+        messages,
+        plain,
+        changed: bodies(&changed),
         reads,
     })
 }
@@ -178,7 +198,13 @@ fn greet(
 ) {
     let variant = connection.opening.variant;
     if variant.plain {
-        for frame in missed.iter().filter_map(|event| event.frame(variant)) {
+        let missed = missed.iter().map(AsRef::as_ref);
+        for frame in look
+            .plain
+            .iter()
+            .chain(missed)
+            .filter_map(|event| event.frame(variant))
+        {
             connection.deliver(frame.bytes());
         }
         return;
