@@ -9,13 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use crate::serving::process::{Process, raise_descriptors};
-use crate::serving::profile::{APP_SECRET, ATTACKED, AUDIENCE, ISSUER};
+use crate::serving::profile::{ATTACKED, AUDIENCE, ISSUER, app_token};
 use crate::serving::{Raw, Reply, until};
 
 mod door;
@@ -131,20 +128,6 @@ fn now() -> u64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 
-/// A token of three parts, its signature by a secret.
-fn sign(header: &Value, claims: &str, secret: &[u8]) -> String {
-    let header = URL_SAFE_NO_PAD.encode(header.to_string());
-    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
-    let key = EncodingKey::from_secret(secret);
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
-    format!("{message}.{signature}")
-}
-
-/// The header of the application's tokens.
-fn app_header() -> Value {
-    json!({"alg": "HS256", "typ": "JWT", "kid": "app"})
-}
-
 impl Ground {
     /// The address that the row comes from.
     fn ip(&self) -> IpAddr {
@@ -182,7 +165,7 @@ impl Ground {
 
     /// A token of the application with these claims.
     fn token_with(&self, claims: &Value) -> String {
-        sign(&app_header(), &claims.to_string(), APP_SECRET.as_bytes())
+        app_token(claims)
     }
 
     /// The row's chat with a token.

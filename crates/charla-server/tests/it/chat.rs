@@ -1,32 +1,59 @@
 //! What `charla.v1` and the plain dialect promise, over real sockets.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::serving::{Serving, room};
+use crate::serving::Client;
 
-#[tokio::test]
-async fn a_message_comes_to_everybody_and_is_stored() {
-    let serving = Serving::start().await;
-    let mut ana = serving.connect("ana", "/ws/chat/5/").await;
-    let mut luis = serving.connect("luis", "/ws/chat/5/").await;
-    assert_eq!(ana.protocol.as_deref(), Some("charla.v1"));
-    let welcome = ana.next().await;
-    assert_eq!(welcome["type"], "welcome");
-    let subscribed = ana.next().await;
-    assert_eq!(subscribed["type"], "subscribed");
-    luis.next_of("subscribed").await;
-    let id = uuid::Uuid::new_v4();
-    ana.say(&json!({"type": "send", "ref": 1, "chat": "5", "id": id, "text": "hola"}))
-        .await;
-    let ack = ana.next_of("ack").await;
-    assert_eq!((&ack["ref"], &ack["seq"]), (&json!(1), &json!(1)));
-    let message = luis.next_of("message").await;
-    assert_eq!(
-        (&message["text"], &message["author"]["name"]),
-        (&json!("hola"), &json!("Ana"))
-    );
-    let chat = serving.node().store.chat(&room("demo", "5")).await.unwrap();
-    assert_eq!(chat.unwrap().last_seq, 1);
-    let health = serving.http("GET", "/healthz", &[], b"").await;
-    assert_eq!((health.status, &*health.body), (200, &b"ok\n"[..]));
+mod crash;
+mod door;
+mod ending;
+mod people;
+mod plain;
+mod resume;
+mod stress;
+mod talk;
+
+/// A send to a connection's own chat.
+fn send(reference: u64, words: &str) -> Value {
+    json!({"type": "send", "ref": reference, "id": Uuid::new_v4(), "text": words})
+}
+
+/// A send to a chat by name.
+fn send_to(chat: &str, words: &str) -> Value {
+    json!({"type": "send", "ref": 1, "chat": chat, "id": Uuid::new_v4(), "text": words})
+}
+
+/// Sends texts one after the other, each acknowledged before the next; the last number.
+async fn say_all(client: &mut Client, words: &[&str]) -> u64 {
+    let mut seq = 0;
+    for words in words {
+        seq = client.ask(&send(1, words), "ack").await["seq"].as_u64().unwrap();
+    }
+    seq
+}
+
+/// The numbers of a list of messages.
+fn seqs(messages: &Value) -> Vec<u64> {
+    let messages = messages.as_array().unwrap();
+    messages
+        .iter()
+        .map(|message| message["seq"].as_u64().unwrap())
+        .collect()
+}
+
+/// The texts of a list of messages.
+fn texts(messages: &Value) -> Vec<&str> {
+    let messages = messages.as_array().unwrap();
+    messages
+        .iter()
+        .map(|message| message["text"].as_str().unwrap())
+        .collect()
+}
+
+/// The names of a frame's fields.
+fn fields(frame: &Value) -> Vec<&str> {
+    let mut names: Vec<&str> = frame.as_object().unwrap().keys().map(|name| &**name).collect();
+    names.sort_unstable();
+    names
 }

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charla_wire::Cause;
 use serde_json::{Value, json};
 
-use super::{Ground, app_header, now, sign, timed};
-use crate::serving::profile::{APP_SECRET, RSA_PUBLIC, SHARED_SECRETS};
+use super::{Ground, now, timed};
+use crate::serving::profile::{APP_SECRET, RSA_PUBLIC, SHARED_SECRETS, app_header, sign};
 use crate::serving::{Serving, room, tenant_id, user_key};
 
 impl Ground {

@@ -33,6 +33,17 @@ impl Client {
         path: &str,
         protocols: &[&str],
     ) -> Self {
+        let opened = Self::try_open_over(socket, address, path, protocols).await;
+        opened.expect("the handshake is answered 101")
+    }
+
+    /// As [`Client::open_over`]; `None` when the server goes away meanwhile.
+    pub(crate) async fn try_open_over(
+        socket: TcpStream,
+        address: SocketAddr,
+        path: &str,
+        protocols: &[&str],
+    ) -> Option<Self> {
         socket.set_nodelay(true).unwrap();
         let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         if !protocols.is_empty() {
@@ -40,15 +51,21 @@ impl Client {
             request.headers_mut().insert("sec-websocket-protocol", offer);
         }
         let opened = tokio_tungstenite::client_async(request, socket);
-        let (socket, response) = soon("handshake", opened).await.unwrap();
+        let (socket, response) = soon("handshake", opened).await.ok()?;
         let protocol = response.headers().get("sec-websocket-protocol");
         let protocol = protocol.map(|protocol| protocol.to_str().unwrap().to_owned());
-        Self { socket, protocol }
+        Some(Self { socket, protocol })
     }
 
     /// Says something.
     pub(crate) async fn say(&mut self, frame: &Value) {
         self.write(&frame.to_string()).await;
+    }
+
+    /// Says something; false when the server is gone.
+    pub(crate) async fn try_say(&mut self, frame: &Value) -> bool {
+        let message = Message::text(frame.to_string());
+        soon("write", self.socket.send(message)).await.is_ok()
     }
 
     /// Says something that need not be JSON.

@@ -1,8 +1,13 @@
 //! Settings of servers in processes of their own, by name.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charla_server::node::Node;
 use charla_server::settings::{Algorithm, KeyMaterial, KeySettings, Settings};
 use charla_server::store::{UserChange, UserState};
+
+use jsonwebtoken::{EncodingKey, crypto};
+use serde_json::{Value, json};
 
 use super::{room, tenant_id, user_key};
 
@@ -26,6 +31,25 @@ pub(crate) const SHARED_SECRETS: [(&str, &str); 2] = [
 pub(crate) const RSA_PUBLIC: &str = include_str!("../../keys/rsa2048.pub.pem");
 /// Chats `row-1`, `row-2` and so on of `demo`, so that trials do not meet.
 pub(crate) const CHATS: usize = 50;
+
+/// A token of three parts, its signature by a secret.
+pub(crate) fn sign(header: &Value, claims: &str, secret: &[u8]) -> String {
+    let header = URL_SAFE_NO_PAD.encode(header.to_string());
+    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+    let key = EncodingKey::from_secret(secret);
+    let signature = crypto::sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::HS256).unwrap();
+    format!("{message}.{signature}")
+}
+
+/// The header of the application's tokens.
+pub(crate) fn app_header() -> Value {
+    json!({"alg": "HS256", "typ": "JWT", "kid": "app"})
+}
+
+/// A token of the application with these claims.
+pub(crate) fn app_token(claims: &Value) -> String {
+    sign(&app_header(), &claims.to_string(), APP_SECRET.as_bytes())
+}
 
 fn secret(kid: &str, secret: &str, tenant: Option<&str>) -> KeySettings {
     KeySettings {
@@ -59,6 +83,8 @@ pub(crate) fn adjust(profile: &str, settings: &mut Settings) {
             settings.metrics.allow = vec!["127.0.0.1/32".parse().unwrap()];
         }
         UNLIMITED => {
+            settings.auth.keys = vec![secret("app", APP_SECRET, None)];
+            settings.limits.resume_messages = 10_000;
             settings.limits.connections_per_user = usize::MAX;
             settings.limits.connections_per_address = usize::MAX;
             settings.limits.sends_per_second = 0;
