@@ -303,7 +303,7 @@ pub(super) async fn stepped_clock(_: Ground) {
         );
         let mut pings = 0;
         let mut seqs = Vec::new();
-        let end = loop {
+        loop {
             match raw.frame().await.unwrap() {
                 (0x89, _) => {
                     pings += 1;
@@ -315,8 +315,7 @@ pub(super) async fn stepped_clock(_: Ground) {
                     seqs.extend(frame["seq"].as_u64().filter(|_| frame["type"] == "message"));
                 }
             }
-        };
-        end
+        }
     })
     .await;
     let (payload, pings, seqs) = end;

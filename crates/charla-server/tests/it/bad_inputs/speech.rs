@@ -106,6 +106,10 @@ pub(super) async fn odd_requests(ground: Ground) {
     for (request, cause) in &odd {
         ground.error(&mut client, request, cause).await;
     }
+    words_are_words(&mut client).await;
+}
+
+async fn words_are_words(client: &mut Raw) {
     // Unknown to this server, but JSON: many in a row do not end the connection either.
     for turn in 0..5 {
         client.say(&json!({"type": "dance", "ref": turn})).await;

@@ -83,7 +83,7 @@ async fn join_again_and_again(serving: Arc<Serving>, number: u64, comings: Arc<A
     let stay = 5 + 17 * number;
     while have < TOTAL {
         comings.fetch_add(1, Ordering::Relaxed);
-        let mut client = if number % 2 == 0 {
+        let mut client = if number.is_multiple_of(2) {
             serving
                 .connect("luis", &format!("/ws/chat/5/?after={have}"))
                 .await
@@ -95,7 +95,7 @@ async fn join_again_and_again(serving: Arc<Serving>, number: u64, comings: Arc<A
             client
         };
         have = listen(&mut client, have, stay).await;
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             client.leave().await;
         } else {
             // Gone without a word.

@@ -63,11 +63,6 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Whether it still runs.
-    pub(crate) fn lives(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
     /// What it wrote down so far, line by line.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().clone()
