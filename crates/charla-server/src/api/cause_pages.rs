@@ -6,7 +6,8 @@ use std::fmt::{self, Write as _};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use charla_wire::{Cause, Lang};
+use charla_wire::cause::{Group, Side};
+use charla_wire::{Cause, Lang, Retry};
 use http::{HeaderMap, HeaderValue, header};
 
 use super::Api;
@@ -84,7 +85,7 @@ async fn list(With(asked): With<InLanguage>, headers: HeaderMap) -> Response {
                 &mut body,
                 format_args!(
                     "<h2>{}</h2>\n<ul class=\"causes\">\n",
-                    Escaped(cause.group().as_str())
+                    chapter(cause.group(), lang)
                 ),
             );
         }
@@ -112,14 +113,17 @@ async fn page(
         "<p class=\"id\"><code>{}</code></p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<dl>\n",
         cause.id(),
         Escaped(words.title),
-        Escaped(words.explain)
+        WithCode(words.explain)
     );
+    // What the server itself never answers has neither.
+    let status = (cause.side() == Side::Server).then(|| cause.http_status());
     let facts = [
-        (labels.code, cause.close_code().to_string()),
-        (labels.status, cause.http_status().to_string()),
-        (labels.client, advice(cause, lang).to_owned()),
+        (labels.code, cause.own_close_code().map(|code| code.to_string())),
+        (labels.status, status.map(|status| status.to_string())),
+        (labels.client, Some(advice(cause, lang).to_owned())),
     ];
     for (label, fact) in facts {
+        let Some(fact) = fact else { continue };
         let row = format_args!("<div><dt>{label}</dt><dd>{}</dd></div>\n", Escaped(&fact));
         write(&mut body, row);
     }
@@ -151,7 +155,6 @@ async fn page(
 
 /// What a client does next, in words.
 const fn advice(cause: Cause, lang: Lang) -> &'static str {
-    use charla_wire::Retry;
     match (cause.retry(), lang) {
         (Retry::Refresh, Lang::En) => "gets a new token and connects again",
         (Retry::Refresh, Lang::Es) => "obtiene un token nuevo y se reconecta",
@@ -163,6 +166,30 @@ const fn advice(cause: Cause, lang: Lang) -> &'static str {
         (Retry::Stop, Lang::Es) => "se detiene: reintentar no ayuda",
         (Retry::Resume, Lang::En) => "connects again at once and resumes",
         (Retry::Resume, Lang::Es) => "se reconecta enseguida y retoma",
+    }
+}
+
+/// A group's name for people.
+const fn chapter(group: Group, lang: Lang) -> &'static str {
+    let (en, es) = match group {
+        Group::Lifecycle => ("A connection's life", "La vida de una conexión"),
+        Group::Token => ("Tokens and their users", "Los tokens y sus usuarios"),
+        Group::Permission => ("Permission", "Permisos"),
+        Group::Lookup => ("What is not there", "Lo que no existe"),
+        Group::Request => ("Wrong requests", "Peticiones erróneas"),
+        Group::Limit => ("Limits", "Límites"),
+        Group::Rest => ("REST interface", "Interfaz REST"),
+        Group::Redis => ("Redis", "Redis"),
+        Group::ChannelLayer => ("Django's channel layer", "La capa de canales de Django"),
+        Group::Server => ("The server and its machine", "El servidor y su máquina"),
+        Group::Path => ("Proxies and balancers", "Proxies y balanceadores"),
+        Group::Tls => ("TLS, names and addresses", "TLS, nombres y direcciones"),
+        Group::Page => ("The page and its browser", "La página y su navegador"),
+        Group::Client => ("The client", "El cliente"),
+    };
+    match lang {
+        Lang::En => en,
+        Lang::Es => es,
     }
 }
 

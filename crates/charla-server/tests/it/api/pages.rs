@@ -1,5 +1,7 @@
 //! The pages: served whole, guarded, and nothing else served beside them.
 
+use charla_wire::{Cause, Lang};
+
 use super::{Asker, assert_problem};
 use crate::serving::Serving;
 
@@ -16,6 +18,9 @@ async fn a_page_and_its_parts_are_served_guarded() {
         ("/assets/web/page/main.js", "text/javascript; charset=utf-8"),
         ("/assets/web/page/style/base.css", "text/css; charset=utf-8"),
         ("/assets/web/page/icon.svg", "image/svg+xml"),
+        ("/api/v1/docs", "text/html; charset=utf-8"),
+        ("/assets/web/api/main.js", "text/javascript; charset=utf-8"),
+        ("/assets/web/docs/docs.css", "text/css; charset=utf-8"),
         ("/assets/charla/index.js", "text/javascript; charset=utf-8"),
     ];
     for (path, kind) in rows {
@@ -51,4 +56,65 @@ async fn what_is_no_part_of_a_page_is_not_there() {
     ] {
         assert_problem(&nobody.get(path).await, 404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn no_page_needs_what_its_policy_forbids() {
+    let serving = Serving::start().await;
+    let nobody = Asker::nobody(&serving);
+    for path in ["/", "/api/v1/docs", "/docs/causes/", "/docs/causes/token_expired"] {
+        let reply = nobody.get(path).await;
+        assert_eq!(reply.header("content-security-policy"), Some(POLICY), "{path}");
+        let page = String::from_utf8(reply.body).unwrap();
+        for script in page.split("<script").skip(1) {
+            let (open, rest) = script.split_once('>').unwrap();
+            assert!(open.contains("src=\"/assets/"), "{path}: {open}");
+            assert!(rest.starts_with("</script>"), "{path}");
+        }
+        for forbidden in [
+            "<style",
+            " style=",
+            " onclick=",
+            "javascript:",
+            "http://",
+            "https://",
+        ] {
+            // A cause's own words may show addresses, as text.
+            let markup: String = page
+                .split("<pre")
+                .map(|part| part.split_once("</pre>").map_or(part, |(_, rest)| rest))
+                .collect();
+            assert!(!markup.contains(forbidden), "{path}: {forbidden}");
+        }
+        // Whatever a page names of ours is there.
+        for name in page.split(['"']).filter(|text| text.starts_with("/assets/")) {
+            assert_eq!(nobody.get(name).await.status, 200, "{path}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_cause_has_a_page_in_both_languages() {
+    let serving = Serving::start().await;
+    let nobody = Asker::nobody(&serving);
+    let list = String::from_utf8(nobody.get("/docs/causes").await.body).unwrap();
+    for cause in Cause::ALL {
+        assert!(
+            list.contains(&format!("/docs/causes/{}?lang=en", cause.id())),
+            "{cause}"
+        );
+    }
+    for lang in Lang::ALL {
+        let path = format!("/docs/causes/edit_forbidden?lang={}", lang.tag());
+        let reply = nobody.get(&path).await;
+        assert_eq!(reply.header("content-language"), Some(lang.tag()));
+        let page = String::from_utf8(reply.body).unwrap();
+        assert!(page.contains(&format!("<html lang=\"{}\">", lang.tag())));
+        assert!(page.contains(Cause::EditForbidden.words(*lang).title), "{page}");
+    }
+    let wished = nobody
+        .ask("GET", "/docs/causes/token_expired", &["Accept-Language: es"], b"")
+        .await;
+    assert_eq!(wished.header("content-language"), Some("es"));
+    assert_problem(&nobody.get("/docs/causes/none").await, 404, "not_found");
 }
