@@ -12,9 +12,20 @@ let info = { tenant: null, demo: false };
 chooseLanguage();
 // Asked first, so that the door of the demo looks right from its first moment on.
 info = await fetch("/api/v1/info").then((response) => response.json()).catch(() => info);
-const session = Session.restore();
+const guest = takeDemoGuest();
+const session = guest ? await Session.signIn({ username: guest, password: guest }).catch(() => null) : Session.restore();
 if (session) enter(session);
 else door();
+
+/** The demo's addresses name a person whose password is the name; taken out, so that a reload is no new sign-in. */
+function takeDemoGuest() {
+  const name = info.demo ? address.get("user") : null;
+  if (!name || location.hash) return null;
+  const others = new URLSearchParams(address);
+  others.delete("user");
+  history.replaceState(null, "", `${location.pathname}${others.size ? `?${others}` : ""}`);
+  return name;
+}
 
 function door() {
   const tenant = address.get("tenant") ?? address.get("schema");

@@ -164,7 +164,6 @@ Examples:
   charla connect ws://127.0.0.1:9001/ws/chat/5/ --token \"$TOKEN\"
   charla connect http://127.0.0.1:9001 --user ana --password ana --chat 5
   echo 'hola' | charla connect http://127.0.0.1:9001 --user ana --password ana --chat 5
-  charla connect 'http://127.0.0.1:9001/?user=ana#token=...' --chat 5    the page's address will do
 
 Type a line to say it; /help lists the commands.
 
