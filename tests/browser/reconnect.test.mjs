@@ -56,6 +56,8 @@ test("a send that was refused waits with its reason and goes out on request", as
   await ana.last(".tick-clock").waitFor();
   await demo.up();
   await ana.page.getByRole("button", { name: "Try now" }).click();
+  // Nobody hurries luis: his own next attempt may be half a minute away.
+  await luis.page.waitForSelector(".frame[data-connection=connected]", { timeout: 60_000 });
   await luis.hears("stranded");
   await ana.last(".tick-clock").waitFor({ state: "detached" });
 });
