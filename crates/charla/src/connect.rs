@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use charla_client::http::{Question, ask};
-use charla_client::{Address, Client, Closing, ConnectError, Dialect, Event, Uuid};
+use charla_client::{Address, Client, Closing, Dialect, Event, Uuid};
 use charla_wire::{Cause, ChatId, Retry};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+pub(crate) use self::entry::first_line;
 use self::line::Line;
 use self::show::Span;
 use crate::args::Connect;
@@ -22,6 +22,7 @@ use crate::exit::{Exit, Failure, Outcome, runtime};
 use crate::screen::{Screen, plain};
 use crate::words;
 
+mod entry;
 mod line;
 pub(crate) mod show;
 
@@ -37,7 +38,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Connects, and stays until either side has enough.
 pub(crate) fn run(wanted: &Connect, screen: &mut Screen) -> Outcome {
     runtime()?.block_on(async {
-        let address = address(wanted, screen).await?;
+        let address = entry::address(wanted, screen).await?;
         let dialect = if wanted.plain {
             Dialect::Plain
         } else {
@@ -46,96 +47,9 @@ pub(crate) fn run(wanted: &Connect, screen: &mut Screen) -> Outcome {
         screen.note(words::connecting(screen.lang, &address));
         match Client::connect_as(&address, dialect).await {
             Ok(client) => Talk::new(client, &address, wanted, screen).run().await,
-            Err(error) => not_connected(&error, &address, screen),
+            Err(error) => entry::not_connected(&error, &address, screen),
         }
     })
-}
-
-async fn address(wanted: &Connect, screen: &Screen) -> Result<Address, Failure> {
-    let lang = screen.lang;
-    let mut address = Address::parse(&wanted.url)
-        .map_err(|why| {
-            Failure::usage(words::bad_address(
-                lang,
-                &wanted.url,
-                words::trouble::address(lang, &why),
-            ))
-        })?
-        .with_token(wanted.token.clone());
-    if let Some(chat) = &wanted.chat {
-        let chat = ChatId::parse(chat).map_err(|why| {
-            Failure::usage(words::bad_id(lang, "chat", chat, words::trouble::id(lang, why)))
-        })?;
-        address = address.with_chat(&chat);
-    }
-    if let Some(tenant) = &wanted.tenant {
-        address = address.with_parameter("tenant", tenant);
-    }
-    if let Some(user) = &wanted.user {
-        let password = match (&wanted.password, wanted.password_stdin) {
-            (Some(password), _) => password.clone(),
-            (None, true) => first_line()?,
-            (None, false) => return Err(Failure::usage(words::needs_password(lang))),
-        };
-        let token = sign_in(&address, user, &password, screen).await?;
-        address = address.with_token(Some(token));
-    }
-    Ok(address)
-}
-
-/// The first line of standard input; the rest stays to be read.
-pub(crate) fn first_line() -> io::Result<String> {
-    let mut line = String::new();
-    io::stdin().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-async fn sign_in(address: &Address, user: &str, password: &str, screen: &Screen) -> Result<String, Failure> {
-    let tenant = address
-        .parameter("tenant")
-        .or_else(|| address.parameter("schema"));
-    let mut body = json!({"username": user, "password": password});
-    if let (Some(tenant), Some(body)) = (tenant, body.as_object_mut()) {
-        body.insert("tenant".into(), tenant.into());
-    }
-    let question = Question {
-        method: charla_client::http::Method::POST,
-        body: Some(&body),
-        ..Question::get("/api/token/")
-    };
-    let lang = screen.lang;
-    let answer = ask(address, question).await.map_err(|error| {
-        let exit = error.cause().map_or(Exit::Failed, Exit::of);
-        Failure::Say(
-            exit,
-            words::not_connected(lang, words::trouble::connect(lang, &error)),
-        )
-    })?;
-    if let Some(token) = answer.text("access") {
-        return Ok(token.to_owned());
-    }
-    let cause = answer.text("cause").and_then(Cause::from_id);
-    let detail = answer
-        .text("detail")
-        .map_or_else(|| format!("HTTP {}", answer.status), plain);
-    let said = cause.map_or(detail.clone(), |cause| {
-        format!("{}. {detail}", cause.words(lang).title)
-    });
-    let exit = cause.map_or(Exit::Failed, Exit::of);
-    Err(Failure::Say(exit, words::login_refused(lang, said)))
-}
-
-fn not_connected(error: &ConnectError, address: &Address, screen: &mut Screen) -> Outcome {
-    screen.error(&words::not_connected(
-        screen.lang,
-        words::trouble::connect(screen.lang, error),
-    ));
-    let Some(cause) = error.cause() else {
-        return Ok(Exit::Failed);
-    };
-    causes::explain(cause, screen);
-    screen.note(words::doctor_hint(screen.lang, address));
-    Ok(Exit::of(cause))
 }
 
 /// A message on its way.
@@ -164,6 +78,8 @@ struct Talk<'s> {
     /// Whether lines may be said: after `welcome` and, where the address names a chat, `subscribed`.
     ready: bool,
     saying: Option<Saying>,
+    /// The request to enter another chat: what is typed after it belongs there.
+    joining: Option<u64>,
     /// Requests without an answer yet.
     asked: BTreeSet<u64>,
     /// Lines of the plain dialect that have not come back yet.
@@ -191,6 +107,7 @@ impl<'s> Talk<'s> {
             newest: 0,
             ready: false,
             saying: None,
+            joining: None,
             asked: BTreeSet::new(),
             echoes: 0,
             leave_at: None,
@@ -207,7 +124,8 @@ impl<'s> Talk<'s> {
             if self.leave_at.is_some() && self.nothing_open() {
                 break;
             }
-            let listening = self.ready && self.saying.is_none() && self.leave_at.is_none();
+            let listening =
+                self.ready && self.saying.is_none() && self.joining.is_none() && self.leave_at.is_none();
             let wake = self.saying.as_ref().and_then(|saying| saying.again_at);
             let wake = wake.into_iter().chain(self.leave_at).min();
             tokio::select! {
@@ -272,11 +190,10 @@ impl<'s> Talk<'s> {
                 self.echoes += 1;
                 return Ok(self.client.send_text(&text).await);
             }
-            (Line::Join(chat), _) => {
-                (self.oldest, self.newest) = (None, 0);
-                self.chat = Some(chat.clone());
-                self.client.subscribe(&chat, None).await.map(Some)
-            }
+            (Line::Join(chat), _) => self.client.subscribe(&chat, None).await.map(|reference| {
+                self.joining = Some(reference);
+                Some(reference)
+            }),
             (_, None) => {
                 self.screen.note(words::no_chat_yet(lang));
                 return Ok(Ok(()));
@@ -359,6 +276,7 @@ impl<'s> Talk<'s> {
         }
         if let Some(reference) = frame.get("ref").and_then(Value::as_u64) {
             self.asked.remove(&reference);
+            self.joining = self.joining.filter(|joining| *joining != reference);
         }
         self.answer_to_saying(frame);
         self.follow(frame);
@@ -384,6 +302,11 @@ impl<'s> Talk<'s> {
             Some("welcome") if self.chat.is_none() => self.ready = true,
             Some("subscribed") => {
                 self.ready = true;
+                let chat = frame.get("chat").and_then(Value::as_str);
+                let chat = chat.and_then(|chat| ChatId::parse(chat).ok());
+                if chat != self.chat {
+                    (self.chat, self.oldest, self.newest) = (chat, None, 0);
+                }
                 let seq = frame.get("seq").and_then(Value::as_u64);
                 self.newest = self.newest.max(seq.unwrap_or(0));
             }

@@ -66,7 +66,7 @@ words! {
         "la conexión se cortó sin trama de cierre (un navegador diría 1006)"
     closed_normally() "closed" "cerrado"
     doctor_hint(address) "look closer: charla doctor '{address}'" "para ver más: charla doctor '{address}'"
-    not_sent(cause, detail) "not done: {cause}: {detail}" "no se hizo: {cause}: {detail}"
+    not_done(cause, detail) "not done: {cause}: {detail}" "no se hizo: {cause}: {detail}"
     unanswered(count)
         "{count} message(s) had no answer before the end"
         "{count} mensaje(s) quedaron sin respuesta al terminar"

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use charla_wire::ChatId;
+use charla_wire::{Cause, ChatId};
 use owo_colors::OwoColorize as _;
 use serde_json::Value;
 
@@ -78,15 +78,22 @@ pub(super) fn frame(frame: &Value, chat: Option<&ChatId>, screen: &mut Screen) -
             ));
         }
         "token_expiring" => screen.note(words::token_runs_out(lang, number(frame, "in_ms") / 1000)),
-        "error" => screen.error(&words::not_sent(
-            lang,
-            plain(text(frame, "cause")),
-            plain(text(frame, "detail")),
-        )),
+        "error" => screen.error(&refusal(frame, screen)),
         // Answers that need no words, and frames of a later version.
         _ => {}
     }
     Ok(None)
+}
+
+/// The cause in this language, and what the server adds to it.
+fn refusal(frame: &Value, screen: &Screen) -> String {
+    let lang = screen.lang;
+    let cause = text(frame, "cause");
+    let title = Cause::from_id(cause).map_or("", |cause| cause.words(lang).title);
+    let said = [title, text(frame, "detail")]
+        .into_iter()
+        .filter(|said| !said.is_empty());
+    words::not_done(lang, plain(cause), plain(&said.collect::<Vec<_>>().join(": ")))
 }
 
 fn subscribed(frame: &Value, chat: Option<&ChatId>, screen: &mut Screen) -> io::Result<Span> {

@@ -83,6 +83,19 @@ fn messages_are_edited_and_taken_back() {
 }
 
 #[test]
+fn a_chat_is_entered_before_anything_is_said_in_it() {
+    let demo = Demo::start();
+    let (url, sofia) = (demo.text("url"), demo.token("sofia"));
+    let input = "too early\n/join none\nstill none\n/join 5\nhola\n";
+    let said = run_with(&["connect", url, "--token", sofia], input);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("no chat yet: /join CHAT"), "{said:?}");
+    assert!(said.err.contains("not done: chat_not_found"), "{said:?}");
+    let lines = said.lines();
+    assert!(lines.len() == 1 && lines[0].ends_with(" Sofía: hola"), "{said:?}");
+}
+
+#[test]
 fn a_name_and_a_password_will_do() {
     let demo = Demo::start();
     let (url, ana) = (demo.text("url"), ["--user", "ana"]);
