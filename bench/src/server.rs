@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Outcome};
+use crate::load::message::Ids;
 use crate::load::{Event, http, message};
 use crate::process;
 
@@ -29,6 +30,8 @@ pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     demo: Demo,
+    /// A back end's key, if one was made.
+    key: String,
     folder: Option<PathBuf>,
     started_in: Duration,
 }
@@ -41,10 +44,16 @@ struct Demo {
     users: Vec<DemoUser>,
 }
 
+/// What `charla key add --json` prints.
+#[derive(Deserialize)]
+struct AddedKey {
+    secret: String,
+}
+
 /// A ready user of the demo.
 #[derive(Deserialize)]
 struct DemoUser {
-    name: String,
+    id: String,
     token: String,
 }
 
@@ -70,17 +79,40 @@ impl Server {
             child,
             address,
             demo,
+            key: String::new(),
             folder: None,
             started_in: start.elapsed(),
         })
     }
 
-    /// Starts `charla demo` with a new store in `folder`.
+    /// The same as [`Server::charla`], with a back end's key, so that chats can be made.
+    pub(crate) fn charla_with_key(program: &Path, folder: PathBuf) -> Outcome<Self> {
+        let charla = |words: &[&str]| -> Outcome<Vec<u8>> {
+            let done = without_settings(program)
+                .args(words)
+                .arg("--data")
+                .arg(&folder)
+                .output()?;
+            if done.status.success() {
+                return Ok(done.stdout);
+            }
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            Err(Failure::Server(format!("charla {}: {said}", words.join(" "))))
+        };
+        charla(&["tenant", "add", "demo"])?;
+        let added = charla(&["key", "add", "bench", "--tenant", "demo", "--json"])?;
+        let key: AddedKey = serde_json::from_slice(&added)?;
+        let mut server = Self::charla(program, folder)?;
+        server.key = key.secret;
+        Ok(server)
+    }
+
+    /// Starts `charla demo` with a store in `folder`, a new one if there is none.
     pub(crate) fn charla(program: &Path, folder: PathBuf) -> Outcome<Self> {
         std::fs::create_dir_all(&folder)?;
         let log = folder.join("stderr.log");
         let start = Instant::now();
-        let mut child = Command::new(program)
+        let mut child = without_settings(program)
             .args([
                 "demo",
                 "--listen",
@@ -115,9 +147,21 @@ impl Server {
             child,
             address,
             demo,
+            key: String::new(),
             folder: Some(folder),
             started_in,
         })
+    }
+
+    /// Ends Charla and starts it on the same store. A first start hashes passwords for its guests, which leaves tens of
+    /// MiB free in the process: what connections take would come out of that and not be seen.
+    pub(crate) fn again(mut self, program: &Path) -> Outcome<Self> {
+        let folder = self.folder.take().unwrap_or_default();
+        let key = std::mem::take(&mut self.key);
+        drop(self);
+        let mut server = Self::charla(program, folder)?;
+        server.key = key;
+        Ok(server)
     }
 
     /// Where it listens.
@@ -150,13 +194,9 @@ impl Server {
         process::cpu(self.pid())
     }
 
-    /// The access token of the demo's user of this name; empty where there are none.
+    /// The access token of the demo's user of this id; empty where there are none.
     pub(crate) fn token(&self, name: &str) -> &str {
-        let user = self
-            .demo
-            .users
-            .iter()
-            .find(|user| user.name.eq_ignore_ascii_case(name));
+        let user = self.demo.users.iter().find(|user| user.id == name);
         user.map_or("", |user| user.token.as_str())
     }
 
@@ -182,29 +222,16 @@ impl Server {
         self.handshake("ana", &format!("/ws/chat/{}/", self.demo.chat))
     }
 
-    /// The head of any other request by `user`, with a body.
-    pub(crate) fn request(&self, method: &str, user: &str, path: &str, body: &str) -> Vec<u8> {
-        let token = self.token(user);
-        format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        )
-        .into_bytes()
-    }
-
     /// Makes chats that the agent may enter; their ids.
     pub(crate) fn chats(&self, count: usize) -> Outcome<Vec<String>> {
         let ids: Vec<String> = (0..count).map(|number| format!("bench-{number}")).collect();
         for id in &ids {
-            let request = self.request(
-                "PUT",
-                "sofia",
-                &format!("/api/v1/chats/{id}"),
-                r#"{"title":"bench"}"#,
+            let request = format!(
+                "PUT /api/v1/chats/{id} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+                 Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
+                self.address, self.key
             );
-            let (status, body) = http::ask(self.address, &request)?;
+            let (status, body) = http::ask(self.address, request.as_bytes())?;
             if !status.starts_with('2') {
                 return Err(Failure::Server(format!(
                     "PUT chat: {status} {}",
@@ -213,6 +240,19 @@ impl Server {
             }
         }
         Ok(ids)
+    }
+
+    /// Its own figures, in Prometheus' text form.
+    pub(crate) fn metrics(&self) -> Outcome<String> {
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        );
+        let (status, body) = http::ask(self.address, request.as_bytes())?;
+        if status != "200" {
+            return Err(Failure::Server(format!("/metrics: {status}")));
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// A preflight by `user`.
@@ -229,7 +269,7 @@ impl Server {
     pub(crate) fn message(&self, chat: &str, number: u64, length: usize) -> Vec<u8> {
         match self.kind {
             Kind::Floor | Kind::Plain => message::send_to_floor(chat, number, length),
-            Kind::Charla => message::send(chat, number, length),
+            Kind::Charla => message::send(chat, Ids::TimeOrdered, number, length),
         }
     }
 
@@ -253,6 +293,17 @@ impl Drop for Server {
             let _ = std::fs::remove_dir_all(folder);
         }
     }
+}
+
+/// The program, to be run with its defaults whatever the environment says: it reads `CHARLA_*` as settings.
+fn without_settings(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CHARLA_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// What a server says once it listens; empty if it ends without a word. The pipe stays open: it may say more.

@@ -3,6 +3,8 @@
 //! A message's text begins with `@` and its number in eight digits, so that an arrival can be matched with the time
 //! it was sent at without a clock shared over the wire.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::frame;
 
 /// Digits of a message's number.
@@ -17,12 +19,40 @@ pub(crate) fn text(number: u64, length: usize) -> String {
     text
 }
 
+/// How a message's id is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// UUID version 7, as Charla's own clients make them: ids of one time lie together in an index.
+    TimeOrdered,
+    /// UUID version 4, as `crypto.randomUUID()` makes them.
+    Random,
+}
+
+impl Ids {
+    /// The id of message `number`. The same number has another id at another time.
+    fn id(self, number: u64) -> String {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // A multiplicative hash (Knuth's constant for 64 bits): scattered, never the same for two numbers.
+        let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let tail = scattered & 0xffff_ffff_ffff;
+        match self {
+            Self::TimeOrdered => {
+                let millis = since.as_millis() & 0xffff_ffff_ffff;
+                let (high, low) = (millis >> 16, millis & 0xffff);
+                format!("{high:08x}-{low:04x}-7{:03x}-8000-{tail:012x}", number & 0xfff)
+            }
+            Self::Random => {
+                let head = scattered.rotate_left(32) ^ u64::from(since.subsec_nanos());
+                format!("{:08x}-{:04x}-4000-8000-{tail:012x}", head >> 32, head & 0xffff)
+            }
+        }
+    }
+}
+
 /// A `send` frame of charla.v1, masked.
-pub(crate) fn send(chat: &str, number: u64, length: usize) -> Vec<u8> {
-    let text = text(number, length);
-    let json = format!(
-        r#"{{"type":"send","ref":{number},"chat":"{chat}","id":"00000000-0000-4000-8000-{number:012x}","text":"{text}"}}"#
-    );
+pub(crate) fn send(chat: &str, ids: Ids, number: u64, length: usize) -> Vec<u8> {
+    let (id, text) = (ids.id(number), text(number, length));
+    let json = format!(r#"{{"type":"send","ref":{number},"chat":"{chat}","id":"{id}","text":"{text}"}}"#);
     let mut bytes = Vec::with_capacity(json.len() + 14);
     frame::write_client(frame::TEXT, json.as_bytes(), &mut bytes);
     bytes
@@ -30,13 +60,13 @@ pub(crate) fn send(chat: &str, number: u64, length: usize) -> Vec<u8> {
 
 /// For the floor: the very frame that Charla would deliver, masked, so that both send the same bytes.
 pub(crate) fn send_to_floor(chat: &str, number: u64, length: usize) -> Vec<u8> {
-    let text = text(number, length);
+    let (id, text) = (Ids::TimeOrdered.id(number), text(number, length));
     let json = format!(
         concat!(
-            r#"{{"type":"message","chat":"{}","seq":{},"id":"00000000-0000-4000-8000-{:012x}","#,
+            r#"{{"type":"message","chat":"{}","seq":{},"id":"{}","#,
             r#""author":{{"id":"ana","name":"Ana"}},"text":"{}","sent_at":"2026-11-23T10:00:00.123Z"}}"#
         ),
-        chat, number, number, text
+        chat, number, id, text
     );
     let mut bytes = Vec::with_capacity(json.len() + 14);
     frame::write_client(frame::TEXT, json.as_bytes(), &mut bytes);

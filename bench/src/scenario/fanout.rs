@@ -13,13 +13,13 @@ const SIZES: &[usize] = &[2_000, 100, 1_000, 10_000];
 const DELIVERIES: u64 = 400_000;
 /// Bytes of text.
 const LENGTH: usize = 200;
-/// Messages under way: several people talk at once, and commits can be shared as they would be.
-const WINDOW: u64 = 4;
+/// Messages under way. One: nothing can be shared. Several: people talk at once, and commits and writes may be.
+const WINDOWS: &[u64] = &[1, 4];
 
 /// The noise of the machine: the floor in both columns.
 pub(super) fn noise(bench: &Bench) -> Outcome<Vec<Row>> {
     let size = bench.pick(20, 2_000);
-    let [floor, again] = bench.alternate([Kind::Floor, Kind::Floor], |kind| cost(bench, kind, size))?;
+    let [floor, again] = bench.alternate([Kind::Floor, Kind::Floor], |kind| cost(bench, kind, size, 1))?;
     Ok(vec![Row {
         scenario: "noise",
         what: format!("CPU per delivery, {size} listeners, the floor beside itself"),
@@ -32,42 +32,42 @@ pub(super) fn noise(bench: &Bench) -> Outcome<Vec<Row>> {
 
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
-    let sizes = bench.pick(&[20, 50][..], SIZES);
-    let mut base: Option<Spread> = None;
-    for &size in sizes {
-        let [floor, charla] = bench.alternate([Kind::Floor, Kind::Charla], |kind| cost(bench, kind, size))?;
-        let charla = Spread::of(charla);
-        if let (Some(base), Some(first)) = (&base, sizes.first()) {
-            rows.push(Row {
+    for &window in WINDOWS {
+        let sizes = bench.pick(&[20, 50][..], SIZES);
+        let mut base: Option<Spread> = None;
+        for &size in sizes {
+            let [floor, charla] = bench.alternate([Kind::Floor, Kind::Charla], |kind| {
+                cost(bench, kind, size, window)
+            })?;
+            let charla = Spread::of(charla);
+            let row = |what, reference, times| Row {
                 scenario: "fanout",
-                what: format!("the same, {size} listeners beside {first}"),
+                what,
                 unit: "us",
                 charla: charla.clone(),
-                reference: Some((format!("Charla's at {first}"), base.clone())),
-                bar: Bar::AtMostTimes(1.15),
-            });
-        } else {
-            base = Some(charla.clone());
+                reference: Some(reference),
+                bar: Bar::AtMostTimes(times),
+            };
+            let what = format!("CPU per delivery, {size} listeners, {window} message(s) under way");
+            rows.push(row(what, ("floor".into(), Spread::of(floor)), 1.3));
+            if let (Some(base), Some(first)) = (&base, sizes.first()) {
+                let what = format!("the same, {size} listeners beside {first}");
+                rows.push(row(what, (format!("Charla's at {first}"), base.clone()), 1.15));
+            } else {
+                base = Some(charla);
+            }
         }
-        rows.push(Row {
-            scenario: "fanout",
-            what: format!("CPU per delivery, {size} listeners"),
-            unit: "us",
-            charla,
-            reference: Some(("floor".into(), Spread::of(floor))),
-            bar: Bar::AtMostTimes(1.3),
-        });
     }
     Ok(rows)
 }
 
 /// The server's CPU for a delivery, in us.
-fn cost(bench: &Bench, kind: Kind, size: usize) -> Outcome<f64> {
+fn cost(bench: &Bench, kind: Kind, size: usize, window: u64) -> Outcome<f64> {
     let count = bench.pick(2_000, DELIVERIES) / size as u64;
     let server = bench.start(kind)?;
     let mut crowd = Crowd::gather(&server, size)?;
-    crowd.flood(count.div_ceil(10), LENGTH, WINDOW)?;
+    crowd.flood(count.div_ceil(10), LENGTH, window)?;
     let before = server.cpu()?;
-    let delivered = crowd.flood(count, LENGTH, WINDOW)?;
+    let delivered = crowd.flood(count, LENGTH, window)?;
     Ok((server.cpu()? - before).as_secs_f64() * 1e6 / delivered as f64)
 }

@@ -7,7 +7,6 @@ use crate::failure::Outcome;
 use crate::load::Crowd;
 use crate::process;
 use crate::report::{Bar, Row};
-use crate::server::Kind;
 use crate::stats::Spread;
 
 /// Connections.
@@ -21,7 +20,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let idle = bench.pick(Duration::from_secs(1), Duration::from_secs(60));
     let mut rows = Vec::new();
     for &size in bench.pick(&[100][..], SIZES) {
-        let server = bench.start(Kind::Charla)?;
+        let server = bench.start_settled()?;
         let resident = || process::resident(server.pid());
         let mut warm = Crowd::gather(&server, WARM)?;
         warm.flood(10, 200, 1)?;

@@ -6,7 +6,7 @@ use super::Bench;
 use crate::failure::{Failure, Outcome};
 use crate::load::Crowd;
 use crate::report::{Bar, Row};
-use crate::server::{Kind, Server};
+use crate::server::Server;
 use crate::stats::{Spread, percentile};
 
 /// Between two messages of the small chat.
@@ -19,7 +19,7 @@ const LENGTH: usize = 200;
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let size = bench.pick(100, 10_000);
     let span = bench.pick(Duration::from_millis(500), Duration::from_secs(8));
-    let server = bench.start(Kind::Charla)?;
+    let server = bench.start_with_key()?;
     let chats = server.chats(1)?;
     let chat = chats.first().map_or("", String::as_str);
     let mut large = Crowd::gather(&server, size)?;

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Outcome};
 use crate::load::{Crowd, Event, PATIENCE, Pool, message};
 use crate::process;
 use crate::report::{Bar, Row};
-use crate::server::{Kind, Server};
+use crate::server::Server;
 use crate::stats::Spread;
 
 /// Messages missed by each.
@@ -19,7 +19,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let size = bench.pick(100, 5_000);
     let (mut seconds, mut peaks, mut idles) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.rounds {
-        let server = bench.start(Kind::Charla)?;
+        let server = bench.start_settled()?;
         let mut crowd = Crowd::gather(&server, size)?;
         crowd.flood(BEFORE, 200, 1)?;
         crowd.rest(bench.pick(Duration::from_millis(100), Duration::from_secs(3)))?;
@@ -52,8 +52,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     ])
 }
 
-/// Says what the others miss. Numbers begin anew, so the first of them bear the ids of those before the break and
-/// are told apart by their author.
+/// Says what the others miss, in a new crowd, so that its numbers begin at 0.
 fn miss(server: &Server) -> Outcome<()> {
     let path = format!("/ws/chat/{}/", server.chat());
     let handshake = server.handshake("luis", &path);
