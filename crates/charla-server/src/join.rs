@@ -4,6 +4,8 @@
 //! the room's lock, or asks for another look.
 
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use charla_core::grant::{self, CanEnter, Door};
 use charla_core::session::Refusal;
@@ -22,6 +24,12 @@ use crate::store::{Chat, Page, Standing, StoreError, UserState};
 const LOOKS: usize = 64;
 /// Messages of the page that a newcomer gets when the gap is too long to resume.
 const LATEST_PAGE: usize = 50;
+
+/// Clients that are handed what they missed at once. What their sockets have not taken yet is held in memory, and
+/// everybody comes back together after a restart.
+pub(crate) const CATCHING_UP_MAX: usize = 64;
+/// How long one of them may take to read it before the next has its place.
+const CATCHING_UP: Duration = Duration::from_millis(100);
 
 /// Where a client left off.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +70,10 @@ pub(crate) async fn join(
         tenant: visitor.key.tenant.clone(),
         chat: chat.clone(),
     };
+    let catching_up = match left_off.after {
+        Some(_) => node.catching_up.acquire().await.ok(),
+        None => None,
+    };
     let mut membership = Membership::enter(node, &room, connection);
     let of_chat = |refusal: Refusal| Refusal {
         chat: Some(chat.clone()),
@@ -89,6 +101,9 @@ pub(crate) async fn join(
         let greet = |missed: Vec<Arc<Encoded>>| greet(node, connection, &grant, &look, &missed, reference);
         if membership.go_live(look.have, greet).is_ok() {
             membership.show(&grant);
+            if catching_up.is_some() {
+                written(connection).await;
+            }
             return Ok((grant, membership));
         }
     }
@@ -96,6 +111,17 @@ pub(crate) async fn join(
         Cause::Overloaded,
         "the chat moves too fast to be joined now",
     )))
+}
+
+/// Waits until the socket has taken everything, or for a while. The connection's own task must be the one that
+/// waits here: it writes what is left, and looks again after that.
+async fn written(connection: &Connection) {
+    let all = std::future::poll_fn(|_| match connection.waiting_bytes() {
+        0 => Poll::Ready(()),
+        _ => Poll::Pending,
+    });
+    // A slow reader is waited for no longer than this, and then on its own.
+    let _ = tokio::time::timeout(CATCHING_UP, all).await;
 }
 
 /// Whether the store lets this user in at all.

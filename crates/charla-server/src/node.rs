@@ -9,7 +9,7 @@ use charla_core::{OutboxLimits, Rate};
 use charla_wire::server_frame::ServerFrame;
 use charla_wire::{Cause, codec, plain};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::admission::Admission;
 use crate::auth::Auth;
@@ -19,6 +19,7 @@ use crate::connection::Connection;
 use crate::deliver::RoomShards;
 use crate::happening::{Happening, Speech, text_frame};
 use crate::inbox::Inbox;
+use crate::join::CATCHING_UP_MAX;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
 use crate::settings::{DialectPreset, PlainSettings, Settings};
@@ -51,6 +52,8 @@ pub struct Node {
     pub(crate) receipts: Receipts,
     pub(crate) admission: Arc<Admission>,
     pub(crate) timers: Timers,
+    /// Places of those who are handed what they missed.
+    pub(crate) catching_up: Semaphore,
     pub(crate) draining: AtomicBool,
     pub(crate) drained: Notify,
     broker: OnceLock<Box<dyn Broker>>,
@@ -109,6 +112,7 @@ impl Node {
             receipts: Receipts::default(),
             admission: Arc::default(),
             timers: Timers::default(),
+            catching_up: Semaphore::new(CATCHING_UP_MAX),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
             broker: OnceLock::new(),
