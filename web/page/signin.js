@@ -50,10 +50,10 @@ export function signInView({ info, name, tenant, signIn, changeLanguage }) {
   );
 
   return h(
-    "div",
+    "main",
     { class: "door" },
     h(
-      "main",
+      "div",
       { class: "door-card" },
       h("header", { class: "door-brand" }, mark(), h("h1", {}, "Charla"), h("p", { class: "quiet" }, t("tagline"))),
       form,
@@ -92,8 +92,9 @@ export function languageSwitch(change) {
   const buttons = Object.entries(LANGUAGES).map(([tag, label]) =>
     h(
       "button",
-      { type: "button", lang: tag, "aria-pressed": String(tag === currentLanguage()), "aria-label": label, title: label, on: { click: () => change(tag) } },
+      { type: "button", lang: tag, "aria-pressed": String(tag === currentLanguage()), title: label, on: { click: () => change(tag) } },
       tag.toUpperCase(),
+      h("span", { class: "unseen" }, ` ${label}`),
     ),
   );
   return h("div", { class: "languages", role: "group", "aria-label": t("language") }, ...buttons);

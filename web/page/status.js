@@ -21,7 +21,7 @@ export class Banner {
   /** @param {{tryNow(): void, signIn(): void, report(): any, cycles: number}} act */
   constructor(act) {
     this.act = act;
-    this.element = h("div", { class: "banner", hidden: true }, this.#line);
+    this.element = h("section", { class: "banner", "aria-label": t("connection"), hidden: true }, this.#line);
     this.live = this.#said;
     setInterval(() => this.#count(), 250);
   }

@@ -62,6 +62,7 @@ const WORDS = {
   today: { en: "Today", es: "Hoy" },
   yesterday: { en: "Yesterday", es: "Ayer" },
   and: { en: "and", es: "y" },
+  connection: { en: "Connection", es: "Conexión" },
   connecting: { en: "Connecting…", es: "Conectando…" },
   reconnecting: { en: "Reconnecting…", es: "Reconectando…" },
   connected: { en: "Connected", es: "Conectado" },
