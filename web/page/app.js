@@ -28,6 +28,7 @@ export class App {
   #wasUp = false;
   #pane = null;
   #door = null;
+  #loading = null;
   #leave = new AbortController();
 
   /** @param {HTMLElement} root @param {import("./session.js").Session} session @param {{signOut(): void}} act */
@@ -74,6 +75,7 @@ export class App {
 
   #signOut = () => {
     this.stop();
+    this.session.end();
     document.title = "Charla";
     this.act.signOut();
   };
@@ -258,15 +260,28 @@ export class App {
     this.#drawList();
   }
 
-  async #load() {
+  /** My list of chats; asked for once at a time. */
+  #load() {
+    this.#loading ??= this.#fetchChats().finally(() => (this.#loading = null));
+    return this.#loading;
+  }
+
+  async #fetchChats() {
     try {
       const { chats } = await this.session.api("/api/v1/me/chats");
-      this.chats = new Map(chats.map((chat) => [chat.chat, { ...chat, title: titleOf(chat) }]));
+      this.chats = new Map(chats.map((chat) => [chat.chat, this.#listed(chat)]));
       this.loaded = true;
     } catch {
       // The connection has the same trouble, and says so.
     }
     this.#drawList();
+  }
+
+  /** Of a chat before our eyes we know more than a list that was under way. */
+  #listed(chat) {
+    const open = chat.chat === this.open ? this.conversations.get(chat.chat) : undefined;
+    const unread = open?.live && open.loaded ? open.unread : chat.unread;
+    return { ...chat, unread, title: titleOf(chat) };
   }
 
   async #subscribed(frame) {

@@ -48,7 +48,6 @@ function door() {
 function enter(session) {
   const app = new App(root, session, {
     signOut() {
-      Session.forget();
       history.replaceState(null, "", "/");
       door();
     },

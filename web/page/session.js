@@ -48,8 +48,16 @@ export class Session {
     return new Session({ ...answer, tenant: tenant || null });
   }
 
-  static forget() {
+  /**
+   * Signs out: this tab forgets, and the server hands out no more tokens for the one it had. The access
+   * token is left to run out: other windows, and lines copied from the demo, may be using it.
+   */
+  end() {
+    const { refresh } = this.#tokens;
     sessionStorage.removeItem(STORED);
+    if (!refresh) return;
+    const headers = { "content-type": "application/json" };
+    fetch("/api/token/revoke/", { method: "POST", headers, body: JSON.stringify({ refresh }), keepalive: true }).catch(() => {});
   }
 
   get tenant() {
