@@ -1,11 +1,14 @@
 /** @file A demo server of one's own: started on a free port, killed and started again at will. */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 const BINARY = process.env.CHARLA_BIN ?? new URL("../../target/debug/charla", import.meta.url).pathname;
+/** Variables named CHARLA_ are settings to the server, and ours are none. */
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHARLA_")));
 /** A debug build on a busy machine. */
 const READY_WITHIN_MS = 60_000;
 
@@ -34,9 +37,7 @@ export class Demo {
   /** Starts it, after the first time on the same port and with the same data. */
   async up() {
     const args = ["demo", "--listen", this.#listen, "--data", this.#data, "--json", "--no-limits", ...this.#settings];
-    // Variables named CHARLA_ are settings to the server, and ours are none.
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHARLA_")));
-    const child = spawn(BINARY, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(BINARY, args, { env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     const said = [];
     child.stderr.on("data", (chunk) => said.push(chunk));
@@ -69,9 +70,15 @@ export class Demo {
     await rm(this.#data, { recursive: true, force: true });
   }
 
-  /** @param {string} name */
-  user(name) {
-    return this.about.users.find((user) => user.name.toLowerCase() === name || user.username === name || user.password === name);
+  /** One command of the command line on the store, while the server is down. @returns {Promise<any>} Its JSON. */
+  async command(...args) {
+    const { stdout } = await promisify(execFile)(BINARY, [...args, "--data", this.#data, "--tenant", this.about.tenant, "--json"], { env: ENVIRONMENT });
+    return stdout.trim() === "" ? null : JSON.parse(stdout);
+  }
+
+  /** @param {string} id */
+  user(id) {
+    return this.about.users.find((user) => user.id === id);
   }
 
   /** The address at which this person is signed in at once. */
@@ -82,9 +89,15 @@ export class Demo {
 
   /** A call of the REST API in that person's name. */
   async api(name, path, method = "GET") {
-    const headers = { authorization: `Bearer ${this.user(name).token}` };
-    const response = await fetch(this.url + path, { method, headers });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
+    return this.call(this.user(name).token, path, method);
+  }
+
+  /** @param {string} bearer A person's token, or a back end's key. @param {unknown} [body] */
+  async call(bearer, path, method = "GET", body) {
+    const headers = { authorization: `Bearer ${bearer}`, "content-type": "application/json" };
+    const response = await fetch(this.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text === "" ? null : JSON.parse(text);
   }
 }
