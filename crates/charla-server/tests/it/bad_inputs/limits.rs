@@ -102,6 +102,7 @@ pub(super) async fn one_id(_: Ground) {
 }
 
 pub(super) async fn slow_reader(ground: Ground) {
+    stuck_reader().await;
     let path = format!(
         "{}&attempt=slow-{}",
         ground.path(&ground.token()),
@@ -252,10 +253,53 @@ pub(super) async fn connections(ground: Ground) {
     .await;
 }
 
+/// A reader that takes nothing, however little waits for it, is cut when it has taken nothing for too long.
+async fn stuck_reader() {
+    let serving = Serving::start_with(|settings| {
+        settings.limits.outbox_bytes = 256 << 20;
+        settings.limits.outbox_age = Duration::from_secs(1);
+        settings.limits.sends_per_second = 0;
+    })
+    .await;
+    let path = format!("/ws/chat/5/?attempt=stuck&token={}", serving.token("luis").await);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let socket = soon("connect", socket.connect(serving.address)).await.unwrap();
+    let mut stuck = Client::open_over(socket, serving.address, &path, &["charla.v1"]).await;
+    stuck.next_of("subscribed").await;
+    let mut ana = serving.connect("ana", "/ws/chat/5/").await;
+    let words = "x".repeat(16 << 10);
+    let closed = async {
+        loop {
+            for n in 0..20 {
+                ana.say(&send(n, &words)).await;
+                ana.next_of("ack").await;
+            }
+            let receipt = serving.http("GET", &path, &[], b"").await.json()["attempt"].clone();
+            if receipt["outcome"] == "closed" {
+                return receipt;
+            }
+        }
+    };
+    let receipt = soon("the stuck reader's end", closed).await;
+    assert_eq!(receipt["cause"], "slow_consumer");
+}
+
 /// As many as the file descriptors of two processes on a plain machine allow.
 const HALF_OPEN: usize = 5_000;
 
 pub(super) async fn half_open(ground: Ground) {
+    open_halves(&ground).await;
+    let before = ground.server.resident();
+    open_halves(&ground).await;
+    let grown = ground.server.resident().saturating_sub(before);
+    assert!(
+        grown < 8 << 20,
+        "what the first round took serves the second: {grown} bytes more"
+    );
+}
+
+async fn open_halves(ground: &Ground) {
     let mut held = Vec::with_capacity(HALF_OPEN);
     for n in 0..HALF_OPEN {
         let from = IpAddr::V4(Ipv4Addr::new(127, 0, 3, u8::try_from(n % 200).unwrap() + 1));

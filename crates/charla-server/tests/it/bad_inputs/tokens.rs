@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use charla_wire::Cause;
 use serde_json::{Value, json};
 
 use super::{Ground, now, timed};
@@ -255,16 +254,26 @@ pub(super) async fn replayed(ground: Ground) {
 
     let serving = Serving::start().await;
     let node = serving.node();
-    let accounts = &node.auth.accounts;
     let ana = node.store.user(&user_key("demo", "ana")).await.unwrap().unwrap();
-    let stolen = accounts.issue_pair(ana, node.auth.now()).await.unwrap().refresh;
-    let next = accounts.refresh(&stolen, node.auth.now()).await.unwrap().refresh;
-    let replayed = accounts.refresh(&stolen, node.auth.now()).await;
-    assert_eq!(replayed.err().unwrap().cause, Cause::RefreshReused);
-    let family = accounts.refresh(&next, node.auth.now()).await;
+    let pair = node.auth.accounts.issue_pair(ana, node.auth.now()).await;
+    let stolen = pair.unwrap().refresh;
+    let refresh = async |token: &str| {
+        let body = json!({"refresh": token}).to_string();
+        let kind = ["Content-Type: application/json"];
+        let reply = serving
+            .http("POST", "/api/token/refresh/", &kind, body.as_bytes())
+            .await;
+        (reply.status, reply.json())
+    };
+    let (status, next) = refresh(&stolen).await;
+    assert_eq!(status, 200, "{next}");
+    let next = next["refresh"].as_str().unwrap();
+    let (status, replayed) = refresh(&stolen).await;
+    assert_eq!((status, &replayed["cause"]), (401, &json!("refresh_reused")));
+    let (status, family) = refresh(next).await;
     assert_eq!(
-        family.err().unwrap().cause,
-        Cause::RefreshInvalid,
+        (status, &family["cause"]),
+        (401, &json!("refresh_invalid")),
         "the family is revoked"
     );
     let as_access = format!("/ws/chat/5/?token={next}");
