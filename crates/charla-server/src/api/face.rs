@@ -137,3 +137,17 @@ impl Origin {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_request() {
+        let answer = survive(async { panic!("a handler's fault") }).await;
+        let worded = put_into_words(answer, Lang::En, false);
+        assert_eq!(worded.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = worded.headers().get(header::CONTENT_TYPE).unwrap();
+        assert_eq!(kind, "application/problem+json");
+    }
+}
