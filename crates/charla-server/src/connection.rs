@@ -227,6 +227,11 @@ impl Connection {
         }
     }
 
+    /// Whether its last frame is on the way.
+    pub fn is_ending(&self) -> bool {
+        self.writing.lock().ending.is_some()
+    }
+
     /// The socket is of no use any more.
     pub fn breaks(&self) {
         let mut writing = self.writing.lock();

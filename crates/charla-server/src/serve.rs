@@ -224,6 +224,11 @@ impl Serving {
         }
     }
 
+    /// Whether reading waits for a request, or for the store to catch up.
+    fn is_deaf(&self) -> bool {
+        self.pending.is_some() || self.connection.in_flight() >= IN_FLIGHT_MAX
+    }
+
     /// Hears frames from the front of `bytes` until one is incomplete or a request has to wait; says how
     /// many bytes are done with.
     fn hear(&mut self, bytes: &mut [u8]) -> usize {
@@ -242,6 +247,10 @@ impl Serving {
                 Ok(Decoded::Piece { consumed }) => done += consumed,
                 Ok(Decoded::Whole { consumed, event }) => {
                     self.hear_event(event);
+                    if self.connection.is_ending() {
+                        // What comes behind a good-bye is nobody's business any more.
+                        return bytes.len();
+                    }
                     done += consumed;
                 }
                 Err(Fault { cause, detail }) => {
@@ -397,6 +406,10 @@ impl Serving {
             return self
                 .connection
                 .close(Cause::SlowConsumer, "nothing was read for too long");
+        }
+        if self.is_deaf() {
+            // Nothing was read because we did not: the client's silence is ours.
+            self.session.heard(now);
         }
         while let Some(due) = self.session.handle_timeout(limits, now) {
             match due {
