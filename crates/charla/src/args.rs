@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use charla_wire::Lang;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::StyledStr;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::exit;
 
@@ -44,6 +45,25 @@ Examples:
 
 Exit codes: `charla connect --help` lists them.";
 
+/// The command line in full: a command without examples of its own shows those of the command above it.
+pub(crate) fn whole() -> clap::Command {
+    Args::command().mut_subcommands(|command| {
+        let examples = command.get_after_help().cloned();
+        pass_down(command, examples.as_ref())
+    })
+}
+
+fn pass_down(command: clap::Command, examples: Option<&StyledStr>) -> clap::Command {
+    command.mut_subcommands(|inner| {
+        let own = inner.get_after_help().or(examples).cloned();
+        let inner = match &own {
+            Some(own) => inner.after_help(own.clone()),
+            None => inner,
+        };
+        pass_down(inner, own.as_ref())
+    })
+}
+
 /// A language to print in.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Language {
@@ -54,6 +74,12 @@ enum Language {
 }
 
 impl Args {
+    /// What was typed; help and mistakes of usage end the program here.
+    pub(crate) fn typed() -> Self {
+        let matches = whole().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// The language asked for, or the environment's.
     pub(crate) fn language(&self) -> Lang {
         match self.lang {
@@ -316,13 +342,13 @@ pub(crate) struct Man {
 #[cfg(test)]
 mod tests {
     use charla_wire::{Cause, Lang};
-    use clap::{CommandFactory as _, Parser as _};
+    use clap::Parser as _;
 
     use super::Args;
 
     #[test]
     fn the_command_line_is_sound() {
-        Args::command().debug_assert();
+        super::whole().debug_assert();
     }
 
     /// The `charla ...` lines of a text, and those between backticks; `charla = ...` is JavaScript.

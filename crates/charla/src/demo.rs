@@ -15,7 +15,7 @@ use self::people::{CHAT, Guest, TENANT};
 use crate::args::Demo;
 use crate::exit::{Failure, Outcome};
 use crate::screen::Screen;
-use crate::serve::{Stop, not_started, runtime};
+use crate::serve::{Stop, not_started, raise_file_limit, runtime};
 use crate::words;
 
 mod people;
@@ -32,6 +32,7 @@ pub(crate) fn run(wanted: &Demo, screen: &mut Screen) -> Outcome {
     let (folder, temporary) = folder(wanted)?;
     let settings = settings_of(wanted, folder.clone(), screen)?;
     log::init(&settings.log);
+    raise_file_limit(&settings);
     let outcome = runtime()?.block_on(async {
         let stop = Stop::listen()?;
         let server = Server::start(settings)
@@ -186,9 +187,14 @@ impl Addresses {
         screen.line(format_args!("\n{}", words::demo_wscat(lang)))?;
         screen.line(format_args!("  wscat -c \"{socket}\""))?;
         screen.line(format_args!("\n{}", words::demo_doctor(lang)))?;
-        screen.line(format_args!("  charla doctor \"{socket}\"\n"))?;
+        screen.line(format_args!("  {} doctor \"{socket}\"\n", program()))?;
         screen.line(words::demo_passwords(lang))
     }
+}
+
+/// How this program was called, so that a line to copy calls it again.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "charla".into())
 }
 
 #[cfg(test)]

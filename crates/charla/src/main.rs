@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Args, Command};
 use crate::exit::Outcome;
 use crate::screen::Screen;
@@ -22,7 +20,7 @@ mod serve;
 mod words;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::typed();
     let mut screen = Screen::new(args.language());
     let outcome = run(args.command, &mut screen);
     exit::code(outcome, &screen)

@@ -1,8 +1,6 @@
 //! What the command line says about itself to other programs: completions and manual pages.
 
-use clap::CommandFactory as _;
-
-use crate::args::{Args, Completions, Man};
+use crate::args::{self, Completions, Man};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 use crate::words;
@@ -10,7 +8,7 @@ use crate::words;
 /// Prints completions.
 pub(crate) fn completions(wanted: &Completions, screen: &mut Screen) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(wanted.shell, &mut Args::command(), "charla", &mut script);
+    clap_complete::generate(wanted.shell, &mut args::whole(), "charla", &mut script);
     screen.raw(&script)?;
     Ok(Exit::Done)
 }
@@ -19,13 +17,13 @@ pub(crate) fn completions(wanted: &Completions, screen: &mut Screen) -> Outcome 
 pub(crate) fn man(wanted: &Man, screen: &mut Screen) -> Outcome {
     let Some(folder) = &wanted.dir else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Args::command()).render(&mut page)?;
+        clap_mangen::Man::new(args::whole()).render(&mut page)?;
         screen.raw(&page)?;
         return Ok(Exit::Done);
     };
     let failed = |error: std::io::Error| Failure::failed(format!("{}: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    clap_mangen::generate_to(Args::command(), folder).map_err(failed)?;
+    clap_mangen::generate_to(args::whole(), folder).map_err(failed)?;
     let count = std::fs::read_dir(folder).map_err(failed)?.count();
     screen.line(words::man_written(screen.lang, count, folder.display()))?;
     Ok(Exit::Done)

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use charla_server::settings::Settings;
 use charla_server::{Server, StartError, log};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,6 +20,7 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
     source.set.extend(listen);
     let settings = config::resolve(&source, screen)?.settings;
     log::init(&settings.log);
+    raise_file_limit(&settings);
     runtime()?.block_on(async {
         let stop = Stop::listen()?;
         let server = Server::start(settings)
@@ -60,12 +62,30 @@ impl Stop {
     }
 }
 
-/// The runtime of a server: a thread a core, and as many sockets as the machine lets this process have.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// Files beside sockets that a server has open: the store, the log, what it listens on.
+const FILES_BESIDE_SOCKETS: u64 = 64;
+
+/// Takes as many files as the machine lets this process have, and says when they are too few for the settings.
+pub(crate) fn raise_file_limit(settings: &Settings) {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
-    // Refused, the limit stays as it was; reaching it is logged by whoever accepts.
+    // Refused, the limit stays as it was; what it comes to is looked at below.
     let _ = setrlimit(Resource::Nofile, files);
+    let Some(most) = getrlimit(Resource::Nofile).current else {
+        return;
+    };
+    let wanted = settings.limits.connections as u64 + FILES_BESIDE_SOCKETS;
+    if most < wanted {
+        tracing::warn!(
+            files = most,
+            connections = settings.limits.connections,
+            "the limit of open files is below `limits.connections`: raise LimitNOFILE (ulimit -n) or lower the setting"
+        );
+    }
+}
+
+/// The runtime of a server: a thread a core.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Failure::failed(error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `charla demo`
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
 use crate::running::{Demo, charla, run_with};
@@ -99,6 +99,39 @@ fn a_port_that_is_taken_is_told() {
         second.err.contains(&format!("cannot listen on {taken}")),
         "{second:?}"
     );
+}
+
+#[test]
+fn pages_of_this_machine_may_connect_and_others_may_not() {
+    let demo = Demo::start();
+    let authority = demo.text("url").strip_prefix("http://").unwrap();
+    let status = |origin: &str| {
+        let mut socket = std::net::TcpStream::connect(authority).unwrap();
+        let request = format!(
+            "GET /ws/chat/5/ HTTP/1.1\r\nHost: {authority}\r\nOrigin: {origin}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            demo.token("ana")
+        );
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    for origin in [
+        "http://localhost:5173",
+        "http://127.0.0.1:3000",
+        "https://[::1]",
+        demo.text("url"),
+    ] {
+        assert_eq!(status(origin), "200", "{origin}");
+    }
+    for origin in [
+        "https://evil.example",
+        "http://localhost.evil.example",
+        "http://127.0.0.1.evil.example:80",
+        "null",
+    ] {
+        assert_eq!(status(origin), "403", "{origin}");
+    }
 }
 
 #[test]

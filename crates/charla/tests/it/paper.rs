@@ -52,6 +52,16 @@ fn every_command_has_help_with_an_example() {
             own.out
         );
     }
+    for words in [
+        &["user", "add"][..],
+        &["chat", "members", "add"],
+        &["config", "check"],
+    ] {
+        let mut arguments = words.to_vec();
+        arguments.push("--help");
+        let own = run(&arguments);
+        assert!(own.out.contains("Examples:"), "{}", own.out);
+    }
     assert!(!help.out.contains("\n  doctor "), "{}", help.out);
 }
 
