@@ -132,14 +132,18 @@ test("dark where the system is dark", async () => {
 
 test("two windows are two people, and signing out ends one of them", async () => {
   const ana = await open(browser, `${demo.url}/?user=ana`);
-  await ana.page.getByRole("button", { name: "Enter as luis" }).click();
-  await ana.page.waitForSelector(".me-name");
-  assert.equal(await ana.page.textContent(".me-name"), "Luis");
-  await ana.page.getByRole("button", { name: "Sign out" }).click();
-  await ana.page.waitForSelector(".door");
-  await ana.page.reload();
-  await ana.page.waitForSelector(".door");
-  await ana.leave();
+  const luis = await open(browser, demo.url);
+  await luis.page.getByRole("button", { name: "Enter as luis" }).click();
+  for (const { page } of [ana, luis]) await page.waitForSelector(".me-name");
+  assert.equal(await ana.page.textContent(".me-name"), "Ana");
+  assert.equal(await luis.page.textContent(".me-name"), "Luis");
+  await luis.page.getByRole("button", { name: "Sign out" }).click();
+  await luis.page.waitForSelector(".door");
+  await luis.page.reload();
+  await luis.page.waitForSelector(".door");
+  await ana.page.waitForSelector(".subtitle[data-kind=online], .me-name");
+  assert.ok(await ana.page.locator(".me-name").isVisible());
+  for (const person of [ana, luis]) await person.leave();
 });
 
 test("the page runs under a policy that lets nothing foreign in", async () => {

@@ -75,8 +75,8 @@ test("the same in Spanish", async () => {
 });
 
 test("a wrong password is refused in words, at the door", async () => {
-  const person = await open(browser, `${demo.url}/?user=ana`);
-  assert.equal(await person.page.inputValue("[name=username]"), "ana");
+  const person = await open(browser, demo.url);
+  await person.page.locator("[name=username]").fill("ana");
   await person.page.getByLabel("Password").fill("wrong");
   await person.page.keyboard.press("Enter");
   await person.page.waitForFunction(() => document.querySelector("[role=alert]")?.textContent !== "");
