@@ -136,34 +136,37 @@ async fn a_group_that_cannot_begin_is_stored_by_nobody() {
 }
 
 #[tokio::test]
-async fn a_full_queue_gives_the_entry_back() {
+async fn a_full_queue_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let (sink, committed) = mpsc::channel(1);
     let settings = StoreSettings {
         queue_max: 4,
-        group_max: 2,
         ..settings(folder.path())
     };
     let store = Sqlite::open(&settings, clock(&Arc::default()), sink).unwrap();
+    let (group, mut groups) = mpsc::channel(16);
+    store.on_commit(move |_, _| group.try_send(()).unwrap());
     let nowhere = room(&TenantId::parse("t").unwrap(), "1");
-    // Nobody takes from the sink, so the writer stops after some groups and the queue fills.
-    let mut taken = 0;
-    let refused = loop {
+    let hand_over = || {
         let (waiter, _) = tokio::sync::oneshot::channel();
-        let receipt = Receipt::Waiter(waiter);
-        match store.append(Entry {
+        store.append(Entry {
             draft: draft(&nowhere, "ana", "x"),
-            receipt,
-        }) {
-            Ok(()) => taken += 1,
-            Err(refused) => break refused,
-        }
-        assert!(taken < 1_000, "the queue has no end");
+            receipt: Receipt::Waiter(waiter),
+        })
     };
-    assert!(matches!(refused, StoreError::Full), "{refused}");
+    // The sink has room for one group and nobody takes it, so that the writer waits with the second.
+    for _ in 0..2 {
+        hand_over().unwrap();
+        groups.recv().await.unwrap();
+    }
+    for _ in 0..4 {
+        hand_over().unwrap();
+    }
+    assert_eq!(store.waiting(), 4);
+    assert!(matches!(hand_over(), Err(StoreError::Full)));
     assert!(matches!(
         store.put_chat(&nowhere, None).await,
-        Err(StoreError::Full) | Ok(None)
+        Err(StoreError::Full)
     ));
     drop(committed);
     store.close().await.unwrap();
