@@ -40,7 +40,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     let many = bench.pick(10, 1_000);
     for (chats, ids) in [(1, Ids::TimeOrdered), (many, Ids::TimeOrdered), (1, Ids::Random)] {
-        let span = bench.pick(Duration::from_millis(500), Duration::from_secs(4));
+        let span = bench.pick(Duration::from_millis(500), Duration::from_secs(3));
         let rounds = (0..bench.rounds)
             .map(|_| round(bench, chats, ids, span))
             .collect::<Outcome<Vec<_>>>()?;

@@ -9,8 +9,8 @@ use crate::stats::Spread;
 
 /// Listeners; the one that the others are compared with comes first.
 const SIZES: &[usize] = &[2_000, 100, 1_000, 10_000];
-/// Deliveries of a round: about a second of CPU, far above the 10 ms that `/proc` counts in.
-const DELIVERIES: u64 = 400_000;
+/// Deliveries of a round: half a second of CPU and more, far above the 10 ms that `/proc` counts in.
+const DELIVERIES: u64 = 200_000;
 /// Bytes of text.
 const LENGTH: usize = 200;
 /// Messages under way. One: nothing can be shared. Several: people talk at once, and commits and writes may be.

@@ -13,7 +13,7 @@ use crate::stats::Spread;
 const AT_ONCE: usize = 64;
 
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
-    let count = bench.pick(200, 10_000);
+    let count = bench.pick(200, 6_000);
     let [floor, charla] = bench.alternate([Kind::Floor, Kind::Charla], |kind| {
         let server = bench.start(kind)?;
         shake(&server, count / 10)?;

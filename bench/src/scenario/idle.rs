@@ -9,17 +9,17 @@ use crate::process;
 use crate::report::{Bar, Row};
 use crate::stats::Spread;
 
-/// Connections.
-const SIZES: &[usize] = &[1_000, 5_000, 15_000];
+/// Connections, and the seconds that they are idle: the bar is held with most of them, over two pings and more.
+const SIZES: &[(usize, u64)] = &[(1_000, 10), (5_000, 10), (15_000, 60)];
 /// Messages of the burst.
 const BURST: u64 = 200;
 /// Connections that come and go first, so that code and tables are there before the count begins.
 const WARM: usize = 50;
 
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
-    let idle = bench.pick(Duration::from_secs(1), Duration::from_secs(60));
     let mut rows = Vec::new();
-    for &size in bench.pick(&[100][..], SIZES) {
+    for &(size, seconds) in bench.pick(&[(100, 1)][..], SIZES) {
+        let idle = Duration::from_secs(seconds);
         let server = bench.start_settled()?;
         let resident = || process::resident(server.pid());
         let mut warm = Crowd::gather(&server, WARM)?;
@@ -43,7 +43,6 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
             reference: None,
             bar,
         };
-        let seconds = idle.as_secs();
         rows.push(row(
             format!("idle memory of {size} connections after {seconds} s"),
             "KiB each",

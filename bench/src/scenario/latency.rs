@@ -16,7 +16,7 @@ const LENGTH: usize = 200;
 
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let size = bench.pick(50, 1_000);
-    let span = bench.pick(Duration::from_millis(500), Duration::from_secs(10));
+    let span = bench.pick(Duration::from_millis(500), Duration::from_secs(5));
     let [floor, charla] = bench.alternate([Kind::Floor, Kind::Charla], |kind| {
         let server = bench.start(kind)?;
         let mut crowd = Crowd::gather(&server, size)?;

@@ -18,7 +18,7 @@ const LENGTH: usize = 200;
 
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let size = bench.pick(100, 10_000);
-    let span = bench.pick(Duration::from_millis(500), Duration::from_secs(8));
+    let span = bench.pick(Duration::from_millis(500), Duration::from_secs(5));
     let server = bench.start_with_key()?;
     let chats = server.chats(1)?;
     let chat = chats.first().map_or("", String::as_str);

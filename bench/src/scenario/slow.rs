@@ -17,7 +17,7 @@ const RECEIVE_BUFFER: usize = 4_096;
 
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let (fast, stopped) = bench.pick((45, 5), (900, 100));
-    let count = bench.pick(20, 1_500);
+    let count = bench.pick(20, 500);
     let (mut alone, mut beside, mut grown) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.rounds {
         let server = bench.start(Kind::Charla)?;
