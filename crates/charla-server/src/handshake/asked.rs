@@ -183,9 +183,10 @@ fn protocols(headers: &HeaderMap) -> Option<Vec<String>> {
         for item in value.to_str().ok()?.split(',') {
             let item = item.trim();
             let is_token = !item.is_empty()
-                && item
-                    .bytes()
-                    .all(|c| c.is_ascii_graphic() && !br#"(),/:;<=>?@[\]{}""#.contains(&c));
+                && item.bytes().all(|c| {
+                    matches!(c, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'|' | b'~')
+                        || matches!(c, b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'z')
+                });
             if !is_token {
                 return None;
             }

@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{checkpoint, fault, migrations};
@@ -104,6 +105,9 @@ impl Folder {
             conn.pragma_update(None, "cache_size", -cache_kib)?;
             conn.pragma_update(None, "mmap_size", 0)?;
             conn.pragma_update(None, "foreign_keys", true)?;
+            // Plans do not look at bound values: with partial indexes around, a cached statement would
+            // otherwise be planned anew whenever a value is bound.
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             Ok(conn)
         };
         opened().map_err(|error: rusqlite::Error| {
