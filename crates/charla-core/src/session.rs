@@ -319,8 +319,12 @@ impl Session {
         limits: &SessionLimits,
         now: Millis,
     ) -> Result<(), Refusal> {
+        let (mut meant, mut sent) = (None, None);
         let taken = match frame {
-            ClientFrame::Send { .. } => self.sends.take(limits.sends, now),
+            ClientFrame::Send { chat, id, .. } => {
+                (meant, sent) = (chat.clone(), Some(*id));
+                self.sends.take(limits.sends, now)
+            }
             ClientFrame::Subscribe { .. }
             | ClientFrame::Unsubscribe { .. }
             | ClientFrame::History { .. }
@@ -331,7 +335,11 @@ impl Session {
             | ClientFrame::Refresh { .. }
             | ClientFrame::Ping => self.requests.take(limits.requests, now),
         };
-        self.check_haste(taken, now)
+        self.check_haste(taken, now).map_err(|refusal| Refusal {
+            chat: meant,
+            id: sent,
+            ..refusal
+        })
     }
 
     fn check_haste(&mut self, taken: Result<(), Millis>, now: Millis) -> Result<(), Refusal> {

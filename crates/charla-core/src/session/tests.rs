@@ -137,6 +137,11 @@ fn haste_waits_and_lasting_haste_ends_it() {
         (refusal.cause, refusal.retry_in, refusal.closes),
         (Cause::RateLimited, Some(50), false)
     );
+    assert_eq!(
+        refusal.id.unwrap().to_string(),
+        ID,
+        "the client must know which send to repeat"
+    );
     let closes = (0..2_000).position(|_| say(&mut session, &send("hola"), 0).unwrap_err().closes);
     assert_eq!(closes, Some(999));
 }
