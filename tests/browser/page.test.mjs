@@ -67,7 +67,7 @@ test("on a phone the list and the chat take turns, and nothing sticks out", asyn
   await ana.page.waitForSelector(".composer");
   assert.ok(await ana.page.locator(".sidebar").isHidden());
   await ana.say(`from a phone ${"wide".repeat(60)}`);
-  await ana.last(".tick-tick, .tick-ticks").first().waitFor();
+  await ana.last(":is(.tick-tick, .tick-ticks)").waitFor();
   await assertFits();
   await ana.picture("phone-chat");
   await ana.page.getByRole("button", { name: "Back to the chats" }).tap();
@@ -83,7 +83,7 @@ test("the keyboard is enough", async () => {
   await ana.page.keyboard.type("typed");
   await ana.page.keyboard.press("Enter");
   await ana.hears("typed");
-  await ana.last(".tick-tick, .tick-ticks").first().waitFor();
+  await ana.last(":is(.tick-tick, .tick-ticks)").waitFor();
   // Back from the text: the last message's tools, then the message itself.
   const focused = () => ana.page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.className);
   await ana.page.keyboard.press("Shift+Tab");

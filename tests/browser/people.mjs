@@ -20,12 +20,14 @@ export function launch() {
  * Opens a window and goes there.
  * @param {import("playwright-core").Browser} browser
  * @param {string} address
- * @param {object} [options] Of the browser context: `locale`, `viewport`, `colorScheme` ...
+ * @param {object} [options] Of the browser context: `locale`, `viewport`, `colorScheme` ...; `clock: true`
+ *   puts the page's time into the test's hands.
  */
-export async function open(browser, address, options = {}) {
+export async function open(browser, address, { clock = false, ...options } = {}) {
   const context = await browser.newContext({ locale: "en-US", viewport: { width: 1180, height: 780 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(WITHIN_MS);
+  if (clock) await page.clock.install();
   await page.addInitScript(recordCloses);
   const troubles = [];
   page.on("pageerror", (error) => troubles.push(String(error.stack)));
@@ -38,12 +40,14 @@ export async function open(browser, address, options = {}) {
   return new Person(page, troubles);
 }
 
-/** Runs in the page: what its sockets were closed with, as the browser itself saw it. */
+/** Runs in the page: how many sockets it opened, and what they were closed with, as the browser itself saw it. */
 function recordCloses() {
+  globalThis.opened = 0;
   globalThis.closes = [];
   globalThis.WebSocket = class extends WebSocket {
     constructor(...args) {
       super(...args);
+      globalThis.opened += 1;
       this.addEventListener("close", ({ code, reason }) => globalThis.closes.push({ code, reason }));
     }
   };

@@ -48,10 +48,9 @@ test("an announced restart is said by its name, and the way back needs nobody", 
   await luis.page.waitForSelector(".banner", { state: "hidden" });
 });
 
-test("a send that was refused waits with its reason and goes out on request", async () => {
+test("a send waits for the connection, and Try now shortens the wait", async () => {
   await demo.down("SIGKILL");
   await ana.page.waitForSelector(".banner.is-waiting");
-  // The page's own limit is minutes away: ask the client to give up instead.
   await ana.say("stranded");
   await ana.last(".tick-clock").waitFor();
   await demo.up();
@@ -60,6 +59,35 @@ test("a send that was refused waits with its reason and goes out on request", as
   await luis.page.waitForSelector(".frame[data-connection=connected]", { timeout: 60_000 });
   await luis.hears("stranded");
   await ana.last(".tick-clock").waitFor({ state: "detached" });
+});
+
+test("fifteen attempts, then it stops and says so; what was not sent is handed back and goes out on request", async () => {
+  const late = await open(browser, demo.address("ana", `/?chat=${demo.about.chat}`), { clock: true });
+  const { page } = late;
+  await page.waitForSelector(".frame[data-connection=connected]");
+  await page.clock.runFor(15_000);
+  const before = await page.evaluate(() => globalThis.opened);
+  await demo.down("SIGKILL");
+  await page.waitForSelector(".frame[data-connection=waiting]");
+  await late.say("kept");
+  const stopped = page.locator(".banner.is-stopped");
+  while (!(await stopped.isVisible())) {
+    // The page's minutes pass at once; the network's milliseconds are real.
+    await page.clock.fastForward(61_000);
+    await page.waitForFunction(() => document.querySelector(".frame").dataset.connection !== "connecting");
+  }
+  assert.equal(await page.evaluate(() => globalThis.opened), before + 15);
+  assert.match(await stopped.textContent(), /server_unreachable.*Tried 15 times/);
+  assert.match(await late.last(".failure").textContent(), /Not sent/);
+  await late.picture("gave-up");
+  await page.clock.fastForward(86_400_000);
+  assert.equal(await page.evaluate(() => globalThis.opened), before + 15, "a day later still the same");
+  await demo.up();
+  await late.last().getByRole("button", { name: "Try again" }).click();
+  await late.last(":is(.tick-tick, .tick-ticks)").waitFor();
+  const { messages } = await demo.api("luis", `/api/v1/chats/${demo.about.chat}/messages`);
+  assert.equal(messages.at(-1).text, "kept");
+  await late.leave();
 });
 
 test("nobody met an error", () => {
