@@ -115,6 +115,12 @@ impl Server {
         &self.node
     }
 
+    /// Comes back once the store writes nothing any more, after an `fsync` that failed, say: only a new process may
+    /// go on then. The store has logged why.
+    pub async fn store_ended(&self) {
+        self.store.ended().await;
+    }
+
     /// Stops accepting, tells everybody when to come back, and ends within the drain time with everything
     /// acknowledged stored.
     pub async fn drain(self) {

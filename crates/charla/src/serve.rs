@@ -45,11 +45,14 @@ impl Stop {
         })
     }
 
-    /// Serves until a signal, then drains. A second signal ends it at once: what is acknowledged is stored by then.
+    /// Serves until a signal, or until the store has ended, then drains. A second signal ends it at once: what is acknowledged is stored by then.
     pub(crate) async fn drain(mut self, server: Server) -> Outcome {
-        self.next().await;
+        let exit = tokio::select! {
+            () = self.next() => Exit::Done,
+            () = server.store_ended() => Exit::Failed,
+        };
         tokio::select! {
-            () = server.drain() => Ok(Exit::Done),
+            () = server.drain() => Ok(exit),
             () = self.next() => Ok(Exit::Failed),
         }
     }

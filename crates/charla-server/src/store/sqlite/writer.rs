@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::publish::Entry;
 use crate::store::{AppendError, Committed, StoreError};
 
-/// Hears of each group: how many messages it stored, and how long it took from the first statement to
+/// Hears of each group: how many writes shared the commit, and how long it took from the first statement to
 /// the end of the commit.
 pub type CommitHook = Box<dyn Fn(usize, Duration) + Send + Sync>;
 
@@ -276,7 +276,7 @@ impl Writer {
                 message.outcome = Err(AppendError::Unavailable(why.clone()));
             }
         } else if let Some(hook) = self.hook.get() {
-            hook(committed.len(), took);
+            hook(committed.len() + tasks.len(), took);
         }
         if !committed.is_empty() {
             // A sink that is gone means that the server is going: what is stored stays stored.
