@@ -8,8 +8,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use charla_core::grant::{self, CanEnter, Door};
+use charla_core::presence::PRESENCE_MAX;
 use charla_core::session::Refusal;
-use charla_core::{Role, RoomKey, Seq, Stored};
+use charla_core::{RoomKey, Seq, Stored};
 use charla_wire::server_frame::{ReadMark, ServerFrame};
 use charla_wire::{Cause, ChatId, UserId};
 
@@ -238,6 +239,8 @@ fn greet(
     }
     let room = grant.room();
     let online = node.presence.lock().people(room);
+    // Everybody's marker for everybody would grow with the square; one's own is needed to count.
+    let is_crowd = look.reads.len() > PRESENCE_MAX;
     // Without `after` there is nothing to resume: what came during the look counts as live.
     let head = ServerFrame::Subscribed {
         reference,
@@ -248,10 +251,7 @@ fn greet(
         } else {
             "open"
         },
-        role: match grant.role() {
-            Role::Member => "member",
-            Role::Agent => "agent",
-        },
+        role: grant.role().as_str(),
         seq: look.have + missed.len() as u64,
         rev: look.chat.rev,
         resumed: look.resumed,
@@ -259,6 +259,7 @@ fn greet(
         reads: look
             .reads
             .iter()
+            .filter(|(user, _)| !is_crowd || *user == grant.author().id)
             .map(|(user, seq)| ReadMark { user, seq: *seq })
             .collect(),
     };
