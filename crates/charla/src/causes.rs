@@ -69,12 +69,11 @@ pub(crate) fn tell(cause: Cause, screen: &mut Screen) -> io::Result<()> {
     let lang = screen.lang;
     let said = cause.words(lang);
     screen.line(format_args!("{}  {}", cause.id().bold(), said.title))?;
-    let facts = words::code_and_retry(
-        lang,
-        cause.close_code(),
-        cause.http_status(),
-        advice(cause.retry(), lang),
-    );
+    // What Charla never answers itself has neither code nor status of its own.
+    let facts = match cause.own_close_code() {
+        Some(code) => words::code_and_retry(lang, code, cause.http_status(), advice(cause.retry(), lang)),
+        None => words::retry(lang, advice(cause.retry(), lang)),
+    };
     screen.line(facts.dimmed())?;
     remedy(said, screen)
 }

@@ -31,6 +31,7 @@ words! {
     code_and_retry(code, status, retry)
         "close code {code} · HTTP status {status} · clients: {retry}"
         "código de cierre {code} · estado HTTP {status} · clientes: {retry}"
+    retry(retry) "clients: {retry}" "clientes: {retry}"
     retry_refresh() "get a new token" "piden un token nuevo"
     retry_backoff() "try again, slower each time" "lo intentan de nuevo, cada vez más despacio"
     retry_wait() "wait as told" "esperan lo indicado"
