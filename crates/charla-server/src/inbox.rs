@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use charla_core::{RoomKey, UserKey};
+use charla_core::RoomKey;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -67,33 +67,21 @@ async fn tell_inbox(node: &Node, room: &RoomKey) -> Result<(), StoreError> {
     ) else {
         return Ok(());
     };
-    let members = node.store.members(room).await?;
+    // Agents who are no members have a marker too: one look at all of them serves everybody.
+    let (members, markers) = (node.store.members(room).await?, node.store.reads(room).await?);
     for connection in candidates {
         let visitor = &connection.opening.visitor;
-        let marker = members
-            .iter()
-            .find(|member| member.user == visitor.key.user)
-            .map(|member| member.read_seq);
-        let read_seq = match (marker, visitor.role) {
-            (Some(seq), _) => seq,
-            (None, Role::Agent) => agent_marker(node, room, &visitor.key).await?,
-            (None, Role::Member) => continue,
-        };
+        let belongs = members.iter().any(|member| member.user == visitor.key.user);
+        if !belongs && visitor.role != Role::Agent {
+            continue;
+        }
+        let marker = markers.iter().find(|(user, _)| *user == visitor.key.user);
         let line = InboxLine {
             chat: chat.clone(),
-            read_seq,
+            read_seq: marker.map_or(0, |(_, seq)| *seq),
             last: Some(last.clone()),
         };
         node.tell(&[connection], &UserEvent::Inbox(Box::new(line)));
     }
     Ok(())
-}
-
-/// How far an agent who is no member has read.
-async fn agent_marker(node: &Node, room: &RoomKey, agent: &UserKey) -> Result<u64, StoreError> {
-    let reads = node.store.reads(room).await?;
-    Ok(reads
-        .into_iter()
-        .find(|(user, _)| *user == agent.user)
-        .map_or(0, |(_, seq)| seq))
 }
