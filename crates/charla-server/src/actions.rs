@@ -47,11 +47,7 @@ impl Node {
                 rev: *rev,
                 by: by.clone(),
             };
-            self.publish(Happening::Room {
-                room: room.clone(),
-                event,
-                except: None,
-            });
+            self.tell_room(room, event, None);
         }
         Ok(changed)
     }
@@ -70,11 +66,7 @@ impl Node {
                 at: (self.clock)(),
                 by: by.clone(),
             };
-            self.publish(Happening::Room {
-                room: room.clone(),
-                event,
-                except: None,
-            });
+            self.tell_room(room, event, None);
         }
         Ok(changed)
     }
@@ -87,11 +79,7 @@ impl Node {
         let (room, by) = (grant.room(), grant.author());
         if let Some(seq) = self.store.mark_read(room, &by.id, seq).await? {
             let event = RoomEvent::Read { by: by.clone(), seq };
-            self.publish(Happening::Room {
-                room: room.clone(),
-                event,
-                except: None,
-            });
+            self.tell_room(room, event, None);
         }
         Ok(())
     }
@@ -115,11 +103,7 @@ impl Node {
                 at: closed.at,
                 reason: closed.reason.clone(),
             };
-            self.publish(Happening::Room {
-                room: room.clone(),
-                event,
-                except: None,
-            });
+            self.tell_room(room, event, None);
         }
         Ok(Some(chat))
     }
@@ -137,11 +121,7 @@ impl Node {
                 by: by.clone(),
                 at: (self.clock)(),
             };
-            self.publish(Happening::Room {
-                room: room.clone(),
-                event,
-                except: None,
-            });
+            self.tell_room(room, event, None);
         }
         Ok(Some(chat))
     }

@@ -7,7 +7,7 @@ use charla_core::rooms::{Behind, Seat};
 use charla_core::{Author, CanEnter, RoomKey, Seq};
 
 use crate::connection::Connection;
-use crate::happening::{Encoded, Happening, RoomEvent};
+use crate::happening::{Encoded, RoomEvent};
 use crate::node::Node;
 
 /// A seat in a room, held for one connection.
@@ -80,11 +80,7 @@ impl Node {
             who: moved.who,
             joined: moved.joined,
         };
-        self.publish(Happening::Room {
-            room: moved.room,
-            event,
-            except,
-        });
+        self.tell_room(&moved.room, event, except);
     }
 
     /// Tells rooms of those whose time to come back is over.

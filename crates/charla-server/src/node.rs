@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use charla_core::presence::Presence;
 use charla_core::session::{Refusal, SessionLimits};
-use charla_core::{OutboxLimits, Rate};
+use charla_core::{OutboxLimits, Rate, RoomKey};
 use charla_wire::server_frame::ServerFrame;
 use charla_wire::{Cause, codec, plain};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
 
 use crate::admission::Admission;
 use crate::auth::Auth;
@@ -17,7 +18,7 @@ use crate::broker::Broker;
 use crate::clock::{Clock, Uptime};
 use crate::connection::Connection;
 use crate::deliver::RoomShards;
-use crate::happening::{Happening, Speech, text_frame};
+use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
 use crate::metrics::Metrics;
@@ -135,6 +136,15 @@ impl Node {
         if let Some(broker) = self.broker.get() {
             broker.publish(happening);
         }
+    }
+
+    /// Tells everybody who listens to a room, on every node, but the connection that knows already.
+    pub(crate) fn tell_room(&self, room: &RoomKey, event: RoomEvent, except: Option<Uuid>) {
+        self.publish(Happening::Room {
+            room: room.clone(),
+            event,
+            except,
+        });
     }
 
     /// Whether the broker carries anything.

@@ -12,7 +12,7 @@ use charla_wire::{Cause, codec};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Connection;
-use crate::happening::{Happening, RoomEvent};
+use crate::happening::RoomEvent;
 use crate::node::Node;
 use crate::store::{AppendError, Appended, Committed};
 
@@ -61,11 +61,7 @@ pub async fn publish_committed(node: Arc<Node>, mut groups: mpsc::Receiver<Vec<C
         for Committed { outcome, receipt } in group {
             if let Ok(Appended::New(stored)) = &outcome {
                 node.metrics.messages.inc();
-                node.publish(Happening::Room {
-                    room: stored.draft.room.clone(),
-                    event: RoomEvent::Message(stored.clone()),
-                    except: None,
-                });
+                node.tell_room(&stored.draft.room, RoomEvent::Message(stored.clone()), None);
                 node.inbox.moved(&stored.draft.room);
             }
             receipt.settle(outcome, &node);

@@ -13,7 +13,7 @@ use charla_wire::{Cause, ChatId};
 
 use crate::auth;
 use crate::connection::Connection;
-use crate::happening::{Happening, RoomEvent, wire_message};
+use crate::happening::{RoomEvent, wire_message};
 use crate::join::{LeftOff, join, unavailable};
 use crate::membership::Membership;
 use crate::node::Node;
@@ -69,11 +69,7 @@ pub(crate) fn carry_out(
                 on,
             };
             let except = Some(connection.opening.id);
-            node.publish(Happening::Room {
-                room: grant.room().clone(),
-                event,
-                except,
-            });
+            node.tell_room(grant.room(), event, except);
         }
         waits @ (Request::Unsubscribe(_)
         | Request::History { .. }
