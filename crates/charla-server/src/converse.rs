@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::admission::Place;
 use crate::connection::{Connection, Ending, Initiator, Opening};
-use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch, count};
+use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch};
 use crate::happening::Variant;
 use crate::metrics::CloseLabels;
 use crate::node::Node;
@@ -34,7 +34,6 @@ pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unre
     } = switch;
     match verdict {
         Ok(admitted) => {
-            count(&node.metrics.handshakes, None);
             node.metrics
                 .handshake_seconds
                 .observe(began.elapsed().as_secs_f64());

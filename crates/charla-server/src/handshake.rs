@@ -105,8 +105,10 @@ async fn upgraded(
         }
         Err(refused) => (Asked::default(), Err(refused)),
     };
-    if let Err(refused) = &verdict {
-        note_refusal(node, &asked, refused, id, address);
+    // Counted as soon as it is judged: whoever sees an answer finds its handshake counted.
+    match &verdict {
+        Ok(_) => count(&node.metrics.handshakes, None),
+        Err(refused) => note_refusal(node, &asked, refused, id, address),
     }
     match verdict {
         Err(refused) if node.settings.server.rejects == Rejects::Http => {
@@ -167,7 +169,7 @@ fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address
 }
 
 /// Counts one outcome; no cause means accepted.
-pub fn count(
+fn count(
     family: &prometheus_client::metrics::family::Family<
         OutcomeLabel,
         prometheus_client::metrics::counter::Counter,
