@@ -3,7 +3,7 @@
 //! [`Session`] turns a client's frame into a [`Request`] to carry out or a [`Refusal`] to answer, and a
 //! passed [`Session::next_timeout`] into a [`Due`]. It knows no socket and reads no clock.
 
-use charla_wire::{Cause, ChatId, ClientFrame, FrameError};
+use charla_wire::{Cause, ChatId, ClientFrame, FrameError, client_frame};
 use uuid::Uuid;
 
 use crate::Millis;
@@ -101,8 +101,23 @@ pub enum Request {
     },
     /// Judge a new token.
     Refresh(String),
+    /// Write down how the client fared before.
+    Report(Failure),
     /// Answer `pong`.
     Ping,
+}
+
+/// What a client went through before this connection, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// A cause's id by its form; it need not be one of ours.
+    pub cause: String,
+    /// The close code that it saw.
+    pub code: Option<u16>,
+    /// Attempts that failed.
+    pub attempts: u64,
+    /// How long it was away.
+    pub away: Millis,
 }
 
 /// A request that is not carried out.
@@ -169,6 +184,8 @@ pub struct Session {
     pinged_at: Option<Millis>,
     token_ends: Option<Millis>,
     token_warned: bool,
+    // A connection follows one failure: a second report would only fill the log.
+    reported: bool,
 }
 
 impl Session {
@@ -194,6 +211,7 @@ impl Session {
             pinged_at: None,
             token_ends,
             token_warned: false,
+            reported: false,
         }
     }
 
@@ -309,8 +327,22 @@ impl Session {
                 on,
             }),
             ClientFrame::Refresh { token } => Ok(Request::Refresh(token.into_owned())),
+            ClientFrame::Report(failure) => self.report(failure),
             ClientFrame::Ping => Ok(Request::Ping),
         }
+    }
+
+    fn report(&mut self, failure: client_frame::Failure<'_>) -> Result<Request, Refusal> {
+        if std::mem::replace(&mut self.reported, true) {
+            let detail = "a connection reports one failure, the one before it";
+            return Err(Refusal::new(Cause::BadRequest, detail));
+        }
+        Ok(Request::Report(Failure {
+            cause: failure.cause.into_owned(),
+            code: failure.code,
+            attempts: failure.attempts,
+            away: failure.away_ms,
+        }))
     }
 
     fn in_time(
@@ -333,6 +365,7 @@ impl Session {
             | ClientFrame::Read { .. }
             | ClientFrame::Typing { .. }
             | ClientFrame::Refresh { .. }
+            | ClientFrame::Report(_)
             | ClientFrame::Ping => self.requests.take(limits.requests, now),
         };
         self.check_haste(taken, now).map_err(|refusal| Refusal {

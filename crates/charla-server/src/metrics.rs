@@ -20,6 +20,16 @@ impl From<Cause> for CauseLabel {
     }
 }
 
+impl CauseLabel {
+    /// The label of an id that came from outside: `unknown` unless the table has it, so that nobody can make labels up.
+    #[must_use]
+    pub fn of_id(id: &str) -> Self {
+        Self {
+            cause: Cause::from_id(id).map_or("unknown", Cause::id),
+        }
+    }
+}
+
 /// How a handshake went: `accepted`, or the cause that refused it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OutcomeLabel {
@@ -49,6 +59,8 @@ pub struct Metrics {
     pub closes: Family<CloseLabels, Counter>,
     /// Requests refused, connection kept.
     pub refusals: Family<CauseLabel, Counter>,
+    /// What clients say kept them away, by cause.
+    pub client_failures: Family<CauseLabel, Counter>,
     /// Messages stored.
     pub messages: Counter,
     /// Events handed to a socket.
@@ -76,6 +88,7 @@ impl Default for Metrics {
             preflights: Family::default(),
             closes: Family::default(),
             refusals: Family::default(),
+            client_failures: Family::default(),
             messages: Counter::default(),
             deliveries: Counter::default(),
             outbox_bytes: Gauge::default(),
@@ -105,6 +118,11 @@ impl Metrics {
             "refusals",
             "Requests refused over a live connection, by cause",
             self.refusals.clone(),
+        );
+        registry.register(
+            "client_failures",
+            "What clients report to have kept them away, by cause",
+            self.client_failures.clone(),
         );
         registry.register("messages", "Messages stored", self.messages.clone());
         registry.register("deliveries", "Events handed to a socket", self.deliveries.clone());

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use charla_core::session::{Refusal, Request};
+use charla_core::session::{Failure, Refusal, Request};
 use charla_core::{CanEnter, Millis, Seq};
 use charla_wire::server_frame::ServerFrame;
 use charla_wire::{Cause, ChatId};
@@ -16,6 +16,7 @@ use crate::connection::Connection;
 use crate::happening::{RoomEvent, wire_message};
 use crate::join::{LeftOff, join, unavailable};
 use crate::membership::Membership;
+use crate::metrics::CauseLabel;
 use crate::node::Node;
 use crate::publish::{Entry, Meant, Receipt};
 use crate::store::{Changed, Page};
@@ -63,6 +64,7 @@ pub(crate) fn carry_out(
         }
         Request::Post(draft) => post(node, connection, draft, reference),
         Request::Ping => node.answer(connection, &ServerFrame::Pong),
+        Request::Report(failure) => note_failure(node, connection, &failure),
         Request::Typing { grant, on } => {
             let event = RoomEvent::Typing {
                 by: grant.author().clone(),
@@ -90,6 +92,19 @@ pub(crate) fn carry_out(
         }
     }
     Progress::Done
+}
+
+/// A failure that only the client could see, among those that we saw ourselves.
+fn note_failure(node: &Node, connection: &Connection, failure: &Failure) {
+    let opening = &connection.opening;
+    tracing::info!(
+        connection = %opening.id, cause = failure.cause, code = failure.code, attempts = failure.attempts,
+        away_ms = failure.away, address = %opening.address,
+        tenant = %opening.visitor.key.tenant, user = %opening.visitor.key.user,
+        "a client reports why it was away"
+    );
+    let label = CauseLabel::of_id(&failure.cause);
+    node.metrics.client_failures.get_or_create(&label).inc();
 }
 
 fn post(node: &Node, connection: &Arc<Connection>, draft: charla_core::Draft, reference: Option<u64>) {
@@ -147,7 +162,11 @@ async fn settle(
         Request::Read { grant, seq } => node.mark_read(&grant, seq).await.map_err(unavailable)?,
         Request::Refresh(token) => return refresh(node, connection, &token, reference).await,
         // Carried out without waiting, above.
-        Request::Post(_) | Request::Typing { .. } | Request::Ping | Request::Subscribe { .. } => {}
+        Request::Post(_)
+        | Request::Typing { .. }
+        | Request::Ping
+        | Request::Report(_)
+        | Request::Subscribe { .. } => {}
     }
     Ok(Effect::Nothing)
 }

@@ -82,9 +82,27 @@ pub enum ClientFrame<'f> {
         /// The token.
         token: Cow<'f, str>,
     },
+    /// How the client fared while it could not connect.
+    Report(Failure<'f>),
     /// Are you there?
     Ping,
 }
+
+/// What a client went through before this connection, as it tells it on its next `welcome`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure<'f> {
+    /// A cause's id, by its form; the client may know causes that we do not.
+    pub cause: Cow<'f, str>,
+    /// The close code that it saw, if there was one.
+    pub code: Option<u16>,
+    /// Attempts that failed.
+    pub attempts: u64,
+    /// From the loss of the connection to this one, in milliseconds.
+    pub away_ms: u64,
+}
+
+/// Letters of the cause that a report names.
+const REPORTED_CAUSE_MAX: usize = 64;
 
 /// A frame that cannot be carried out, with the number it asked to be answered under, if that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +147,11 @@ struct Fields<'f> {
     on: Option<bool>,
     #[serde(borrow)]
     token: Option<Cow<'f, str>>,
+    #[serde(borrow)]
+    cause: Option<Cow<'f, str>>,
+    code: Option<u16>,
+    attempts: Option<u64>,
+    away_ms: Option<u64>,
 }
 
 /// Only the answer's number, for a frame whose other fields are wrong.
@@ -207,10 +230,30 @@ impl<'f> Fields<'f> {
             "refresh" => ClientFrame::Refresh {
                 token: self.token.ok_or("a refresh needs a `token`")?,
             },
+            "report" => ClientFrame::Report(Failure {
+                cause: reported_cause(self.cause)?,
+                code: self.code,
+                attempts: self.attempts.ok_or("a report needs `attempts`")?,
+                away_ms: self.away_ms.ok_or("a report needs `away_ms`")?,
+            }),
             "ping" => ClientFrame::Ping,
             _ => return Err("unknown `type`".to_owned()),
         })
     }
+}
+
+fn reported_cause(cause: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, String> {
+    let cause = cause.ok_or("a report needs a `cause`")?;
+    let is_id = (1..=REPORTED_CAUSE_MAX).contains(&cause.len())
+        && cause
+            .bytes()
+            .all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    if is_id {
+        return Ok(cause);
+    }
+    Err(format!(
+        "`cause` must be 1 to {REPORTED_CAUSE_MAX} of a-z, 0-9 and _"
+    ))
 }
 
 fn message_id(id: Option<&str>) -> Result<Uuid, String> {
@@ -235,6 +278,19 @@ mod tests {
         };
         assert_eq!(chat.unwrap().as_str(), "5");
         assert_eq!((&*text, data), ("hola", Some(r#"{"a": 1.50}"#)));
+    }
+
+    #[test]
+    fn a_report_is_read_whole() {
+        let text =
+            r#"{"type":"report","cause":"server_unreachable","code":1006,"attempts":4,"away_ms":51234}"#;
+        let failure = Failure {
+            cause: "server_unreachable".into(),
+            code: Some(1006),
+            attempts: 4,
+            away_ms: 51_234,
+        };
+        assert_eq!(ClientFrame::parse(text), Ok((ClientFrame::Report(failure), None)));
     }
 
     #[test]

@@ -147,6 +147,21 @@ fn haste_waits_and_lasting_haste_ends_it() {
 }
 
 #[test]
+fn a_failure_is_reported_once() {
+    let mut session = session(None);
+    let report = r#"{"type":"report","cause":"offline","code":1006,"attempts":4,"away_ms":51234}"#;
+    let failure = Failure {
+        cause: "offline".into(),
+        code: Some(1006),
+        attempts: 4,
+        away: 51_234,
+    };
+    assert_eq!(say(&mut session, report, 0), Ok(Request::Report(failure)));
+    let refusal = say(&mut session, report, 0).unwrap_err();
+    assert_eq!((refusal.cause, refusal.closes), (Cause::BadRequest, false));
+}
+
+#[test]
 fn a_subscription_too_many() {
     let mut session = session(None);
     let other = ChatId::parse("6").unwrap();

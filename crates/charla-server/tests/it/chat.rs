@@ -8,6 +8,7 @@ use crate::serving::Client;
 mod crash;
 mod door;
 mod ending;
+mod figures;
 mod people;
 mod plain;
 mod resume;
