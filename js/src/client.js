@@ -9,7 +9,7 @@ import { attemptUrl, entryChatOf, socketUrl, uuid } from "./address.js";
 import { Cursor } from "./cursor.js";
 import { diagnose } from "./diagnose.js";
 import { CharlaError } from "./error.js";
-import { machine, step } from "./machine.js";
+import { deadline, machine, step } from "./machine.js";
 import { Outbox } from "./outbox.js";
 import { watchPage } from "./page.js";
 import { lost, Requests } from "./requests.js";
@@ -19,6 +19,8 @@ const REPORT_LENGTH = 200;
 /** A refused send that may be repeated waits this long unless the server names a time. */
 const RESEND_AFTER_MS = 2_000;
 const DEFAULT_HEARTBEAT_MS = 25_000;
+/** Browsers take a longer one for 0; the machine does not mind being woken early. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * @typedef {object} Options
@@ -51,7 +53,7 @@ export class Charla extends EventTarget {
   #token = "";
   #socket = null;
   #attemptId = "";
-  #timers = new Map();
+  #timer;
   #requests = new Requests();
   /** @type {Map<string, Subscription>} */
   #chats = new Map();
@@ -271,6 +273,16 @@ export class Charla extends EventTarget {
     this.#machine = next;
     if (next.state !== before) this.#changed(before, next.state);
     for (const effect of effects) this.#effect(effect);
+    this.#arm();
+  }
+
+  /** One timer for whatever the machine has to do next. */
+  #arm() {
+    clearTimeout(this.#timer);
+    const at = deadline(this.#machine);
+    if (at === null) return;
+    const delayMs = Math.min(Math.max(0, at - this.#options.now()), LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => this.#feed({ type: "wake" }), delayMs);
   }
 
   #changed(before, state) {
@@ -283,12 +295,7 @@ export class Charla extends EventTarget {
       this.#entered.clear();
     }
     if (name === "disabled" || name === "closed") this.#handBack(state.cause ?? "closed");
-    this.#emit("state", {
-      ...state,
-      previous: before.name,
-      willRetry: name === "waiting" || name === "refreshing" || name === "connecting",
-      retryInMs: name === "waiting" ? state.delayMs : null,
-    });
+    this.#emit("state", { ...state, previous: before.name });
   }
 
   #effect(effect) {
@@ -299,16 +306,7 @@ export class Charla extends EventTarget {
         return this.#open();
       case "shut":
         return this.#shut(effect.code, effect.reason);
-      case "arm":
-        clearTimeout(this.#timers.get(effect.timer));
-        this.#timers.set(
-          effect.timer,
-          setTimeout(() => this.#feed({ type: "timer", timer: effect.timer }), effect.delayMs),
-        );
-        return undefined;
-      case "disarm":
-        clearTimeout(this.#timers.get(effect.timer));
-        this.#timers.delete(effect.timer);
+      case "remember":
         return undefined;
       case "ping":
         return this.#transmit({ type: "ping" });

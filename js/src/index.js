@@ -3,4 +3,4 @@ export { CAUSES } from "./causes.js";
 export { Charla } from "./client.js";
 export { problemOfClose } from "./closes.js";
 export { CharlaError } from "./error.js";
-export { machine, POLICY, step } from "./machine.js";
+export { deadline, machine, POLICY, step } from "./machine.js";

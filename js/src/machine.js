@@ -2,68 +2,40 @@
  * @file When to connect, when to wait, when to stop: the reconnect policy as a pure step function.
  *
  * Events go in, the next machine and a list of effects come out. No socket, no timer, no clock and no
- * randomness of its own: the caller passes `now` and `random` and carries the effects out.
+ * randomness of its own: the caller passes `now` and `random`, carries the effects out and feeds `wake`
+ * at the one `deadline`. A `wake` may come early (nothing is due) or late (all that is due happens).
  *
- * The limit is 5 attempts to a cycle and 3 cycles, with a new token between cycles: 15 attempts, then
- * `disabled`. The counters go back to zero only after a connection has stayed up for `stableMs`, so a
- * server that accepts and closes at once is bounded too. What the server refuses for good (`stop`)
- * ends at once; being offline or hidden spends nothing.
+ * The rules stand in docs/reconnect.md; protocol/vectors/reconnect.json holds this file and the Rust
+ * client's machine to them, effect by effect.
  */
 import { problemOfClose } from "./closes.js";
+import { delayMs, POLICY, reloadDelayMs } from "./policy.js";
+import { attended, be, hold, OFFLINE, told, wait } from "./state.js";
+import { alive, ask, FRESH, notRenewed, probe, renew, renewLater, settle, silentAt } from "./upkeep.js";
+
+export { POLICY };
 
 /**
  * @typedef {import("./closes.js").Problem} Problem
+ * @typedef {import("./policy.js").Policy} Policy
+ * @typedef {import("./state.js").State} State
  *
- * @typedef {object} Policy
- * @property {number} attempts Attempts in a cycle.
- * @property {number} cycles Cycles, each with a new token.
- * @property {number} firstDelayMs Bound of the first wait; doubles with each attempt.
- * @property {number} maxDelayMs Bound that no wait of our own choosing exceeds.
- * @property {number} stableMs How long a connection must stay up before the counters are forgotten.
- * @property {number} connectTimeoutMs From opening the socket to the server's welcome.
- * @property {number} graceMs How long a ping may stay unanswered.
- * @property {number} probeMs The same after sleep, where an answer is either quick or never comes.
- * @property {number} maxAdviceMs Longest wait accepted from a server.
- * @property {number} reviveMs `online` or a returning reader revives a disabled client at most this often.
- *
- * @typedef {{name: "idle"}
- *   | {name: "refreshing", attempt: number, of: number, cycle: number}
- *   | {name: "connecting", attempt: number, of: number, cycle: number}
- *   | {name: "connected", since: number}
- *   | Waiting
- *   | {name: "disabled", cause: string | null, code: number, detail?: string, exhausted: boolean, spent: number}
- *   | {name: "closed"}} State
- *
- * @typedef {object} Waiting
- * @property {"waiting"} name
- * @property {number | null} delayMs Null while held: no timer runs until the page is back.
- * @property {number | null} until Time of the next attempt, on the caller's clock.
- * @property {"offline" | "hidden" | null} held
- * @property {number} attempt The attempt that comes next.
- * @property {number} of
- * @property {number} cycle
- * @property {string | null} cause
- * @property {number} code
- * @property {string} [detail]
- * @property {boolean} free The next attempt is not counted.
- * @property {boolean} asking A preflight is out, to name the cause.
- * @property {boolean} due The delay is over; only the preflight's answer is awaited.
- *
- * @typedef {{type: "token", refused: string | null}
+ * @typedef {{type: "token", refused: string | null, inBand: boolean}
  *   | {type: "open"}
  *   | {type: "shut", code: number, reason: string}
- *   | {type: "arm", timer: Timer, delayMs: number}
- *   | {type: "disarm", timer: Timer}
  *   | {type: "ping"}
- *   | {type: "preflight"}} Effect
- * @typedef {"retry" | "connect" | "stable" | "liveness"} Timer
+ *   | {type: "preflight"}
+ *   | {type: "renew"}
+ *   | {type: "remember", spent: number}} Effect `renew`: send the fresh token over the open connection.
+ *   `remember`: keep this number for the next load of this very tab, which hands it to `connect` as `carried`.
  *
  * @typedef {object} Machine
  * @property {Policy} policy
  * @property {State} state
  * @property {number} attempt Attempts spent in this cycle.
  * @property {number} cycle
- * @property {number} spent Attempts spent since the counters were last forgotten, for the report.
+ * @property {number} spent Attempts spent since the counters were last forgotten.
+ * @property {number} total Attempts of this tab since its last stable connection, whoever asked for them.
  * @property {boolean} counted Whether the attempt under way was counted.
  * @property {boolean} hasToken The caller holds a token that this cycle may use.
  * @property {string | null} refused The refusal for which the present token was fetched.
@@ -71,61 +43,62 @@ import { problemOfClose } from "./closes.js";
  * @property {boolean} asked The preflight of this cycle was spent.
  * @property {Problem | null} named What it answered: said of later failures that name nothing themselves.
  * @property {Problem | null} last
+ * @property {number | null} by When the token, the handshake, the preflight's answer or the dormant client's turn is due.
+ * @property {boolean} probing A dormant client's preflight is out.
+ * @property {number} shortLives Stable connections in a row that lived shorter than `calmMs`.
  * @property {boolean} online
  * @property {boolean} visible
+ * @property {boolean} frozen
  * @property {number} hiddenAt
  * @property {number} revivedAt
- * @property {number} heartbeatMs
+ * @property {number} since When the connection was welcomed.
+ * @property {boolean} stable
+ * @property {number | null} stableAt
+ * @property {number} heartbeatMs 0: the peer knows no ping, silence means nothing.
  * @property {number} heardAt
- * @property {number | null} pingedAt
+ * @property {number | null} answerBy When the ping that is out must have been answered.
+ * @property {number} pings Pings since something was heard.
+ * @property {number | null} expiresAt When the token of this connection runs out.
+ * @property {number | null} renewAt When it is to be replaced, or its replacement to have arrived.
+ * @property {"token" | "server" | null} renewing Who is asked at the moment.
  */
 
-/** @type {Policy} */
-export const POLICY = Object.freeze({
-  attempts: 5,
-  cycles: 3,
-  firstDelayMs: 1_000,
-  maxDelayMs: 60_000,
-  stableMs: 10_000,
-  connectTimeoutMs: 15_000,
-  graceMs: 10_000,
-  probeMs: 4_000,
-  maxAdviceMs: 300_000,
-  reviveMs: 60_000,
-});
+/** @type {Problem} */
+const RELOAD_LOOP = { cause: "reload_loop", code: 1006, retry: "wait" };
 
 /**
  * @param {Partial<Policy>} [policy]
  * @returns {Machine}
  */
 export function machine(policy = {}) {
-  return {
-    policy: { ...POLICY, ...policy },
-    state: { name: "idle" },
-    ...FRESH,
-    last: null,
-    online: true,
-    visible: true,
-    hiddenAt: 0,
-    revivedAt: -Infinity,
-    heartbeatMs: 25_000,
-    heardAt: 0,
-    pingedAt: null,
+  const run = {
+    m: {
+      policy: { ...POLICY, ...policy },
+      ...FRESH,
+      total: 0,
+      last: null,
+      probing: false,
+      shortLives: 0,
+      online: true,
+      visible: true,
+      frozen: false,
+      hiddenAt: 0,
+      revivedAt: -Infinity,
+      since: 0,
+      stable: false,
+      stableAt: null,
+      heartbeatMs: 25_000,
+      heardAt: 0,
+      answerBy: null,
+      pings: 0,
+      expiresAt: null,
+      renewAt: null,
+      renewing: null,
+    },
   };
+  be(run, "idle");
+  return /** @type {any} */ (run.m);
 }
-
-/** Counters of a client that owes nobody anything. */
-const FRESH = {
-  attempt: 0,
-  cycle: 1,
-  spent: 0,
-  counted: false,
-  hasToken: false,
-  refused: null,
-  advised: false,
-  asked: false,
-  named: null,
-};
 
 /**
  * @param {Machine} before
@@ -141,49 +114,84 @@ export function step(before, event, world) {
   return { machine: run.m, effects: run.effects };
 }
 
+/**
+ * When to feed `wake`, on the caller's clock; null when nothing but an event moves the machine.
+ * @param {Machine} m
+ * @returns {number | null}
+ */
+export function deadline(m) {
+  const { name, until } = m.state;
+  if (name === "connected") {
+    const times = [m.stableAt, silentAt(m), m.renewAt].filter((at) => at !== null);
+    return times.length > 0 ? Math.min(.../** @type {number[]} */ (times)) : null;
+  }
+  if (name === "waiting") return until === null ? null : Math.max(until, m.by ?? until);
+  return m.by;
+}
+
 const EVENTS = {
   /** The user, or the page for them, asks: a fresh budget, at once. */
-  connect(run) {
+  connect(run, { carried = 0 }) {
     const { m } = run;
-    if (m.state.name === "connecting" || m.state.name === "connected" || m.state.name === "refreshing") return;
-    Object.assign(m, FRESH);
-    attempt(run, true);
+    const { name } = m.state;
+    if (name === "connecting" || name === "connected" || name === "refreshing") return;
+    forget(m);
+    m.last = null;
+    if (name !== "idle") return attempt(run, true);
+    m.total = carried;
+    const slowedMs = reloadDelayMs(m.policy, carried, run.random);
+    if (slowedMs === null) return attempt(run, true);
+    m.last = RELOAD_LOOP;
+    wait(run, RELOAD_LOOP, slowedMs);
   },
 
   close(run) {
-    leaveTimers(run);
     run.effects.push({ type: "shut", code: 1000, reason: "" });
-    run.m.state = { name: "closed" };
+    be(run, "closed");
   },
 
   token(run) {
-    if (run.m.state.name !== "refreshing") return;
-    run.m.hasToken = true;
-    open(run);
+    const { m } = run;
+    if (m.state.name === "refreshing") {
+      m.hasToken = true;
+      open(run);
+    } else if (m.state.name === "connected" && m.renewing === "token") {
+      m.renewing = "server";
+      m.renewAt = run.now + m.policy.tokenTimeoutMs;
+      run.effects.push({ type: "renew" });
+    }
   },
 
   /** `retry: "stop"`: there will be no other token (the person must sign in again). */
   tokenFailed(run, { cause = "token_unavailable", retry = "backoff", detail }) {
     const { m } = run;
+    if (m.state.name === "connected" && m.renewing === "token") return notRenewed(run);
     if (m.state.name !== "refreshing") return;
     if (retry !== "stop") return lost(run, { cause, code: 1006, retry: "backoff", detail });
     disable(run, m.refused && m.last ? m.last : { cause, code: 4401, retry: "stop", detail }, false);
   },
 
-  welcomed(run, { heartbeatMs }) {
+  /** The handshake was answered 101: it got through, what is missing is the welcome. */
+  opened(run) {
+    if (run.m.state.name === "connecting") run.m.by = run.now + run.m.policy.connectTimeoutMs;
+  },
+
+  welcomed(run, { heartbeatMs, tokenExpiresInMs }) {
     const { m } = run;
     if (m.state.name !== "connecting") return;
-    if (heartbeatMs > 0) m.heartbeatMs = heartbeatMs;
-    m.heardAt = run.now;
-    m.pingedAt = null;
-    m.state = { name: "connected", since: run.now };
-    disarm(run, "connect");
-    arm(run, "stable", m.policy.stableMs);
-    arm(run, "liveness", m.heartbeatMs);
+    be(run, "connected");
+    m.heartbeatMs = heartbeatMs ?? m.heartbeatMs;
+    m.since = run.now;
+    m.stable = false;
+    m.stableAt = run.now + m.policy.stableMs;
+    alive(run);
+    renewLater(run, tokenExpiresInMs);
   },
 
   heard(run) {
-    run.m.heardAt = run.now;
+    if (run.m.state.name !== "connected") return;
+    alive(run);
+    settle(run);
   },
 
   closed(run, { code, reason }) {
@@ -191,24 +199,25 @@ const EVENTS = {
     if (name === "connecting" || name === "connected") lost(run, problemOfClose(code, reason));
   },
 
-  /** The preflight's answer. A null cause means that it found nothing wrong. */
+  /** The preflight's answer. A null problem means that it found nothing wrong. */
   named(run, { problem }) {
     const { m } = run;
-    if (m.state.name !== "waiting" || !m.state.asking) return;
-    m.state = { ...m.state, asking: false };
-    if (m.state.held === "offline") return;
-    if (problem?.cause) {
-      m.last = m.named = problem;
+    if (m.state.name === "disabled" && m.probing) return probed(run, problem);
+    if (m.state.name !== "waiting" || m.by === null) return;
+    m.by = null;
+    m.named = problem;
+    if (problem) {
+      m.last = problem;
       if (problem.retry === "stop") return disable(run, problem, false);
       if (problem.retry === "refresh") return refresh(run, problem);
       if (problem.retryInMs !== undefined && !m.advised) return follow(run, problem);
       m.state = { ...m.state, ...told(problem) };
     }
-    if (m.state.due) go(run);
+    if (run.now >= m.state.until) go(run);
   },
 
-  timer(run, { timer }) {
-    TIMERS[timer](run);
+  wake(run) {
+    for (let at = deadline(run.m); at !== null && at <= run.now; at = deadline(run.m)) DUE[run.m.state.name](run);
   },
 
   offline(run) {
@@ -220,96 +229,123 @@ const EVENTS = {
     const { m } = run;
     m.online = true;
     if (m.state.name === "connected") return probe(run);
-    if (m.state.name === "waiting" && m.state.held === "offline") {
-      // All of a building comes back in the same instant.
-      return wait(run, run.random() * m.policy.firstDelayMs);
-    }
-    revive(run);
+    if (m.state.name !== "waiting" || m.state.held !== "offline") return revive(run);
+    // All of a building comes back in the same instant.
+    const ms = Math.max(Math.round(run.random() * m.policy.firstDelayMs), m.state.notBefore - run.now);
+    m.state = { ...m.state, retryInMs: ms, until: run.now + ms, held: null };
   },
 
   hidden(run) {
-    run.m.visible = false;
-    run.m.hiddenAt = run.now;
+    const { m } = run;
+    if (m.visible) m.hiddenAt = run.now;
+    m.visible = false;
   },
 
   visible(run) {
     const { m } = run;
     const awayMs = m.visible ? 0 : run.now - m.hiddenAt;
     m.visible = true;
-    if (m.state.name === "connected") return probe(run);
-    if (m.state.name === "waiting" && m.state.held === "hidden") return go(run);
+    back(run);
     if (awayMs >= m.policy.reviveMs) revive(run);
   },
 
-  /** The browser froze the tab, or the machine slept. */
+  /** The browser stops the tab's clocks. It is hidden, whatever it said before. */
+  frozen(run) {
+    run.m.frozen = true;
+  },
+
+  /** The tab was thawed, or the machine slept. */
   resumed(run) {
-    if (run.m.state.name === "connected") probe(run);
+    back(run);
+  },
+
+  /** The server says that the token is about to run out. */
+  expiring(run, { tokenExpiresInMs }) {
+    const { m } = run;
+    if (m.state.name !== "connected") return;
+    if (tokenExpiresInMs > 0) m.expiresAt = run.now + tokenExpiresInMs;
+    if (m.renewing === null) renew(run);
+  },
+
+  renewed(run, { tokenExpiresInMs }) {
+    if (run.m.state.name === "connected" && run.m.renewing) renewLater(run, tokenExpiresInMs);
+  },
+
+  renewFailed(run) {
+    if (run.m.state.name === "connected" && run.m.renewing) notRenewed(run);
   },
 };
 
-const TIMERS = {
-  retry(run) {
-    const { m } = run;
-    if (m.state.name !== "waiting" || m.state.held) return;
-    if (m.state.asking) m.state = { ...m.state, due: true };
-    else go(run);
+/** What happens when a state's deadline has passed. Each moves the deadline on. */
+const DUE = {
+  refreshing(run) {
+    lost(run, { cause: "token_unavailable", code: 1006, retry: "backoff" });
   },
 
-  connect(run) {
-    if (run.m.state.name !== "connecting") return;
+  connecting(run) {
     run.effects.push({ type: "shut", code: 4408, reason: "handshake_timeout" });
     lost(run, problemOfClose(1006));
   },
 
-  stable(run) {
-    if (run.m.state.name === "connected") Object.assign(run.m, FRESH);
+  waiting(run) {
+    go(run);
   },
 
-  liveness(run) {
-    const { m } = run;
-    if (m.state.name !== "connected") return;
-    if (m.pingedAt !== null && m.heardAt < m.pingedAt) {
+  connected(run) {
+    const { m, now } = run;
+    settle(run);
+    if (!ask(run)) {
       run.effects.push({ type: "shut", code: 4408, reason: "heartbeat_timeout" });
       return lost(run, problemOfClose(4408, "heartbeat_timeout"));
     }
-    const silentMs = run.now - m.heardAt;
-    if (silentMs >= m.heartbeatMs) return ping(run, m.policy.graceMs);
-    m.pingedAt = null;
-    arm(run, "liveness", m.heartbeatMs - silentMs);
+    if (m.renewAt === null || m.renewAt > now) return;
+    if (m.renewing === null) renew(run);
+    else notRenewed(run);
+  },
+
+  /** Only asks while somebody could see the answer; the next turn comes either way. */
+  disabled(run) {
+    const { m } = run;
+    m.by = run.now + m.policy.dormantProbeMs;
+    if (!m.online || !attended(m)) return;
+    m.probing = true;
+    run.effects.push({ type: "preflight" });
   },
 };
 
 function attempt(run, counted) {
   const { m } = run;
   m.counted = counted;
-  if (counted) {
-    m.attempt += 1;
-    m.spent += 1;
-  }
+  if (counted) count(run, 1);
   if (m.hasToken) return open(run);
-  m.state = { name: "refreshing", ...place(m) };
-  disarm(run, "retry");
-  run.effects.push({ type: "token", refused: m.refused });
+  be(run, "refreshing", m.last, { by: run.now + m.policy.tokenTimeoutMs });
+  run.effects.push({ type: "token", refused: m.refused, inBand: false });
 }
 
 function open(run) {
-  const { m } = run;
-  m.state = { name: "connecting", ...place(m) };
-  disarm(run, "retry");
-  arm(run, "connect", m.policy.connectTimeoutMs);
+  be(run, "connecting", run.m.last, { by: run.now + run.m.policy.connectTimeoutMs });
   run.effects.push({ type: "open" });
+}
+
+function count(run, by) {
+  const { m } = run;
+  m.attempt += by;
+  m.spent += by;
+  m.total += by;
+  run.effects.push({ type: "remember", spent: m.total });
 }
 
 /** An attempt failed, or a connection ended: what now? */
 function lost(run, bare) {
   const { m } = run;
-  const problem = bare.cause === null && m.named ? { ...m.named, retry: bare.retry, retryInMs: undefined } : bare;
-  leaveTimers(run);
-  if (!m.online) {
-    giveBack(m);
-    m.state = waiting(m, problem);
+  if (m.state.name === "connected") ended(run);
+  if (!m.online && bare.retry !== "stop") {
+    if (m.counted) count(run, -1);
+    m.counted = false;
+    wait(run, OFFLINE, 0);
     return hold(run, "offline");
   }
+  const problem = bare.cause === null && m.named ? { ...m.named, retry: bare.retry, retryInMs: undefined } : bare;
   m.last = problem;
   if (problem.retry === "stop") return disable(run, problem, false);
   if (problem.retry === "refresh") return refresh(run, problem);
@@ -320,21 +356,20 @@ function lost(run, bare) {
 /** The first advice is free: the server chose the moment, so the wait is its, not ours. */
 function follow(run, problem) {
   run.m.advised = true;
-  run.m.state = { ...waiting(run.m, problem), free: true };
-  wait(run, Math.min(problem.retryInMs, run.m.policy.maxAdviceMs));
+  wait(run, problem, Math.max(adviceMs(run.m, problem), calmingMs(run)), { free: true, firm: true });
 }
 
 function backOff(run, problem, asking) {
   const { m } = run;
-  const ownMs = delayMs(m, run.random);
   if (m.attempt >= m.policy.attempts && !nextCycle(m)) return disable(run, problem, true);
-  m.state = waiting(m, problem);
-  if (asking) {
-    m.asked = true;
-    m.state = { ...m.state, asking };
-    run.effects.push({ type: "preflight" });
-  }
-  wait(run, problem.retryInMs === undefined ? ownMs : Math.min(problem.retryInMs, m.policy.maxAdviceMs));
+  if (problem.retryInMs !== undefined) wait(run, problem, adviceMs(m, problem), { firm: true });
+  // The server let go of a reader that was too slow: there is nothing to spare it.
+  else if (problem.retry === "resume" && m.spent === 0 && m.shortLives < 2) wait(run, problem, 0);
+  else wait(run, problem, ownDelayMs(run));
+  if (!asking) return;
+  m.asked = true;
+  m.by = run.now + m.policy.preflightTimeoutMs;
+  run.effects.push({ type: "preflight" });
 }
 
 /** A new token at once, for a new cycle; a new token refused in the same words is a refusal for good. */
@@ -343,7 +378,9 @@ function refresh(run, problem) {
   if (m.refused === problem.cause) return disable(run, problem, false);
   m.refused = problem.cause;
   if (!nextCycle(m)) return disable(run, problem, true);
-  attempt(run, true);
+  const ms = calmingMs(run);
+  if (ms > 0) wait(run, problem, ms);
+  else attempt(run, true);
 }
 
 function nextCycle(m) {
@@ -358,87 +395,64 @@ function nextCycle(m) {
 function go(run) {
   const { m } = run;
   if (!m.online) return hold(run, "offline");
-  if (!m.visible && !m.state.free) return hold(run, "hidden");
+  if (!attended(m) && !m.state.free) return hold(run, "hidden");
   attempt(run, !m.state.free);
 }
 
-function hold(run, held) {
-  disarm(run, "retry");
-  const offline = held === "offline" ? { cause: "offline", code: 1006, detail: undefined } : {};
-  run.m.state = { ...run.m.state, ...offline, delayMs: null, until: null, held };
-}
-
-function wait(run, delay) {
+/** Somebody looks again, or the clocks run again. */
+function back(run) {
   const { m } = run;
-  const ms = Math.round(delay);
-  m.state = { ...m.state, delayMs: ms, until: run.now + ms, held: null, due: false };
-  arm(run, "retry", ms);
+  m.frozen = false;
+  if (m.state.name === "connected") probe(run);
+  else if (m.state.held === "hidden" && attended(m)) go(run);
 }
 
 function revive(run) {
   const { m } = run;
   // What a server refused for good stays refused, however often the train leaves a tunnel.
-  if (m.state.name !== "disabled" || !m.state.exhausted) return;
+  if (m.state.name !== "disabled" || !m.state.exhausted || !m.online) return;
   if (run.now - m.revivedAt < m.policy.reviveMs) return;
   m.revivedAt = run.now;
-  EVENTS.connect(run);
+  forget(m);
+  wait(run, m.last, 0);
+  go(run);
+}
+
+/** The dormant client's preflight answered. */
+function probed(run, problem) {
+  const { m } = run;
+  m.probing = false;
+  if (problem) {
+    m.last = problem;
+    m.state = { ...m.state, ...told(problem) };
+  } else revive(run);
 }
 
 function disable(run, problem, exhausted) {
-  leaveTimers(run);
-  run.m.state = { name: "disabled", ...told(problem), exhausted, spent: run.m.spent };
+  const { dormantProbeMs } = run.m.policy;
+  be(run, "disabled", problem, { exhausted, by: exhausted && dormantProbeMs > 0 ? run.now + dormantProbeMs : null });
 }
 
-/** An open socket proves nothing after a sleep: ask. */
-function probe(run) {
-  if (run.now - run.m.heardAt > run.m.policy.probeMs) ping(run, run.m.policy.probeMs);
+function forget(m) {
+  Object.assign(m, FRESH);
+  m.shortLives = 0;
 }
 
-function ping(run, answerMs) {
-  run.m.pingedAt = run.now;
-  run.effects.push({ type: "ping" });
-  arm(run, "liveness", answerMs);
+function ended(run) {
+  const { m } = run;
+  settle(run);
+  if (m.stable) m.shortLives = run.now - m.since < m.policy.calmMs ? m.shortLives + 1 : 0;
 }
 
-/**
- * Full jitter in the first cycle, where most outages end; from then on the upper half, so that the
- * 15 attempts span more than six minutes on average and an ordinary deploy strands nobody.
- */
-function delayMs(m, random) {
-  const nth = Math.max(1, (m.cycle - 1) * m.policy.attempts + m.attempt);
-  const bound = Math.min(m.policy.maxDelayMs, m.policy.firstDelayMs * 2 ** (nth - 1));
-  return m.cycle === 1 ? bound * random() : bound * (0.5 + 0.5 * random());
+function adviceMs(m, problem) {
+  return Math.min(problem.retryInMs, m.policy.maxAdviceMs);
 }
 
-function waiting(m, problem) {
-  const next = { attempt: m.attempt + 1, of: m.policy.attempts, cycle: m.cycle };
-  const still = { delayMs: null, until: null, held: null, free: false, asking: false, due: false };
-  return { name: "waiting", ...next, ...still, ...told(problem) };
+function ownDelayMs({ m, random }) {
+  return delayMs(m.policy, Math.max(1, m.spent, m.shortLives), random);
 }
 
-function told({ cause, code, detail }) {
-  return { cause, code, detail };
-}
-
-function place(m) {
-  return { attempt: m.attempt, of: m.policy.attempts, cycle: m.cycle };
-}
-
-function giveBack(m) {
-  if (!m.counted) return;
-  m.counted = false;
-  m.attempt -= 1;
-  m.spent -= 1;
-}
-
-function leaveTimers(run) {
-  for (const timer of ["retry", "connect", "stable", "liveness"]) disarm(run, timer);
-}
-
-function arm(run, timer, delay) {
-  run.effects.push({ type: "arm", timer, delayMs: delay });
-}
-
-function disarm(run, timer) {
-  run.effects.push({ type: "disarm", timer });
+/** One short life is an accident, a row of them a loop: it goes slower and slower, whatever the reason given. */
+function calmingMs(run) {
+  return run.m.shortLives > 1 ? ownDelayMs(run) : 0;
 }
