@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::address::Address;
-use crate::transport::{Closing, ConnectError, Dialect, Transport};
+use crate::dial::Dialer;
+use crate::transport::{Closing, ConnectError, Dialect, Incoming, Transport};
 
 /// What happens on a connection.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,20 +40,35 @@ impl Client {
     /// # Errors
     /// [`ConnectError`] when it does not come as far as a WebSocket.
     pub async fn connect_as(address: &Address, dialect: Dialect) -> Result<Self, ConnectError> {
+        Self::connect_over(&Dialer::new(), address, dialect).await
+    }
+
+    /// Connects in a dialect, by a way of one's own.
+    ///
+    /// # Errors
+    /// [`ConnectError`] when it does not come as far as a WebSocket.
+    pub async fn connect_over(
+        dialer: &Dialer,
+        address: &Address,
+        dialect: Dialect,
+    ) -> Result<Self, ConnectError> {
         Ok(Self {
-            transport: Transport::open(address, dialect).await?,
+            transport: Transport::open(dialer, address, dialect).await?,
             last_ref: 0,
         })
     }
 
     /// The next event. Safe to drop before it is ready: nothing is lost.
     pub async fn next(&mut self) -> Event {
-        match self.transport.next().await {
-            Ok(text) => match serde_json::from_str::<Value>(&text) {
-                Ok(value) if value.is_object() => Event::Frame(value),
-                _ => Event::Text(text),
-            },
-            Err(closing) => Event::Closed(closing),
+        loop {
+            match self.transport.next().await {
+                Ok(Incoming::Text(text)) => match serde_json::from_str::<Value>(&text) {
+                    Ok(value) if value.is_object() => return Event::Frame(value),
+                    _ => return Event::Text(text),
+                },
+                Ok(Incoming::Sign) => {}
+                Err(closing) => return Event::Closed(closing),
+            }
         }
     }
 
@@ -126,7 +142,7 @@ impl Client {
 
     /// Says good-bye and waits a moment for the answer.
     pub async fn close(self) {
-        self.transport.close().await;
+        self.transport.close(1000, "").await;
     }
 }
 

@@ -2,25 +2,30 @@
 
 use std::error::Error as _;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 pub use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::address::Address;
+use crate::dial::Dialer;
 use crate::transport::ConnectError;
 
 /// From the first packet to the end of the answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The largest answer that is read: a page of history is far below.
 const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// As much of an answer as is looked at for words that no table has.
+const BEGINNING_BYTES: usize = 512;
 
 /// What is asked.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, if it is JSON; `Null` otherwise.
     pub json: Value,
+    /// The body's first bytes, for what answers in other words.
+    pub body: String,
 }
 
 impl Answer {
@@ -72,16 +79,29 @@ impl Answer {
 /// # Errors
 /// [`ConnectError`] when no whole answer came.
 pub async fn ask(server: &Address, question: Question<'_>) -> Result<Answer, ConnectError> {
-    timeout(ANSWER_WITHIN, exchange(server, question))
+    ask_over(&Dialer::new(), server, question).await
+}
+
+/// The same, over a way of one's own.
+///
+/// # Errors
+/// [`ConnectError`] when no whole answer came.
+pub async fn ask_over(
+    dialer: &Dialer,
+    server: &Address,
+    question: Question<'_>,
+) -> Result<Answer, ConnectError> {
+    timeout(ANSWER_WITHIN, exchange(dialer, server, question))
         .await
         .unwrap_or(Err(ConnectError::Timeout(ANSWER_WITHIN)))
 }
 
-async fn exchange(server: &Address, question: Question<'_>) -> Result<Answer, ConnectError> {
+async fn exchange(dialer: &Dialer, server: &Address, question: Question<'_>) -> Result<Answer, ConnectError> {
     let not_http = |error: &dyn std::error::Error| ConnectError::NotHttp(error.to_string());
     let mut request = Request::builder()
         .method(question.method)
-        .uri(format!("{}{}", server.origin(), question.target))
+        .uri(question.target)
+        .header(HOST, server.authority())
         .header(ACCEPT, "application/json");
     if let Some(token) = question.bearer {
         let bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ConnectError::Token)?;
@@ -94,47 +114,44 @@ async fn exchange(server: &Address, question: Question<'_>) -> Result<Answer, Co
     }
     let request = request.body(Full::new(body)).map_err(|error| not_http(&error))?;
 
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_http1()
-        .build();
-    let client = Client::builder(TokioExecutor::new()).build(connector);
-    let answer = client
-        .request(request)
-        .await
-        .map_err(|error| not_reached(&server.endpoint(), &error))?;
-    let (head, body) = answer.into_parts();
-    let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
-    let body = body.map_err(|error| ConnectError::NotHttp(error.to_string()))?;
-    Ok(Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        json: serde_json::from_slice(&body.to_bytes()).unwrap_or_default(),
-    })
+    let failed = |error: hyper::Error| not_answered(server.endpoint(), &error);
+    let stream = TokioIo::new(dialer.dial(server).await?);
+    let (mut sender, connection) = http1::handshake(stream).await.map_err(failed)?;
+    let answer = async {
+        let answer = sender.send_request(request).await.map_err(failed)?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
+        let body = body.map_err(|error| ConnectError::NotHttp(error.to_string()))?;
+        let body = body.to_bytes();
+        let beginning = body.get(..BEGINNING_BYTES).unwrap_or(&body);
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            json: serde_json::from_slice(&body).unwrap_or_default(),
+            body: String::from_utf8_lossy(beginning).into_owned(),
+        })
+    };
+    // The connection does the work; what it dies of, the answer says.
+    let (mut answer, mut connection) = (pin!(answer), pin!(connection));
+    tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        _ = &mut connection => answer.await,
+    }
 }
 
-/// The library wraps what the system said; it is the system's word that tells the cause.
-fn not_reached(endpoint: &str, error: &hyper_util::client::legacy::Error) -> ConnectError {
-    let host = endpoint.to_owned();
-    let mut source = error.source();
-    let mut said = error.to_string();
-    while let Some(inner) = source {
-        said = inner.to_string();
-        if said.contains("failed to lookup address") {
-            let error = io::Error::other(said);
-            return ConnectError::Resolve { host, error };
-        }
-        if let Some(error) = inner.downcast_ref::<io::Error>() {
-            if error.kind() == io::ErrorKind::InvalidData {
-                return ConnectError::Tls(error.to_string());
-            }
-            if error.get_ref().is_none() {
-                let error = io::Error::from(error.kind());
-                return ConnectError::Reach { host, error };
-            }
-        }
-        source = inner.source();
+/// A connection that was taken and brought nothing is told from one that speaks something else.
+fn not_answered(host: String, error: &hyper::Error) -> ConnectError {
+    let io = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    if let Some(io) = io {
+        let error = io::Error::from(io.kind());
+        return ConnectError::Cut { host, error };
     }
-    ConnectError::NotHttp(said)
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        let error = io::ErrorKind::UnexpectedEof.into();
+        return ConnectError::Cut { host, error };
+    }
+    ConnectError::NotHttp(error.to_string())
 }

@@ -5,11 +5,20 @@
 
 pub mod address;
 pub mod client;
+pub mod closes;
+pub mod diagnose;
+pub mod dial;
 pub mod http;
+pub mod proxy;
+pub mod redact;
+mod tls;
 pub mod transport;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, Event};
+pub use dial::Dialer;
+pub use proxy::{Proxies, Proxy, ProxyError};
+pub use tls::AuthorityError;
 pub use transport::{Closing, ConnectError, Dialect};
 
 /// The id of a message.

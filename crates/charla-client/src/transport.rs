@@ -2,22 +2,26 @@
 //!
 //! The buffers are small: a client reads chat, not files, and tests open thousands.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use charla_wire::Cause;
 use charla_wire::cause::parse_close_reason;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, Response, StatusCode, header};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Response, header};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::address::Address;
+use crate::diagnose::{self, Seen};
+use crate::dial::{Dialer, Stream};
 
 /// From the first packet to the upgrade's answer; a healthy server needs milliseconds.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -58,9 +62,32 @@ pub enum ConnectError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// The connection was made and then cut before any answer.
+    #[error("{host} took the connection and closed it without an answer: {error}")]
+    Cut {
+        /// The host and port asked for.
+        host: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The proxy on the way would not, or is not there.
+    #[error("the proxy {proxy} leads nowhere: {said}")]
+    Proxy {
+        /// Its host and port.
+        proxy: String,
+        /// The HTTP status of its refusal.
+        status: Option<u16>,
+        /// What it says, or what the system says of it.
+        said: String,
+    },
     /// TLS failed.
-    #[error("TLS failed: {0}")]
-    Tls(String),
+    #[error("TLS failed: {said}")]
+    Tls {
+        /// The cause, where the failure tells one.
+        cause: Option<Cause>,
+        /// What the library says.
+        said: String,
+    },
     /// No answer in time.
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(Duration),
@@ -98,10 +125,15 @@ impl ConnectError {
                 Some(Cause::ServerDown)
             }
             Self::Reach { .. } | Self::Timeout(_) => Some(Cause::ServerUnreachable),
-            Self::Refused { cause, .. } => *cause,
+            Self::Cut { .. } => Some(Cause::ProxyClosedSilently),
+            Self::Proxy {
+                status: Some(407), ..
+            } => Some(Cause::ProxyAuthRequired),
+            Self::Proxy { .. } => Some(Cause::ServerUnreachable),
+            Self::Refused { cause, .. } | Self::Tls { cause, .. } => *cause,
             Self::NoSubprotocol => Some(Cause::SubprotocolMismatch),
             Self::Token => Some(Cause::TokenMalformed),
-            Self::Tls(_) | Self::NotWebSocket(_) | Self::NotHttp(_) => None,
+            Self::NotWebSocket(_) | Self::NotHttp(_) => None,
         }
     }
 }
@@ -123,10 +155,21 @@ impl Closing {
     }
 }
 
+/// What arrives over a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A text.
+    Text(String),
+    /// A ping or pong of the WebSocket itself: nothing to read, and yet a sign of life.
+    Sign,
+}
+
 /// An open WebSocket.
 #[derive(Debug)]
 pub struct Transport {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<Box<dyn Stream>>,
+    /// Texts that the socket had no room for yet; whoever fills it bounds it.
+    outgoing: VecDeque<String>,
 }
 
 impl Transport {
@@ -137,18 +180,19 @@ impl Transport {
     ///
     /// # Errors
     /// [`ConnectError`], by how far it came.
-    pub async fn open(address: &Address, dialect: Dialect) -> Result<Self, ConnectError> {
-        timeout(CONNECT_WITHIN, Self::upgrade(address, dialect))
+    pub async fn open(dialer: &Dialer, address: &Address, dialect: Dialect) -> Result<Self, ConnectError> {
+        timeout(CONNECT_WITHIN, Self::upgrade(dialer, address, dialect))
             .await
             .unwrap_or(Err(ConnectError::Timeout(CONNECT_WITHIN)))
     }
 
-    async fn upgrade(address: &Address, dialect: Dialect) -> Result<Self, ConnectError> {
+    async fn upgrade(dialer: &Dialer, address: &Address, dialect: Dialect) -> Result<Self, ConnectError> {
         let place = match (dialect, address.token()) {
             (Dialect::Plain, Some(token)) => address.clone().with_parameter("token", token),
             _ => address.clone(),
         };
-        let mut request = place.to_string().into_client_request().map_err(refused)?;
+        let request = place.to_string().into_client_request();
+        let mut request = request.map_err(|error| refused(error, address))?;
         if dialect == Dialect::CharlaV1 {
             let offer = match address.token() {
                 Some(token) => format!("{SUBPROTOCOL}, bearer.{token}"),
@@ -160,33 +204,70 @@ impl Transport {
                 .insert(header::SEC_WEBSOCKET_PROTOCOL, offer);
         }
 
-        let stream = reach(&address.endpoint()).await?;
+        let stream = dialer.dial(address).await?;
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER_BYTES)
             .write_buffer_size(0)
             .max_message_size(Some(MESSAGE_MAX_BYTES))
             .max_frame_size(Some(MESSAGE_MAX_BYTES));
-        let (socket, _) = client_async_tls_with_config(request, stream, Some(config), None)
+        let (socket, _) = client_async_with_config(request, stream, Some(config))
             .await
-            .map_err(refused)?;
-        Ok(Self { socket })
+            .map_err(|error| refused(error, address))?;
+        Ok(Self {
+            socket,
+            outgoing: VecDeque::new(),
+        })
     }
 
-    /// The next text, or how the connection ended. Safe to drop before it is ready: nothing is lost.
+    /// What comes next, or how the connection ended; writes what was [pushed](Self::push) meanwhile. Safe to drop before it
+    /// is ready: nothing is lost.
     ///
     /// # Errors
     /// [`Closing`]; after it there is nothing more to read.
-    pub async fn next(&mut self) -> Result<String, Closing> {
-        loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
-                Some(Ok(Message::Close(frame))) => return Err(closed_by(frame)),
-                // Pings are answered by the library; bytes are not part of the protocol.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
-                Some(Err(error)) => return Err(broken(&error)),
-                None => return Err(closed_by(None)),
+    pub async fn next(&mut self) -> Result<Incoming, Closing> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Closing>> {
+        let written = self.poll_write(context);
+        match self.socket.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(Message::Text(text)))) => {
+                Poll::Ready(Ok(Incoming::Text(text.as_str().to_owned())))
+            }
+            Poll::Ready(Some(Ok(Message::Close(frame)))) => Poll::Ready(Err(closed_by(frame))),
+            // Pings are answered by the library; bytes are not part of the protocol.
+            Poll::Ready(Some(Ok(
+                Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
+            ))) => Poll::Ready(Ok(Incoming::Sign)),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(broken(&error))),
+            Poll::Ready(None) => Poll::Ready(Err(gone("the connection ended"))),
+            // What the other end had to say came first.
+            Poll::Pending => match written {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(broken(&error))),
+                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), tungstenite::Error>> {
+        while !self.outgoing.is_empty() {
+            ready!(self.socket.poll_ready_unpin(context))?;
+            if let Some(text) = self.outgoing.pop_front() {
+                self.socket.start_send_unpin(Message::text(text))?;
             }
         }
+        self.socket.poll_flush_unpin(context)
+    }
+
+    /// Puts a text in line to be written by [`next`](Self::next).
+    pub fn push(&mut self, text: String) {
+        self.outgoing.push_back(text);
+    }
+
+    /// Texts that are still in line.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.outgoing.len()
     }
 
     /// Sends one text.
@@ -194,17 +275,17 @@ impl Transport {
     /// # Errors
     /// [`Closing`] when the connection is gone.
     pub async fn send(&mut self, text: String) -> Result<(), Closing> {
-        self.socket
-            .send(Message::text(text))
+        self.push(text);
+        poll_fn(|context| self.poll_write(context))
             .await
             .map_err(|error| broken(&error))
     }
 
-    /// Says good-bye (1000) and waits a moment for the answer.
-    pub async fn close(mut self) {
+    /// Says good-bye and waits a moment for the answer.
+    pub async fn close(mut self, code: u16, reason: &str) {
         let frame = CloseFrame {
-            code: CloseCode::Normal,
-            reason: "".into(),
+            code: CloseCode::from(code),
+            reason: reason.into(),
         };
         // A server that is gone already needs no good-bye.
         let farewell = async {
@@ -216,88 +297,62 @@ impl Transport {
     }
 }
 
-async fn reach(endpoint: &str) -> Result<TcpStream, ConnectError> {
-    let resolve = |error| ConnectError::Resolve {
-        host: endpoint.to_owned(),
-        error,
-    };
-    let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
-    let mut found = false;
-    for address in tokio::net::lookup_host(endpoint).await.map_err(resolve)? {
-        found = true;
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // A chat's frames are small, and each waits for a reader. Without it they are only later.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    if !found {
-        return Err(resolve(last));
-    }
-    let host = endpoint.to_owned();
-    Err(ConnectError::Reach { host, error: last })
-}
-
 fn closed_by(frame: Option<CloseFrame>) -> Closing {
     match frame {
         Some(frame) => Closing {
             code: Some(frame.code.into()),
             reason: frame.reason.as_str().to_owned(),
         },
-        None => Closing {
-            code: None,
-            reason: String::new(),
-        },
+        None => gone("the close frame says nothing"),
     }
 }
 
 fn broken(error: &tungstenite::Error) -> Closing {
+    gone(&error.to_string())
+}
+
+fn gone(how: &str) -> Closing {
     Closing {
         code: None,
-        reason: error.to_string(),
+        reason: how.to_owned(),
     }
 }
 
-fn refused(error: tungstenite::Error) -> ConnectError {
+fn refused(error: tungstenite::Error, address: &Address) -> ConnectError {
+    let host = address.endpoint();
     if let tungstenite::Error::Http(answer) = error {
-        return refusal(&answer);
-    }
-    if let tungstenite::Error::Tls(error) = error {
-        return ConnectError::Tls(error.to_string());
+        return refusal(&answer, address);
     }
     if let tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) = error {
         return ConnectError::NoSubprotocol;
     }
-    // rustls reports a bad certificate as an I/O error of the stream.
-    if let tungstenite::Error::Io(error) = &error
-        && error.kind() == std::io::ErrorKind::InvalidData
-    {
-        return ConnectError::Tls(error.to_string());
+    if let tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) = error {
+        let error = std::io::ErrorKind::UnexpectedEof.into();
+        return ConnectError::Cut { host, error };
+    }
+    if let tungstenite::Error::Io(error) = error {
+        return ConnectError::Cut { host, error };
     }
     ConnectError::NotWebSocket(error.to_string())
 }
 
 /// An answer with a status; Charla's own is a problem document that names the cause.
-fn refusal(answer: &Response<Option<Vec<u8>>>) -> ConnectError {
+fn refusal(answer: &Response<Option<Vec<u8>>>, address: &Address) -> ConnectError {
     let body = answer.body().as_deref().unwrap_or_default();
     let document: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| {
-        document
-            .get(name)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-    };
-    let mut cause = Cause::from_id(text("cause"));
-    if cause.is_none() && answer.status() == StatusCode::BAD_GATEWAY {
-        // A proxy that answers for the server: its upstream is not there.
-        cause = Some(Cause::ServerDown);
-    }
-    ConnectError::Refused {
+    let location = answer.headers().get(header::LOCATION);
+    let seen = Seen {
+        target: &address.target(),
         status: answer.status().as_u16(),
+        location: location.and_then(|place| place.to_str().ok()),
+        json: &document,
+        body: &String::from_utf8_lossy(body),
+    };
+    let cause = diagnose::judge_refusal(&seen);
+    let detail = document.get("detail").and_then(serde_json::Value::as_str);
+    ConnectError::Refused {
+        status: seen.status,
         cause,
-        detail: text("detail").to_owned(),
+        detail: detail.unwrap_or_default().to_owned(),
     }
 }

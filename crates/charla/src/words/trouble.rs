@@ -34,7 +34,23 @@ pub(crate) fn connect(lang: Lang, error: &ConnectError) -> String {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, ConnectError::Resolve { host, error }) => format!("no se encuentra {host}: {error}"),
         (Lang::Es, ConnectError::Reach { host, error }) => format!("no se llega a {host}: {error}"),
-        (Lang::Es, ConnectError::Tls(error)) => format!("falló TLS: {error}"),
+        (Lang::Es, ConnectError::Cut { host, error }) => {
+            format!("{host} aceptó la conexión y la cerró sin responder: {error}")
+        }
+        (
+            Lang::Es,
+            ConnectError::Proxy {
+                proxy,
+                status: Some(status),
+                ..
+            },
+        ) => {
+            format!("el proxy {proxy} no lleva a ninguna parte: respondió {status}")
+        }
+        (Lang::Es, ConnectError::Proxy { proxy, said, .. }) => {
+            format!("el proxy {proxy} no lleva a ninguna parte: {said}")
+        }
+        (Lang::Es, ConnectError::Tls { said, .. }) => format!("falló TLS: {said}"),
         (Lang::Es, ConnectError::Timeout(time)) => format!("sin respuesta en {} s", time.as_secs()),
         (Lang::Es, ConnectError::Refused { status, .. }) => {
             format!("el servidor respondió {status} en lugar de aceptar el WebSocket")

@@ -1,0 +1,13 @@
+//! The client's integration tests, one binary: real sockets, real TLS, real proxies.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails loudly"
+)]
+
+mod listening;
+mod proxy;
+mod refusals;
+mod tls;
