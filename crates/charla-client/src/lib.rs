@@ -6,9 +6,11 @@
 pub mod address;
 pub mod client;
 pub mod closes;
+pub mod cursor;
 pub mod diagnose;
 pub mod dial;
 pub mod http;
+pub mod outbox;
 pub mod proxy;
 pub mod redact;
 mod tls;
