@@ -4,12 +4,12 @@
 //! id the socket carried. When even that fails, what can still be told apart is told; a native client sees more than a
 //! page does: a refused port, a name that does not resolve, a bad certificate, silence.
 
-use std::borrow::Cow;
+use std::time::Duration;
 
 use charla_wire::{Cause, Retry};
 use serde_json::Value;
 
-use crate::closes::{Problem, retry_of};
+use crate::closes::{CauseName, Problem, retry_of};
 use crate::transport::ConnectError;
 
 /// An HTTP answer, as far as it is looked at.
@@ -30,36 +30,18 @@ pub struct Seen<'a> {
 /// The preflight's answer; `None` where everything looks right.
 #[must_use]
 pub fn judge_answer(seen: &Seen<'_>) -> Option<Problem> {
-    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
-    let number = |value: &Value, field: &str| value.get(field).and_then(Value::as_u64);
     let ok = seen.json.get("ok").and_then(Value::as_bool);
-    if let (Some(false), Some(cause)) = (ok, text(seen.json, "cause")) {
-        let code = number(seen.json, "code").and_then(|code| u16::try_from(code).ok());
-        let retry = text(seen.json, "retry").and_then(|word| retry_word(&word));
-        let known = Cause::from_id(&cause);
-        let code = code.unwrap_or_else(|| known.map_or(1006, code_of));
-        return Some(Problem {
-            retry: retry.unwrap_or_else(|| retry_of(Some(&cause), code)),
-            code,
-            detail: text(seen.json, "detail"),
-            retry_in_ms: number(seen.json, "retry_in_ms"),
-            cause: Some(known.map_or(Cow::Owned(cause), |known| Cow::Borrowed(known.id()))),
-        });
+    if ok == Some(false)
+        && let Some(problem) = named(seen.json)
+    {
+        return Some(problem);
     }
     if ok != Some(true) {
         return Some(foreign(seen));
     }
     let receipt = seen.json.get("attempt")?;
-    if let Some(cause) = text(receipt, "cause") {
-        let code = number(receipt, "code").and_then(|code| u16::try_from(code).ok());
-        let code = code.unwrap_or(1006);
-        return Some(Problem {
-            retry: retry_of(Some(&cause), 1006),
-            code,
-            detail: None,
-            retry_in_ms: None,
-            cause: Some(Cow::Owned(cause)),
-        });
+    if let Some(problem) = named(receipt) {
+        return Some(problem);
     }
     // The gates are open and yet the handshake never came: something on the way dropped it.
     (receipt.get("seen") == Some(&Value::Bool(false))).then(|| {
@@ -70,10 +52,31 @@ pub fn judge_answer(seen: &Seen<'_>) -> Option<Problem> {
     })
 }
 
+/// What the server calls by its name.
+fn named(answer: &Value) -> Option<Problem> {
+    let text = |field: &str| answer.get(field).and_then(Value::as_str);
+    let number = |field: &str| answer.get(field).and_then(Value::as_u64);
+    let cause = CauseName::parse(text("cause")?);
+    let code = number("code").and_then(|code| u16::try_from(code).ok());
+    let of_table = match &cause {
+        CauseName::Known(cause) => cause.own_close_code(),
+        CauseName::Other(_) => None,
+    };
+    let code = code.or(of_table).unwrap_or(1006);
+    let retry = text("retry").and_then(retry_word);
+    Some(Problem {
+        retry: retry.unwrap_or_else(|| retry_of(Some(&cause), code)),
+        cause: Some(cause),
+        code,
+        detail: text("detail").map(Into::into),
+        retry_in: number("retry_in_ms").map(Duration::from_millis),
+    })
+}
+
 /// An answer that is not the server's own: somebody stands in front of it.
 fn foreign(seen: &Seen<'_>) -> Problem {
     match judge_refusal(seen) {
-        Some(Cause::ServerDown) => problem(Cause::ServerDown, format!("the proxy answers {}", seen.status)),
+        Some(Cause::ServerDown) => problem(Cause::ServerDown, &format!("the proxy answers {}", seen.status)),
         Some(Cause::ProxyWrongLocation) => problem(
             Cause::ProxyWrongLocation,
             "a page answers where the socket should be",
@@ -86,7 +89,7 @@ fn foreign(seen: &Seen<'_>) -> Problem {
                 .next()
                 .unwrap_or_default(),
         ),
-        None => problem(Cause::ServerUnreachable, format!("status {}", seen.status)),
+        None => problem(Cause::ServerUnreachable, &format!("status {}", seen.status)),
     }
 }
 
@@ -134,22 +137,11 @@ pub fn judge_failure(error: &ConnectError) -> Problem {
     } else {
         error.cause().unwrap_or(Cause::ServerUnreachable)
     };
-    problem(cause, error.to_string())
+    problem(cause, &error.to_string())
 }
 
-fn problem(cause: Cause, detail: impl Into<String>) -> Problem {
-    Problem {
-        cause: Some(Cow::Borrowed(cause.id())),
-        code: code_of(cause),
-        retry: cause.retry(),
-        detail: Some(detail.into()).filter(|detail| !detail.is_empty()),
-        retry_in_ms: None,
-    }
-}
-
-/// What never closed with a code of its own, a browser saw as 1006.
-fn code_of(cause: Cause) -> u16 {
-    cause.own_close_code().unwrap_or(1006)
+fn problem(cause: Cause, detail: &str) -> Problem {
+    Problem::of_cause(cause).with_detail(detail)
 }
 
 fn retry_word(word: &str) -> Option<Retry> {
@@ -166,7 +158,6 @@ fn retry_word(word: &str) -> Option<Retry> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::time::Duration;
 
     use serde_json::json;
 
@@ -185,7 +176,7 @@ mod tests {
             json,
             body,
         })?;
-        Some((found.cause?.into_owned(), found.code, found.retry.as_str()))
+        Some((found.cause?.to_string(), found.code, found.retry.as_str()))
     }
 
     #[test]
@@ -280,7 +271,7 @@ mod tests {
             ),
         ];
         for (error, expected) in rows {
-            assert_eq!(judge_failure(&error).cause.as_deref(), Some(expected), "{error}");
+            assert_eq!(judge_failure(&error).cause.unwrap().as_str(), expected, "{error}");
         }
     }
 }
