@@ -1,7 +1,7 @@
 //! What time it is: passed around as a value, so that a test can say so.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use charla_core::Millis;
 use charla_wire::Timestamp;
@@ -31,6 +31,12 @@ impl Uptime {
         Self {
             started: Instant::now(),
         }
+    }
+
+    /// Since the start, as exact as the machine tells: for measuring.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Milliseconds since the start.

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use charla_core::Millis;
 use charla_wire::{Cause, codec};
 use tokio::net::TcpStream;
 
@@ -33,11 +34,17 @@ pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unre
         ..
     } = switch;
     match verdict {
-        Ok(admitted) => {
+        Ok((admitted, underway)) => {
             node.metrics
                 .handshake_seconds
                 .observe(began.elapsed().as_secs_f64());
-            let (serving, held) = accept(node, socket, admitted, asked, id, deflate, unread);
+            let left_off = asked.left_off;
+            let (token_ends, held) = accept(node, socket, admitted, asked, id, deflate);
+            // Bytes behind the handshake are rare, and an empty buffer would keep its room.
+            let unread = if unread.is_empty() { Vec::new() } else { unread };
+            let connection = Arc::clone(&held.connection);
+            let mut serving = Serving::new(Arc::clone(node), connection, token_ends, unread);
+            serving.greet(left_off, underway);
             tokio::spawn(live(serving, held));
         }
         Err(refused) => {
@@ -80,8 +87,7 @@ fn accept(
     asked: Asked,
     id: uuid::Uuid,
     deflate: bool,
-    unread: Vec<u8>,
-) -> (Serving, Held) {
+) -> (Option<Millis>, Held) {
     let Admitted {
         visitor,
         chat,
@@ -121,16 +127,11 @@ fn accept(
     };
     let held = Held {
         node: Arc::clone(node),
-        connection: Arc::clone(&connection),
+        connection,
         ending: broken,
         counted: Some((registered, place)),
     };
-    // Bytes behind the handshake are rare, and an empty buffer would keep its room.
-    let unread = if unread.is_empty() { Vec::new() } else { unread };
-    (
-        Serving::new(Arc::clone(node), connection, token_ends, asked.left_off, unread),
-        held,
-    )
+    (token_ends, held)
 }
 
 /// What a connection holds of its node, given back when it ends, however it ends.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::metrics::OutcomeLabel;
 use crate::node::Node;
 use crate::receipts::{Outcome, Receipt};
+use crate::returns::Underway;
 use crate::settings::Rejects;
 
 pub use asked::{Asked, Dialect, is_socket_path};
@@ -42,8 +43,8 @@ pub struct Switch {
     pub headers: Vec<(&'static str, String)>,
     /// The connection's id.
     pub id: Uuid,
-    /// Whom it was let in as, or why not.
-    pub verdict: Result<Admitted, Refused>,
+    /// Whom it was let in as, or why not. Under way until the client is where it wants to be.
+    pub verdict: Result<(Admitted, Underway), Refused>,
     /// What was asked.
     pub asked: Asked,
     /// Whether messages may be deflated.
@@ -95,6 +96,7 @@ async fn upgraded(
     began: Instant,
 ) -> Answer {
     let id = Uuid::now_v7();
+    let underway = node.returns.begins();
     let (asked, verdict) = match asked {
         Ok(asked) => {
             let verdict = match upgrade.known_protocol() {
@@ -106,10 +108,20 @@ async fn upgraded(
         Err(refused) => (Asked::default(), Err(refused)),
     };
     // Counted as soon as it is judged: whoever sees an answer finds its handshake counted.
-    match &verdict {
-        Ok(_) => count(&node.metrics.handshakes, None),
-        Err(refused) => note_refusal(node, &asked, refused, id, address),
-    }
+    let verdict = match verdict {
+        Ok(admitted) => {
+            count(&node.metrics.handshakes, None);
+            Ok((admitted, underway))
+        }
+        Err(refused) => {
+            note_refusal(node, &asked, &refused, id, address);
+            if refused.user.is_some() {
+                // Past the token it cost what a welcome one costs.
+                underway.completes();
+            }
+            Err(refused)
+        }
+    };
     match verdict {
         Err(refused) if node.settings.server.rejects == Rejects::Http => {
             Answer::Reply(reply::refused(&refused))

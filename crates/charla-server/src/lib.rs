@@ -21,6 +21,7 @@ pub mod node;
 pub mod publish;
 mod receipts;
 mod requests;
+mod returns;
 mod serve;
 pub mod server;
 pub mod settings;

@@ -52,7 +52,14 @@ pub(crate) async fn accept(
             Ok((socket, peer)) => {
                 // Small frames must not wait for each other; a socket that cannot promise it is served all the same.
                 let _ = socket.set_nodelay(true);
-                tokio::spawn(door::attend(Arc::clone(&node), face.clone(), socket, peer.ip()));
+                let waits = node.returns.begins();
+                tokio::spawn(door::attend(
+                    Arc::clone(&node),
+                    face.clone(),
+                    socket,
+                    peer.ip(),
+                    waits,
+                ));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");

@@ -1,5 +1,7 @@
 //! Figures for Prometheus. Labels are causes and outcomes: never a tenant's or a person's name.
 
+use std::sync::atomic::AtomicU64;
+
 use charla_wire::Cause;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -61,6 +63,8 @@ pub struct Metrics {
     pub refusals: Family<CauseLabel, Counter>,
     /// What clients say kept them away, by cause.
     pub client_failures: Family<CauseLabel, Counter>,
+    /// Handshakes a second that the node is counted on to complete.
+    pub accept_rate: Gauge<f64, AtomicU64>,
     /// Messages stored.
     pub messages: Counter,
     /// Events handed to a socket.
@@ -89,6 +93,7 @@ impl Default for Metrics {
             closes: Family::default(),
             refusals: Family::default(),
             client_failures: Family::default(),
+            accept_rate: Gauge::default(),
             messages: Counter::default(),
             deliveries: Counter::default(),
             outbox_bytes: Gauge::default(),
@@ -123,6 +128,11 @@ impl Metrics {
             "client_failures",
             "What clients report to have kept them away, by cause",
             self.client_failures.clone(),
+        );
+        registry.register(
+            "accept_rate",
+            "Handshakes a second that returning clients are spread over",
+            self.accept_rate.clone(),
         );
         registry.register("messages", "Messages stored", self.messages.clone());
         registry.register("deliveries", "Events handed to a socket", self.deliveries.clone());

@@ -23,6 +23,7 @@ use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
+use crate::returns::Returns;
 use crate::settings::{DialectPreset, PlainSettings, Settings};
 use crate::store::Store;
 use crate::timers::Timers;
@@ -52,6 +53,7 @@ pub struct Node {
     pub(crate) inbox: Inbox,
     pub(crate) receipts: Receipts,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) returns: Arc<Returns>,
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
@@ -71,6 +73,7 @@ impl Node {
         clock: Clock,
     ) -> Self {
         let limits = &settings.limits;
+        let uptime = Uptime::start();
         let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             session_limits: SessionLimits {
@@ -112,6 +115,7 @@ impl Node {
             inbox: Inbox::default(),
             receipts: Receipts::default(),
             admission: Arc::default(),
+            returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
             draining: AtomicBool::new(false),
@@ -122,7 +126,7 @@ impl Node {
             auth,
             metrics,
             clock,
-            uptime: Uptime::start(),
+            uptime,
         }
     }
 
@@ -151,6 +155,12 @@ impl Node {
     #[must_use]
     pub fn broker_ready(&self) -> bool {
         self.broker.get().is_some_and(|broker| broker.ready())
+    }
+
+    /// Handshakes a second that returning clients are spread over.
+    #[must_use]
+    pub fn accept_rate(&self) -> f64 {
+        self.returns.rate()
     }
 
     /// Whether the node is on its way out.

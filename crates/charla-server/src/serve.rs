@@ -20,6 +20,7 @@ use crate::membership::Membership;
 use crate::node::Node;
 use crate::publish::IN_FLIGHT_MAX;
 use crate::requests::{Effect, Pending, Progress, carry_out};
+use crate::returns::Underway;
 
 /// The read buffer that the connections of a thread share: they borrow it while there is something to read.
 const READ_BUFFER: usize = 64 * 1024;
@@ -69,7 +70,6 @@ impl Serving {
         node: Arc<Node>,
         connection: Arc<Connection>,
         token_ends: Option<Millis>,
-        left_off: LeftOff,
         unread: Vec<u8>,
     ) -> Self {
         let now = node.uptime.now();
@@ -78,7 +78,7 @@ impl Serving {
         let session = Session::new(visitor.clone(), home.clone(), token_ends, limits, now);
         node.timers
             .wake_at(&connection, session.next_timeout(limits), now);
-        let mut serving = Self {
+        Self {
             node,
             connection,
             session,
@@ -87,14 +87,12 @@ impl Serving {
             unread,
             held_back: false,
             pending: None,
-        };
-        serving.greet(left_off);
-        serving.read_unread();
-        serving
+        }
     }
 
-    /// The first words: who you are, and the chat that the address named.
-    fn greet(&mut self, left_off: LeftOff) {
+    /// The first words: who you are, and the chat that the address named. The handshake took its course when the
+    /// client hears that chat.
+    pub(crate) fn greet(&mut self, left_off: LeftOff, underway: Underway) {
         let opening = &self.connection.opening;
         if !opening.variant.plain {
             let visitor = &opening.visitor;
@@ -121,14 +119,21 @@ impl Serving {
             let (node, connection) = (Arc::clone(&self.node), Arc::clone(&self.connection));
             self.pending = Some(Box::pin(async move {
                 match join(&node, &connection, &home, left_off, &mut None, None).await {
-                    Ok((grant, membership)) => Effect::Joined(grant, membership),
+                    Ok((grant, membership)) => {
+                        underway.completes();
+                        Effect::Joined(grant, membership)
+                    }
                     Err(refusal) => {
-                        connection.close(refusal.cause, &refusal.detail);
+                        let detail = node.returns.detail(refusal.cause, &refusal.detail);
+                        connection.close(refusal.cause, &detail);
                         Effect::Nothing
                     }
                 }
             }));
+        } else {
+            underway.completes();
         }
+        self.read_unread();
     }
 
     async fn run(&mut self) -> Ending {

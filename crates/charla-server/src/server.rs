@@ -125,14 +125,16 @@ impl Server {
     /// acknowledged stored.
     pub async fn drain(self) {
         let connections = self.node.users.all(|_| true);
-        tracing::info!(connections = connections.len(), "draining");
+        let accept_rate = self.node.accept_rate();
+        tracing::info!(connections = connections.len(), accept_rate, "draining");
         self.node.draining.store(true, Ordering::Relaxed);
         // Whoever waits for the end stops at once; nobody waiting is fine too.
         let _ = self.stop.send(true);
-        let spread = return_spread(connections.len());
-        for (place, connection) in connections.iter().enumerate() {
-            let delay = 500 + spread * place as u64 / connections.len().max(1) as u64;
-            connection.close(Cause::Restarting, &format!("retry in {delay} ms"));
+        for connection in &connections {
+            connection.close(
+                Cause::Restarting,
+                &self.node.returns.detail(Cause::Restarting, ""),
+            );
         }
         drop(connections);
         let all_gone = async {
@@ -164,14 +166,6 @@ impl Server {
     }
 }
 
-/// Handshakes a second that a restarted node is counted on to accept.
-const RETURNS_PER_SECOND: u64 = 1_000;
-
-/// Milliseconds over which so many clients should come back.
-const fn return_spread(connections: usize) -> u64 {
-    connections as u64 * 1_000 / RETURNS_PER_SECOND + 1_000
-}
-
 /// Turns the wheel, and looks at what only time changes.
 async fn keep_time(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(timers::TICK);
@@ -191,6 +185,7 @@ async fn keep_time(node: Arc<Node>) {
             node.cut_revoked();
         }
         node.tell_departures();
+        node.metrics.accept_rate.set(node.accept_rate());
         node.metrics
             .rooms
             .set(i64::try_from(node.rooms.count()).unwrap_or(i64::MAX));

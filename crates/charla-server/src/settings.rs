@@ -231,6 +231,8 @@ pub struct LimitSettings {
     pub outbox_age: Duration,
     /// Failed sign-ins a minute of one address.
     pub logins_per_minute: u32,
+    /// Handshakes a second over which returning clients are spread; 0: as many as were measured.
+    pub returns_per_second: u32,
 }
 
 /// `[liveness]`
@@ -392,6 +394,7 @@ impl Default for LimitSettings {
             outbox_bytes: 256 * 1024,
             outbox_age: Duration::from_secs(10),
             logins_per_minute: 10,
+            returns_per_second: 0,
         }
     }
 }

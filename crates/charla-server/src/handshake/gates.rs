@@ -72,14 +72,25 @@ impl From<StoreError> for Refused {
     }
 }
 
-/// How long one who is turned away for numbers should wait.
-const ADMISSION_RETRY: &str = "retry in 10000 ms";
-
 /// Leads a request through all gates.
 ///
 /// # Errors
-/// The first gate that says no.
+/// The first gate that says no, and when to come back if that may help.
 pub(super) async fn pass(
+    node: &Arc<Node>,
+    parts: &Parts,
+    asked: &Asked,
+    address: IpAddr,
+) -> Result<Admitted, Refused> {
+    gate_by_gate(node, parts, asked, address)
+        .await
+        .map_err(|refused| Refused {
+            detail: node.returns.detail(refused.cause, &refused.detail),
+            ..refused
+        })
+}
+
+async fn gate_by_gate(
     node: &Arc<Node>,
     parts: &Parts,
     asked: &Asked,
@@ -87,12 +98,12 @@ pub(super) async fn pass(
 ) -> Result<Admitted, Refused> {
     let limits = &node.settings.limits;
     if node.is_draining() {
-        return Err(Refused::new(Cause::Restarting, "retry in 1000 ms"));
+        return Err(Refused::new(Cause::Restarting, ""));
     }
     let mut place = node
         .admission
         .enter(address, limits)
-        .map_err(|cause| Refused::new(cause, ADMISSION_RETRY))?;
+        .map_err(|cause| Refused::new(cause, ""))?;
     check_origin(node, parts, address)?;
     let (identity, chat) = identify(node, asked).await?;
     let tenant = choose_tenant(node, asked.tenant.as_ref(), asked.chat.is_some(), &identity)?;
@@ -110,7 +121,7 @@ pub(super) async fn pass(
     };
     place
         .of_user(&key, limits)
-        .map_err(|cause| known(Refused::new(cause, ADMISSION_RETRY)))?;
+        .map_err(|cause| known(Refused::new(cause, "")))?;
     let visitor = enter(node, &identity, key, chat.as_ref()).await.map_err(known)?;
     Ok(Admitted {
         visitor,

@@ -1,5 +1,6 @@
 //! Answers over plain HTTP: the preflight's, and refusals where there is no socket to close.
 
+use charla_wire::cause::retry_in_ms;
 use charla_wire::{Cause, Lang};
 use http::header;
 use http::request::Parts;
@@ -25,7 +26,7 @@ pub struct Reply {
 
 fn refusal(cause: Cause, detail: &str, lang: Lang) -> Map<String, Value> {
     let words = cause.words(lang);
-    let Value::Object(object) = json!({
+    let Value::Object(mut object) = json!({
         "ok": false,
         "cause": cause.id(),
         "code": cause.close_code(),
@@ -40,7 +41,16 @@ fn refusal(cause: Cause, detail: &str, lang: Lang) -> Map<String, Value> {
     }) else {
         return Map::new();
     };
+    if let Some(delay) = retry_in_ms(detail) {
+        object.insert("retry_in_ms".into(), delay.into());
+    }
     object
+}
+
+/// The same advice for clients that know HTTP only (RFC 9110, section 10.2.3), in whole seconds.
+fn retry_after(detail: &str) -> Option<(&'static str, String)> {
+    let delay = retry_in_ms(detail)?;
+    Some(("retry-after", delay.div_ceil(1_000).to_string()))
 }
 
 fn body(object: Map<String, Value>) -> Vec<u8> {
@@ -73,7 +83,7 @@ impl Reply {
         let body = body(refusal(cause, detail, Lang::En));
         Self {
             status: cause.http_status(),
-            headers: Vec::new(),
+            headers: retry_after(detail).into_iter().collect(),
             body,
             closes: false,
         }
@@ -123,6 +133,12 @@ pub(super) fn preflight(
         .err()
         .map_or(200, |refused| refused.cause.http_status());
     let mut headers = vec![("cache-control", "no-store".to_owned())];
+    headers.extend(
+        verdict
+            .as_ref()
+            .err()
+            .and_then(|refused| retry_after(&refused.detail)),
+    );
     headers.extend(cross_origin(node, parts));
     Reply {
         status,

@@ -20,6 +20,7 @@ use super::http_face::HttpFace;
 use crate::converse::{converse, write_all};
 use crate::handshake::{self, Answer, Reply, is_socket_path};
 use crate::node::Node;
+use crate::returns::Underway;
 use crate::serve::drain;
 
 /// How long a preflight's connection is kept for the next one.
@@ -27,8 +28,16 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a client that was refused may go on sending before it is cut.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// Attends to one accepted socket until somebody else takes it over or it ends.
-pub(super) async fn attend(node: Arc<Node>, face: HttpFace, mut socket: TcpStream, peer: IpAddr) {
+/// Attends to one accepted socket until somebody else takes it over or it ends. `waits`: for its turn.
+pub(super) async fn attend(
+    node: Arc<Node>,
+    face: HttpFace,
+    mut socket: TcpStream,
+    peer: IpAddr,
+    waits: Underway,
+) {
+    // From here on it may be the client that is waited for.
+    drop(waits);
     let mut buffer = Vec::new();
     let mut is_first = true;
     loop {

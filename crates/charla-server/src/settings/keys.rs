@@ -235,6 +235,8 @@ keys! {
         "How long they may wait before slow_consumer.";
     "limits.logins_per_minute", count(1, MANY), Some(|s| &mut s.limits.logins_per_minute), "",
         "Failed sign-ins a minute of one address.";
+    "limits.returns_per_second", count(0, MANY), Some(|s| &mut s.limits.returns_per_second), "",
+        "How many clients a second are told to come back after a restart or overload. 0: as many as this node is measured to accept.";
 
     "liveness.ping_after", secs(1, HOUR), Some(|s| &mut s.liveness.ping_after), "",
         "Silence before the server pings. Keep it below the 60 s idle cut-off common in proxies.";

@@ -12,6 +12,7 @@ mod figures;
 mod people;
 mod plain;
 mod resume;
+mod returns;
 mod stress;
 mod talk;
 

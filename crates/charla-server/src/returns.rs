@@ -1,0 +1,167 @@
+//! When clients should come back: no sooner than this node can take them, and no two crowds in the same second.
+//!
+//! [`Returns`] measures how many handshakes are completed while others wait ([`AcceptRate`]), and gives whoever is sent
+//! away a place in a [`Line`] that moves at that pace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charla_core::Millis;
+use charla_wire::{Cause, Retry};
+use parking_lot::Mutex;
+
+use crate::clock::Uptime;
+
+mod accept_rate;
+mod line;
+
+use accept_rate::AcceptRate;
+use line::Line;
+
+/// A restarted process is ready within 300 ms, and its supervisor needs a moment too.
+const SUCCESSOR_READY: Duration = Duration::from_millis(500);
+/// A store or a broker that went away is hardly back sooner.
+const SERVICE_BACK: Duration = Duration::from_secs(2);
+/// A place becomes free when somebody leaves, which nobody hurries to do.
+const PLACE_FREE: Duration = Duration::from_secs(10);
+
+/// The pace of this node, and those who wait to return to it.
+#[derive(Debug)]
+pub(crate) struct Returns {
+    uptime: Uptime,
+    // What the operator wants to be counted on, instead of what is measured.
+    fixed: Option<f64>,
+    rate: Mutex<AcceptRate>,
+    everybody: Mutex<Line>,
+    // Those who are too many for themselves: one user's or address's storm must not keep others away.
+    crowded: Mutex<Line>,
+}
+
+/// A handshake under way. Dropped, it was given up; see [`Underway::completes`].
+#[must_use]
+#[derive(Debug)]
+pub struct Underway {
+    returns: Arc<Returns>,
+    completed: bool,
+}
+
+impl Returns {
+    /// Nobody waits; `fixed` is the pace to count on, 0 to measure it.
+    pub(crate) fn new(uptime: Uptime, fixed: u32) -> Self {
+        Self {
+            uptime,
+            fixed: (fixed > 0).then(|| f64::from(fixed)),
+            rate: Mutex::default(),
+            everybody: Mutex::default(),
+            crowded: Mutex::default(),
+        }
+    }
+
+    /// Handshakes a second that this node is counted on to complete.
+    pub(crate) fn rate(&self) -> f64 {
+        self.fixed.unwrap_or_else(|| self.rate.lock().per_second())
+    }
+
+    /// A client has come and wants to be let in.
+    pub(crate) fn begins(self: &Arc<Self>) -> Underway {
+        self.rate.lock().begins(self.uptime.elapsed());
+        Underway {
+            returns: Arc::clone(self),
+            completed: false,
+        }
+    }
+
+    /// In how many milliseconds a client that is sent away for this cause should be back; `None` when it is not to
+    /// come back by itself, or at once.
+    pub(crate) fn advice(&self, cause: Cause) -> Option<Millis> {
+        let not_before = match cause.retry() {
+            Retry::Refresh | Retry::Stop | Retry::Resume => return None,
+            Retry::Wait | Retry::Backoff => not_before(cause),
+        };
+        let line = if matches!(cause, Cause::TooManyConnections | Cause::RateLimited) {
+            &self.crowded
+        } else {
+            &self.everybody
+        };
+        let (rate, now) = (self.rate(), self.uptime.elapsed());
+        let delay = line.lock().place(now, not_before, rate, random());
+        u64::try_from(delay.as_millis()).ok()
+    }
+
+    /// The words for a close frame: the advice in front, so that a long detail cannot cut it off.
+    pub(crate) fn detail(&self, cause: Cause, detail: &str) -> String {
+        match self.advice(cause) {
+            Some(delay) if detail.is_empty() => format!("retry in {delay} ms"),
+            Some(delay) => format!("retry in {delay} ms; {detail}"),
+            None => detail.to_owned(),
+        }
+    }
+}
+
+impl Underway {
+    /// It took its course: the client is where it wanted to be, or was judged by all that costs time.
+    pub(crate) fn completes(mut self) {
+        self.completed = true;
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let now = self.returns.uptime.elapsed();
+        self.returns.rate.lock().ends(now, self.completed);
+    }
+}
+
+fn not_before(cause: Cause) -> Duration {
+    if matches!(cause, Cause::Restarting | Cause::GoingAway) {
+        SUCCESSOR_READY
+    } else if matches!(
+        cause,
+        Cause::Overloaded | Cause::TooManyConnections | Cause::RateLimited
+    ) {
+        PLACE_FREE
+    } else {
+        SERVICE_BACK
+    }
+}
+
+/// From 0 to 1. A system without random numbers still gives places, without jitter within them.
+fn random() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use charla_wire::cause::retry_in_ms;
+
+    use super::*;
+
+    #[test]
+    fn advice_is_for_those_who_shall_come_back() {
+        let returns = Returns::new(Uptime::start(), 10);
+        for cause in [Cause::NotAMember, Cause::TokenExpired, Cause::SlowConsumer] {
+            assert_eq!(returns.detail(cause, "words"), "words");
+        }
+        for (cause, at_least) in [
+            (Cause::Restarting, 500),
+            (Cause::StoreUnavailable, 2_000),
+            (Cause::Overloaded, 10_000),
+            (Cause::TooManyConnections, 10_000),
+        ] {
+            let detail = returns.detail(cause, "words");
+            let delay = retry_in_ms(&detail).unwrap();
+            assert!((at_least..at_least + 500).contains(&delay), "{detail}");
+            assert!(detail.ends_with("; words"), "{detail}");
+        }
+    }
+
+    #[test]
+    fn who_is_too_many_for_himself_keeps_nobody_else_away() {
+        let returns = Returns::new(Uptime::start(), 10);
+        for _ in 0..1_000 {
+            returns.advice(Cause::TooManyConnections).unwrap();
+        }
+        assert!(returns.advice(Cause::TooManyConnections).unwrap() > 100_000);
+        assert!(returns.advice(Cause::StoreUnavailable).unwrap() < 3_000);
+    }
+}
