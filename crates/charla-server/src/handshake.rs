@@ -62,6 +62,7 @@ pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr) -> Answer {
         Err(broken) => {
             tracing::info!(cause = %broken.cause, detail = broken.detail, %address, path = parts.uri.path(), "no handshake");
             count(&node.metrics.handshakes, Some(broken.cause));
+            note_broken(node, parts, broken.cause);
             return Answer::Reply(reply::broken(&broken));
         }
     };
@@ -178,6 +179,20 @@ fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address
         };
         node.receipts.note(attempt, receipt, node.uptime.now());
     }
+}
+
+/// A handshake that came maimed did come: its client, which saw no more than a failure, may learn what was wrong with it.
+fn note_broken(node: &Node, parts: &Parts, cause: Cause) {
+    let attempt = Asked::read(parts).ok().and_then(|asked| asked.attempt);
+    let Some(attempt) = attempt else { return };
+    let receipt = Receipt {
+        outcome: Outcome::Refused,
+        cause: Some(cause),
+        code: None,
+        connection: Uuid::now_v7().to_string(),
+        at: (node.clock)(),
+    };
+    node.receipts.note(&attempt, receipt, node.uptime.now());
 }
 
 /// Counts one outcome; no cause means accepted.

@@ -155,7 +155,7 @@ async fn a_receipt_tells_what_became_of_an_attempt() {
 async fn a_proxy_that_drops_the_upgrade_is_named_and_counted() {
     let serving = Serving::start().await;
     let token = serving.token("ana").await;
-    let path = format!("/ws/chat/5/?token={token}");
+    let path = format!("/ws/chat/5/?token={token}&attempt=maimed");
     for connection in ["close", "keep-alive"] {
         let mut raw = Raw::open(serving.address).await;
         let head = format!(
@@ -170,6 +170,11 @@ async fn a_proxy_that_drops_the_upgrade_is_named_and_counted() {
         );
         assert_eq!(reply.header("upgrade"), Some("websocket"));
     }
+    let told = receipt(&serving, &path).await;
+    assert_eq!(
+        (&told["seen"], &told["cause"]),
+        (&json!(true), &json!("proxy_no_upgrade"))
+    );
     let figures = serving.http("GET", "/metrics", &[], b"").await;
     let figures = String::from_utf8(figures.body).unwrap();
     let line = r#"charla_handshakes_total{outcome="proxy_no_upgrade"} 2"#;
