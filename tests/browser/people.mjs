@@ -12,8 +12,9 @@ const PICTURES = process.env.CHARLA_PICTURES;
 const QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const WITHIN_MS = 20_000;
 
-export function launch() {
-  return chromium.launch({ executablePath: EXECUTABLE, args: QUIET });
+/** @param {string[]} [more] Arguments for Chromium. */
+export function launch(more = []) {
+  return chromium.launch({ executablePath: EXECUTABLE, args: [...QUIET, ...more] });
 }
 
 /**

@@ -1,36 +1,18 @@
 /** @file Through a real nginx: as it should be set up, as it comes, and as it is often got wrong. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { Demo } from "../browser/demo.mjs";
+import { freePort, Nginx } from "./nginx.mjs";
 
 /** @type {Demo} */
 let demo;
-let folder, nginx, port;
+/** @type {Nginx} */
+let nginx;
+let port;
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-const configuration = (upstream) => `
-daemon off; worker_processes 1; pid nginx.pid; error_log stderr notice;
-events { worker_connections 256; }
-http {
-  access_log off;
-  client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
-  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+const servers = (upstream) => `
   upstream charla { server ${upstream}; keepalive 4; }
   server {
     listen 127.0.0.1:${port};
@@ -46,31 +28,17 @@ http {
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";
     }
     location /stripped/ { proxy_pass http://charla/; proxy_http_version 1.1; }
-  }
-}`;
+  }`;
 
 before(async () => {
   demo = await Demo.start();
   port = await freePort();
-  folder = await mkdtemp(join(tmpdir(), "charla-nginx-"));
-  await writeFile(join(folder, "nginx.conf"), configuration(new URL(demo.url).host));
-  nginx = spawn("nginx", ["-p", folder, "-c", "nginx.conf", "-e", "stderr"], { stdio: ["ignore", "ignore", "pipe"] });
-  const said = [];
-  await new Promise((resolve, reject) => {
-    nginx.stderr.on("data", (chunk) => {
-      said.push(chunk);
-      if (Buffer.concat(said).includes("start worker processes")) resolve();
-    });
-    nginx.once("exit", (code) => reject(new Error(`nginx ended with ${code}\n${Buffer.concat(said)}`)));
-  });
+  nginx = await Nginx.start(() => servers(new URL(demo.url).host));
 });
 
 after(async () => {
-  const ended = once(nginx, "exit");
-  nginx.kill();
-  await ended;
-  await demo.stop();
-  await rm(folder, { recursive: true, force: true });
+  await nginx?.stop();
+  await demo?.stop();
 });
 
 /** A browser's handshake: the status, and behind a 101 the first frame's text. */
