@@ -1,4 +1,4 @@
-/** @file The socket's address, and ids to put into it. */
+/** @file The socket's address, what of it may be shown, and ids to put into it. */
 
 /**
  * @param {string | URL} url Absolute, or relative to the page.
@@ -6,8 +6,7 @@
  */
 export function socketUrl(url) {
   const absolute = new URL(url, globalThis.location?.href);
-  if (absolute.protocol === "http:") absolute.protocol = "ws:";
-  if (absolute.protocol === "https:") absolute.protocol = "wss:";
+  absolute.protocol = absolute.protocol.replace("http", "ws");
   return absolute;
 }
 
@@ -15,18 +14,30 @@ export function socketUrl(url) {
  * @param {URL} url
  * @param {Record<string, string | number | null | undefined>} parameters Those without a value are left out.
  */
-export function attemptUrl(url, parameters) {
+export function withParameters(url, parameters) {
   const address = new URL(url);
   for (const [name, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined) address.searchParams.set(name, String(value));
+    if (value != null) address.searchParams.set(name, String(value));
   }
   return address;
+}
+
+/**
+ * @param {string} text
+ * @param {string} token The one in use.
+ * @returns {string} Without it, without anything that looks like one, and of an address's parameters only those that name a place.
+ */
+export function redacted(text, token) {
+  const bare = token ? text.replaceAll(token, "***") : text;
+  return bare
+    .replace(/([?&](?!tenant|schema|attempt|after|rev)[\w-]+=)[^&\s]*/g, "$1***")
+    .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, "***");
 }
 
 /** @param {URL} url @returns {string | null} The chat that this address enters by itself. */
 export function entryChatOf(url) {
   const found = /\/ws\/chat\/([^/]+)\/?$/.exec(url.pathname);
-  return found ? decodeURIComponent(found[1]) : null;
+  return found && decodeURIComponent(found[1]);
 }
 
 /**
@@ -34,12 +45,9 @@ export function entryChatOf(url) {
  * exists in secure contexts only, which a demo on the local network is not.
  */
 export function uuid(nowMs = Date.now()) {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, Math.floor(nowMs / 2 ** 16));
-  view.setUint16(4, nowMs % 2 ** 16);
-  bytes[6] = (bytes[6] & 0x0f) | 0x70;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+  let hex = nowMs.toString(16).padStart(12, "0") + "7";
+  for (const byte of crypto.getRandomValues(new Uint8Array(10))) hex += byte.toString(16).padStart(2, "0");
+  // The variant's two bits are 10: the digit is 8, 9, a or b.
+  const variant = "89ab"[parseInt(hex[16], 16) % 4];
+  return hex.replace(/^(.{8})(.{4})(.{4}).(.{3})(.{12}).*/, `$1-$2-$3-${variant}$4-$5`);
 }

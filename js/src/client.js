@@ -1,93 +1,221 @@
 /**
- * @file One connection to a Charla server: the shell around the reconnect machine.
+ * @file A client of a Charla server: the protocol `charla.v1` over one [`Link`].
  *
- * The machine decides, this carries out: it owns the socket, the timers and the token, keeps what must
- * survive a reconnect (subscriptions, unacknowledged sends) and turns frames into events. A message is
- * handed on once and in order, whatever the connection goes through.
+ * Keeps what must survive a reconnect (subscriptions, unacknowledged sends) and turns frames into events.
+ * A message is handed on once and in order, whatever the connection goes through; a send ends in its ack
+ * or in a refusal, never in silence.
  */
-import { attemptUrl, entryChatOf, socketUrl, uuid } from "./address.js";
+import { entryChatOf, uuid, withParameters } from "./address.js";
 import { Cursor } from "./cursor.js";
-import { diagnose } from "./diagnose.js";
 import { CharlaError } from "./error.js";
-import { deadline, machine, step } from "./machine.js";
+import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
-import { watchPage } from "./page.js";
 import { lost, Requests } from "./requests.js";
 
-/** Transitions kept for `report()`. */
-const REPORT_LENGTH = 200;
-/** A refused send that may be repeated waits this long unless the server names a time. */
-const RESEND_AFTER_MS = 2_000;
-const DEFAULT_HEARTBEAT_MS = 25_000;
-/** Browsers take a longer one for 0; the machine does not mind being woken early. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** A refused request that may be repeated waits this long unless the server names a time. */
+const AGAIN_AFTER_MS = 2_000;
+/** Frames that are handed on as they come. */
+const RELAYED = ["read", "typing", "presence", "inbox", "notification"];
 
 /**
- * @typedef {object} Options
- * @property {string | URL} [url] The socket's address; default `/ws/` of this page's host.
- * @property {(why: {refused: string | null, expiring: boolean}) => string | Promise<string>} token
- *   Called once per cycle. Throw an error with `retry: "stop"` when there will be no other token.
- * @property {string} [tenant]
- * @property {Partial<import("./machine.js").Policy>} [policy]
- * @property {Partial<import("./outbox.js").Bounds>} [outbox]
- * @property {typeof WebSocket} [WebSocket]
- * @property {typeof fetch} [fetch]
- * @property {() => number} [now]
- * @property {() => number} [random]
+ * @typedef {import("./frames.js").Events} Events
+ * @typedef {import("./frames.js").Ack} Ack
+ * @typedef {import("./outbox.js").Entry} Entry
  *
- * @typedef {object} Subscription
- * @property {Cursor} cursor
- * @property {{resolve: (frame: any) => void, reject: (error: Error) => void}[]} waiters
+ * @typedef {object} Queue Where sends outlive the page: see `charla/persist`.
+ * @property {() => Promise<Entry[]>} load
+ * @property {(entry: Entry) => unknown} put
+ * @property {(id: string) => unknown} remove
+ *
+ * @typedef {object} OwnOptions
+ * @property {string | URL} [url] The socket's address; default `/ws/` of this page's host.
+ * @property {import("./link.js").TokenSource} token
+ * @property {string} [tenant]
+ * @property {Partial<import("./policy.js").Policy>} [policy]
+ * @property {Partial<import("./outbox.js").Bounds>} [outbox]
+ * @property {Queue} [queue]
+ * @typedef {OwnOptions & import("./link.js").World} Options
+ *
+ * @typedef {{promise: Promise<any>, resolve: (answer: any) => void, reject: (error: Error) => void}} Deferred
+ * @typedef {{cursor: Cursor, next: Deferred | null}} Subscription
  */
 
-/**
- * Events, each with the frame or the state as `detail`: `state`, `welcome`, `subscribed`, `message`,
- * `edited`, `deleted`, `read`, `typing`, `presence`, `inbox`, `notification`, `closed`, `reopened`,
- * `refused` (an error frame that answers no request of ours).
- */
+/** Tells its events (see [`Events`]) through `on(type, listener)`, or as `detail` through `addEventListener`. */
 export class Charla extends EventTarget {
   #options;
-  #url;
-  #entryChat;
-  #machine;
-  #token = "";
-  #socket = null;
-  #attemptId = "";
-  #timer;
+  #link;
   #requests = new Requests();
   /** @type {Map<string, Subscription>} */
   #chats = new Map();
-  /** Chats that this very connection has entered: only these take messages. */
+  /** The chat that the address enters by itself. */
+  #entry;
+  /** @type {Set<string>} Chats that this very connection has entered: only these take messages. */
   #entered = new Set();
-  /** @type {Map<string, {resolve: Function, reject: Function}>} */
-  #promises = new Map();
+  /** @type {Outbox<Deferred>} */
   #outbox;
-  #resendTimer;
-  #report = [];
-  #unwatch = null;
-  #refreshing = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** The server's clock less ours. */
+  #aheadMs = 0;
+  /** A report went out to a server that may not know the frame. */
+  #reported = false;
+  /** @type {import("./frames.js").Welcome | null} Who the server says we are. */
+  welcome = null;
 
-  /** What each type of frame sets off. A type of a later server is not for us. */
+  /** @param {Options} options */
+  constructor(options) {
+    super();
+    this.#options = { now: Date.now, url: "/ws/", ...options };
+    this.#outbox = new Outbox(options.outbox);
+    this.#link = new Link({
+      ...this.#options,
+      protocols: (token) => ["charla.v1", `bearer.${token}`],
+      address: (url, { attempt }) => {
+        const { seq, rev } = this.#chats.get(this.#entry ?? "")?.cursor ?? {};
+        return withParameters(url, { tenant: options.tenant, attempt, after: seq, rev });
+      },
+      hears: (data) => this.#hears(data),
+      ping: () => this.#transmit({ type: "ping" }),
+      renew: (token) => this.#request({ type: "refresh", token }).then((frame) => this.#lifeOf(frame)),
+      changed: (state, { name }) => this.#changed(state, name),
+      noted: (note) => this.#emit("trace", note),
+    });
+    this.#entry = entryChatOf(this.#link.url);
+    if (this.#entry) this.#chats.set(this.#entry, { cursor: new Cursor(), next: null });
+    if (options.queue) this.#restore(options.queue);
+  }
+
+  get state() {
+    return this.#link.state;
+  }
+
+  get connected() {
+    return this.#link.connected;
+  }
+
+  /** What was written and not acknowledged yet, those of an earlier load of the page too. */
+  get unsent() {
+    return this.#outbox.all().map(kept);
+  }
+
+  /**
+   * Like addEventListener, handing over the detail alone.
+   * @template {keyof Events} Type
+   * @param {Type} type
+   * @param {(detail: Events[Type]) => void} listener
+   * @returns {() => void} Ends it.
+   */
+  on(type, listener) {
+    /** @param {any} event */
+    const handle = (event) => listener(event.detail);
+    this.addEventListener(type, handle);
+    return () => this.removeEventListener(type, handle);
+  }
+
+  /** Connects; after a stop or while waiting: at once, with a fresh budget. */
+  connect() {
+    this.#link.connect();
+    return this;
+  }
+
+  /** Ends the connection for good. What was not acknowledged is handed back as refused; a `queue` keeps it. */
+  close() {
+    this.#link.close();
+  }
+
+  /**
+   * @param {string} chat
+   * @param {{after?: number, rev?: number}} [from] The last message and revision already seen.
+   * @returns {Promise<import("./frames.js").Subscribed>} Rejects when the server refuses.
+   */
+  subscribe(chat, from) {
+    const subscription = this.#chats.get(chat) ?? { cursor: new Cursor(from), next: null };
+    this.#chats.set(chat, subscription);
+    subscription.next ??= deferred();
+    if (this.connected) this.#enter(chat, subscription);
+    return subscription.next.promise;
+  }
+
+  /** @param {string} chat */
+  unsubscribe(chat) {
+    const known = this.#chats.get(chat);
+    // What is still to be sent there needs the subscription.
+    if (!known || this.#outbox.all().some((entry) => entry.chat === chat)) return;
+    this.#chats.delete(chat);
+    this.#entered.delete(chat);
+    known.next?.reject(new CharlaError("unsubscribed"));
+    this.#request({ type: "unsubscribe", chat }).catch(() => {});
+  }
+
+  /**
+   * A chat that is not subscribed is subscribed for it.
+   * @param {string} chat
+   * @param {string} text
+   * @param {{data?: any, id?: string}} [more] `id` of a send that is being repeated.
+   * @returns {Promise<Ack> & {id: string}}
+   */
+  send(chat, text, { data, id = uuid() } = {}) {
+    const entry = { id, chat, text, ...(data === undefined ? {} : { data }), queuedAt: this.#options.now() };
+    return Object.assign(this.#outbox.get(id)?.promise ?? this.#enqueue(entry), { id });
+  }
+
+  /** @param {string} chat @param {number} seq @param {string} text @returns {Promise<import("./frames.js").Changed>} */
+  edit(chat, seq, text) {
+    return this.#request({ type: "edit", chat, seq, text });
+  }
+
+  /** @param {string} chat @param {number} seq @returns {Promise<import("./frames.js").Changed>} */
+  delete(chat, seq) {
+    return this.#request({ type: "delete", chat, seq });
+  }
+
+  /**
+   * @param {string} chat
+   * @param {{before?: number, limit?: number}} [page] The latest by default.
+   * @returns {Promise<import("./frames.js").History>}
+   */
+  history(chat, { before, limit = 50 } = {}) {
+    return this.#request({ type: "history", chat, before, limit });
+  }
+
+  /** Everything up to `seq` was seen. Lost when there is no connection: the next one says it again. @param {string} chat @param {number} seq */
+  read(chat, seq) {
+    this.#transmit({ type: "read", chat, seq });
+  }
+
+  /** @param {string} chat @param {boolean} on */
+  typing(chat, on) {
+    this.#transmit({ type: "typing", chat, on });
+  }
+
+  /** What happened last, without tokens: paste it into `charla explain`. */
+  report() {
+    return this.#link.report({ unacknowledged: this.#outbox.size });
+  }
+
+  /** What each type of frame sets off. A type of a later server is not for us. @type {Record<string, (frame: any) => void>} */
   #frames = {
     welcome: (frame) => {
       this.welcome = frame;
-      this.#feed({ type: "welcomed", heartbeatMs: frame.heartbeat_ms ?? DEFAULT_HEARTBEAT_MS });
+      const { session, heartbeat_ms: heartbeatMs, server_time } = frame;
+      this.#aheadMs = Date.parse(server_time) - this.#options.now();
+      const outage = this.#link.welcomed({ session, heartbeatMs, tokenExpiresInMs: this.#lifeOf(frame) });
+      this.#reported = outage !== null;
+      if (outage) this.#transmit({ type: "report", ...outage, cause: outage.cause ?? "unknown" });
       this.#emit("welcome", frame);
-      this.#outbox.rewind();
       for (const [chat, subscription] of this.#chats) {
-        if (chat !== this.#entryChat) this.#askSubscription(chat, subscription);
+        if (chat !== this.#entry) this.#enter(chat, subscription);
       }
-      this.#flush();
     },
     subscribed: (frame) => {
-      this.#requests.settle(frame);
       const subscription = this.#chats.get(frame.chat);
       if (!subscription) return;
-      const { cursor, waiters } = subscription;
+      const { cursor, next } = subscription;
+      subscription.next = null;
       this.#entered.add(frame.chat);
       if (!frame.resumed) cursor.jump(frame);
       this.#emit("subscribed", frame);
-      for (const { resolve } of waiters.splice(0)) resolve(frame);
+      next?.resolve(frame);
       this.#flush();
       if (!frame.resumed) return;
       for (const message of frame.messages) this.#deliver(cursor, { chat: frame.chat, ...message });
@@ -100,290 +228,124 @@ export class Charla extends EventTarget {
       const cursor = this.#chats.get(frame.chat)?.cursor;
       if (cursor) this.#deliver(cursor, frame);
     },
-    edited: (frame) => {
-      this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
-      this.#emit("edited", frame);
-    },
-    deleted: (frame) => {
-      this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
-      this.#emit("deleted", frame);
-    },
+    edited: (frame) => this.#revised("edited", frame),
+    deleted: (frame) => this.#revised("deleted", frame),
     ack: (frame) => {
-      if (frame.id === undefined) return this.#requests.settle(frame);
-      this.#outbox.remove(frame.id);
-      this.#promises.get(frame.id)?.resolve(frame);
-      this.#promises.delete(frame.id);
-      return this.#flush();
+      this.#forget(frame.id)?.resolve(frame);
+      this.#flush();
     },
-    history: (frame) => this.#requests.settle(frame),
-    unsubscribed: (frame) => this.#requests.settle(frame),
-    refreshed: (frame) => this.#requests.settle(frame),
     error: (frame) => this.#refused(frame),
-    token_expiring: () => this.#renew(),
-    pong: () => {},
-    read: (frame) => this.#emit("read", frame),
-    typing: (frame) => this.#emit("typing", frame),
-    presence: (frame) => this.#emit("presence", frame),
-    inbox: (frame) => this.#emit("inbox", frame),
-    notification: (frame) => this.#emit("notification", frame),
+    token_expiring: ({ in_ms: leftMs }) => this.#link.expiring(leftMs),
     chat_closed: (frame) => this.#emit("closed", frame),
     chat_reopened: (frame) => this.#emit("reopened", frame),
   };
 
-  /** @param {Options} options */
-  constructor(options) {
-    super();
-    this.#options = { now: Date.now, random: Math.random, WebSocket: globalThis.WebSocket, ...options };
-    this.#url = socketUrl(options.url ?? "/ws/");
-    this.#entryChat = entryChatOf(this.#url);
-    if (this.#entryChat) this.#chats.set(this.#entryChat, { cursor: new Cursor(), waiters: [] });
-    this.#machine = machine(options.policy);
-    this.#outbox = new Outbox(options.outbox);
-    /** @type {any} Who the server says we are; null before the first welcome. */
-    this.welcome = null;
-  }
-
-  /** @returns {import("./machine.js").State} */
-  get state() {
-    return this.#machine.state;
-  }
-
-  get connected() {
-    return this.state.name === "connected";
-  }
-
-  /**
-   * Like addEventListener, handing over the detail alone.
-   * @param {string} type
-   * @param {(detail: any) => void} listener
-   * @returns {() => void} Ends it.
-   */
-  on(type, listener) {
-    const handle = (event) => listener(event.detail);
-    this.addEventListener(type, handle);
-    return () => this.removeEventListener(type, handle);
-  }
-
-  /** Connects; after a stop or while waiting: at once, with a fresh budget. */
-  connect() {
-    this.#unwatch ??= watchPage((event) => this.#feed(event));
-    this.#feed({ type: "connect" });
-    return this;
-  }
-
-  /** Ends the connection for good. What was not acknowledged is handed back as refused. */
-  close() {
-    this.#feed({ type: "close" });
-    this.#unwatch?.();
-    this.#unwatch = null;
-  }
-
-  /**
-   * @param {string} chat
-   * @param {{after?: number, rev?: number}} [from] The last message and revision already seen.
-   * @returns {Promise<any>} The `subscribed` frame; rejects when the server refuses.
-   */
-  subscribe(chat, from = {}) {
-    const known = this.#chats.get(chat);
-    const subscription = known ?? { cursor: new Cursor(from), waiters: [] };
-    this.#chats.set(chat, subscription);
-    return new Promise((resolve, reject) => {
-      subscription.waiters.push({ resolve, reject });
-      if (this.connected) this.#askSubscription(chat, subscription);
-    });
-  }
-
-  /** @param {string} chat */
-  unsubscribe(chat) {
-    const known = this.#chats.get(chat);
-    // What is still to be sent there needs the subscription.
-    if (!known || this.#outbox.chats().has(chat)) return;
-    this.#chats.delete(chat);
-    this.#entered.delete(chat);
-    for (const { reject } of known.waiters) reject(new CharlaError({ cause: "unsubscribed", retry: "stop" }));
-    if (this.connected) this.#request({ type: "unsubscribe", chat }).catch(() => {});
-  }
-
-  /**
-   * A chat that is not subscribed is subscribed for it.
-   * @param {string} chat
-   * @param {string} text
-   * @param {{data?: unknown, id?: string}} [more] `id` of a send that is being repeated.
-   * @returns {Promise<{chat: string, id: string, seq: number, sent_at: string}> & {id: string}} The ack.
-   */
-  send(chat, text, { data, id = uuid() } = {}) {
-    const promise = new Promise((resolve, reject) => {
-      const { name, cause } = this.state;
-      if (name === "disabled" || name === "closed") {
-        // Nothing would ever move it.
-        reject(new CharlaError({ cause: cause ?? "connection_lost", retry: "stop" }));
-        return;
-      }
-      if (!this.#outbox.add({ id, chat, text, ...(data === undefined ? {} : { data }) }, this.#options.now())) {
-        reject(new CharlaError({ cause: "outbox_full", retry: "wait" }));
-        return;
-      }
-      this.#promises.set(id, { resolve, reject });
-      if (!this.#chats.has(chat)) this.subscribe(chat).catch((error) => this.#strand(chat, error));
-      this.#flush();
-    });
-    return Object.assign(promise, { id });
-  }
-
-  edit(chat, seq, text) {
-    return this.#request({ type: "edit", chat, seq, text });
-  }
-
-  delete(chat, seq) {
-    return this.#request({ type: "delete", chat, seq });
-  }
-
-  /** @returns {Promise<{messages: any[], more: boolean}>} */
-  history(chat, { before, limit = 50 } = {}) {
-    return this.#request({ type: "history", chat, ...(before === undefined ? {} : { before }), limit });
-  }
-
-  /** Everything up to `seq` was seen. Lost when there is no connection: the next one says it again. */
-  read(chat, seq) {
-    this.#transmit({ type: "read", chat, seq });
-  }
-
-  typing(chat, on) {
-    this.#transmit({ type: "typing", chat, on });
-  }
-
-  /** The last transitions, without tokens, ready to be pasted where somebody looks for the cause. */
-  report() {
-    const { policy, state, attempt, cycle, spent, last } = this.#machine;
-    return {
-      at: new Date(this.#options.now()).toISOString(),
-      url: this.#url.origin + this.#url.pathname,
-      agent: globalThis.navigator?.userAgent ?? null,
-      session: this.welcome?.session ?? null,
-      policy,
-      now: { state, attempt, cycle, spent, last, unacknowledged: this.#outbox.size },
-      transitions: [...this.#report],
-    };
-  }
-
-  #feed(event) {
-    const world = { now: this.#options.now(), random: this.#options.random };
-    const before = this.#machine.state;
-    const { machine: next, effects } = step(this.#machine, event, world);
-    this.#machine = next;
-    if (next.state !== before) this.#changed(before, next.state);
-    for (const effect of effects) this.#effect(effect);
-    this.#arm();
-  }
-
-  /** One timer for whatever the machine has to do next. */
-  #arm() {
-    clearTimeout(this.#timer);
-    const at = deadline(this.#machine);
-    if (at === null) return;
-    const delayMs = Math.min(Math.max(0, at - this.#options.now()), LONGEST_TIMER_MS);
-    this.#timer = setTimeout(() => this.#feed({ type: "wake" }), delayMs);
-  }
-
-  #changed(before, state) {
-    const { name } = state;
-    const note = { at: this.#options.now(), from: before.name, ...state, attemptId: this.#attemptId };
-    this.#report.push(note);
-    if (this.#report.length > REPORT_LENGTH) this.#report.shift();
-    if (before.name === "connected" && name !== "connected") {
-      this.#requests.drop();
-      this.#entered.clear();
-    }
-    if (name === "disabled" || name === "closed") this.#handBack(state.cause ?? "closed");
-    this.#emit("state", { ...state, previous: before.name });
-  }
-
-  #effect(effect) {
-    switch (effect.type) {
-      case "token":
-        return void this.#askToken(effect.refused);
-      case "open":
-        return this.#open();
-      case "shut":
-        return this.#shut(effect.code, effect.reason);
-      case "remember":
-        return undefined;
-      case "ping":
-        return this.#transmit({ type: "ping" });
-      case "preflight":
-        return void this.#preflight();
-      default:
-        throw new TypeError(`no such effect: ${effect.type}`);
-    }
-  }
-
-  async #askToken(refused) {
-    try {
-      this.#token = await this.#options.token({ refused, expiring: false });
-    } catch (error) {
-      this.#feed({ type: "tokenFailed", cause: error?.cause, retry: error?.retry, detail: error?.message });
-      return;
-    }
-    this.#feed({ type: "token" });
-  }
-
-  #address(attempt) {
-    const cursor = this.#chats.get(this.#entryChat)?.cursor;
-    return attemptUrl(this.#url, { tenant: this.#options.tenant, attempt, after: cursor?.seq, rev: cursor?.rev });
-  }
-
-  #open() {
-    this.#attemptId = uuid();
-    const address = this.#address(this.#attemptId);
-    let socket;
-    try {
-      socket = new this.#options.WebSocket(address, ["charla.v1", `bearer.${this.#token}`]);
-    } catch (error) {
-      // A page from https may not open ws:, and a token that is no token fits no sub-protocol.
-      const cause = error?.name === "SecurityError" ? "mixed_content" : "token_malformed";
-      queueMicrotask(() => this.#feed({ type: "closed", code: 4000, reason: cause }));
-      return;
-    }
-    this.#socket = socket;
-    const mine = (handle) => (event) => socket === this.#socket && handle(event);
-    socket.addEventListener("message", mine((event) => this.#received(event.data)));
-    socket.addEventListener("close", mine((event) => {
-      this.#socket = null;
-      this.#feed({ type: "closed", code: event.code, reason: event.reason });
-    }));
-  }
-
-  #shut(code, reason) {
-    const socket = this.#socket;
-    this.#socket = null;
-    // Browsers accept 1000 and 3000 to 4999 here.
-    socket?.close(code, reason);
-  }
-
-  async #preflight() {
-    const { fetch, now } = this.#options;
-    const online = globalThis.navigator?.onLine !== false;
-    const problem = await diagnose(this.#address(this.#attemptId), { token: this.#token, fetch, online }).catch(() => null);
-    this.#report.push({ at: now(), preflight: problem });
-    this.#feed({ type: "named", problem });
-  }
-
-  #received(data) {
-    this.#feed({ type: "heard" });
+  /** @param {string} data */
+  #hears(data) {
     let frame;
     try {
       frame = JSON.parse(data);
     } catch {
       return;
     }
-    if (Object.hasOwn(this.#frames, frame?.type)) this.#frames[frame.type](frame);
+    const { type, ref } = frame ?? {};
+    if (type !== "error") this.#requests.settle(ref, frame);
+    if (RELAYED.includes(type)) this.#emit(type, frame);
+    else if (Object.hasOwn(this.#frames, type)) this.#frames[type](frame);
   }
 
+  /** @param {import("./state.js").State} state @param {string} previous */
+  #changed(state, previous) {
+    const { name } = state;
+    if (previous === "connected") {
+      this.#requests.drop();
+      this.#entered.clear();
+      this.#outbox.rewind();
+    }
+    if (name === "disabled" || name === "closed") this.#handBack(state);
+    this.#emit("state", { ...state, previous });
+  }
+
+  /** Nothing would move it any more; unless it is kept for a better day. @param {import("./state.js").State} state */
+  #handBack({ name, cause, exhausted }) {
+    const error = new CharlaError(cause ?? name);
+    for (const subscription of this.#chats.values()) {
+      subscription.next?.reject(error);
+      subscription.next = null;
+    }
+    if (exhausted && this.#options.queue) return;
+    for (const entry of this.#outbox.all()) this.#drop(entry, error, name !== "closed");
+    clearTimeout(this.#timer);
+  }
+
+  /** @param {Entry} message @returns {Promise<any>} Of the ack. */
+  #enqueue(message) {
+    const entry = { ...message, ...deferred() };
+    const { chat, promise } = entry;
+    const { name, cause, exhausted } = this.state;
+    const isOver = name === "closed" || (name === "disabled" && !(exhausted && this.#options.queue));
+    if (isOver) this.#drop(entry, new CharlaError(cause ?? "connection_lost"));
+    else if (!this.#outbox.add(entry)) this.#drop(entry, new CharlaError("outbox_full", "wait"));
+    else {
+      this.#store("put", kept(entry));
+      if (!this.#chats.has(chat)) this.subscribe(chat).catch(() => {});
+      this.#flush();
+    }
+    return promise;
+  }
+
+  /** What an earlier load of this page could not send goes first. @param {Queue} queue */
+  async #restore(queue) {
+    const found = await queue.load().catch(() => []);
+    const written = this.#outbox.all();
+    for (const { id } of written) this.#outbox.remove(id);
+    for (const entry of found) this.#enqueue(entry).catch(() => {});
+    for (const entry of written) if (!this.#outbox.add(entry)) this.#drop(entry, new CharlaError("outbox_full", "wait"));
+    this.#flush();
+  }
+
+  /** @param {"put" | "remove"} act @param {any} what */
+  async #store(act, what) {
+    // A browser that can store nothing (more) still sends what it holds.
+    try {
+      await this.#options.queue?.[act](what);
+    } catch {}
+  }
+
+  /** @param {string} id */
+  #forget(id) {
+    this.#store("remove", id);
+    return this.#outbox.remove(id);
+  }
+
+  /** @param {Entry & Deferred} entry @param {CharlaError} error @param {boolean} [forGood] */
+  #drop({ id, chat, reject }, error, forGood = true) {
+    if (forGood) this.#forget(id);
+    else this.#outbox.remove(id);
+    this.#link.note("drop", { what: "send", id, chat, cause: error.cause });
+    reject(error);
+  }
+
+  #flush() {
+    const now = this.#options.now();
+    for (const entry of this.#outbox.expired(now)) this.#drop(entry, new CharlaError("outbox_expired"));
+    for (const entry of this.#outbox.take(now, (chat) => this.#entered.has(chat))) {
+      const { id, chat, text, data } = entry;
+      this.#transmit({ type: "send", chat, id, text, data });
+    }
+    clearTimeout(this.#timer);
+    const at = this.#outbox.deadline(now);
+    if (at < Infinity) this.#timer = setTimeout(() => this.#flush(), at - now);
+  }
+
+  /** @param {Cursor} cursor @param {any} message */
   #deliver(cursor, message) {
     const { deliver, missing } = cursor.accept(message);
     for (const each of deliver) this.#emit("message", each);
     if (!missing) return;
     const { chat } = message;
+    this.#link.note("gap", { chat, ...missing });
+    /** @param {any[]} messages */
     const fill = (messages) => {
       for (const each of cursor.fill(messages)) this.#emit("message", { chat, ...each });
     };
@@ -394,100 +356,82 @@ export class Charla extends EventTarget {
     );
   }
 
+  /** @param {"edited" | "deleted"} type @param {any} frame */
+  #revised(type, frame) {
+    this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
+    this.#emit(type, frame);
+  }
+
+  /** @param {any} frame */
   #refused(frame) {
-    const problem = { ...frame, retryInMs: frame.retry_in_ms };
-    if (frame.id !== undefined && this.#outbox.has(frame.id)) return this.#sendRefused(frame.id, problem);
-    if (!this.#requests.settle(frame, new CharlaError(problem))) this.#emit("refused", frame);
-    return undefined;
+    const { ref, chat, id, cause, detail, retry, retry_in_ms: retryInMs } = frame;
+    const error = new CharlaError(cause, retry, { detail, retryInMs });
+    const entry = this.#outbox.get(id);
+    if (entry && passes(error)) {
+      this.#outbox.postpone(id, this.#options.now() + (retryInMs ?? AGAIN_AFTER_MS));
+      this.#flush();
+    } else if (entry) {
+      this.#drop(entry, error);
+      this.#flush();
+    } else if (this.#requests.settle(ref, null, error)) {
+      // Whoever asked is told.
+    } else if (this.#reported && cause === "bad_request" && !chat) this.#reported = false;
+    else this.#emit("refused", frame);
   }
 
-  #sendRefused(id, problem) {
-    if (problem.retry === "backoff" || problem.retry === "wait") {
-      this.#outbox.postpone(id, this.#options.now() + (problem.retryInMs ?? RESEND_AFTER_MS));
-      this.#flushLater(problem.retryInMs ?? RESEND_AFTER_MS);
-      return;
-    }
-    this.#outbox.remove(id);
-    this.#promises.get(id)?.reject(new CharlaError(problem));
-    this.#promises.delete(id);
-    this.#flush();
-  }
-
-  #askSubscription(chat, subscription) {
+  /** @param {string} chat @param {Subscription} subscription */
+  #enter(chat, subscription) {
     const { seq, rev } = subscription.cursor;
-    const from = { ...(seq === null ? {} : { after: seq }), ...(rev === null ? {} : { rev }) };
-    this.#request({ type: "subscribe", chat, ...from }).catch((error) => {
-      if (error.cause === "connection_lost") return;
-      if (error.retry === "backoff" || error.retry === "wait") {
-        setTimeout(() => {
-          if (this.connected && this.#chats.get(chat) === subscription) this.#askSubscription(chat, subscription);
-        }, error.retryInMs ?? RESEND_AFTER_MS);
+    this.#request({ type: "subscribe", chat, after: seq ?? undefined, rev: rev ?? undefined }).catch((error) => {
+      const isCurrent = () => this.#chats.get(chat) === subscription;
+      if (error.cause === "connection_lost" || !isCurrent()) return;
+      if (passes(error)) {
+        setTimeout(() => this.connected && isCurrent() && this.#enter(chat, subscription), error.retryInMs ?? AGAIN_AFTER_MS);
         return;
       }
       this.#chats.delete(chat);
-      for (const { reject } of subscription.waiters.splice(0)) reject(error);
-      this.#strand(chat, error);
+      subscription.next?.reject(error);
+      // The chat lets us in no more, so nothing that was written for it ever goes out.
+      for (const entry of this.#outbox.all()) if (entry.chat === chat) this.#drop(entry, error);
     });
   }
 
-  /** The chat let us in no more, so nothing that was written for it ever goes out. */
-  #strand(chat, { cause, retry }) {
-    if (retry !== "stop") return;
-    for (const { id } of this.#outbox.removeChat(chat)) this.#giveUp(id, cause);
+  /** Of a token, by the server's clock. @param {{token_expires_at: string | null}} frame @returns {number | undefined} */
+  #lifeOf({ token_expires_at: end }) {
+    return end ? Date.parse(end) - this.#options.now() - this.#aheadMs : undefined;
   }
 
-  /** A new token for the same user, before the old one runs out. If it fails, the server closes and says so. */
-  async #renew() {
-    if (this.#refreshing) return;
-    this.#refreshing = true;
-    try {
-      this.#token = await this.#options.token({ refused: null, expiring: true });
-      await this.#request({ type: "refresh", token: this.#token });
-    } catch (error) {
-      this.#report.push({ at: this.#options.now(), refreshFailed: String(error?.cause ?? error?.name) });
-    } finally {
-      this.#refreshing = false;
-    }
-  }
-
-  #flush() {
-    if (!this.connected) return;
-    const now = this.#options.now();
-    for (const entry of this.#outbox.expire(now)) this.#giveUp(entry.id, "outbox_expired");
-    for (const { id, chat, text, data } of this.#outbox.take(now, (chat) => this.#entered.has(chat))) {
-      this.#transmit({ type: "send", chat, id, text, ...(data === undefined ? {} : { data }) });
-    }
-  }
-
-  #flushLater(delayMs) {
-    clearTimeout(this.#resendTimer);
-    this.#resendTimer = setTimeout(() => this.#flush(), delayMs + 1);
-  }
-
-  #giveUp(id, cause) {
-    this.#promises.get(id)?.reject(new CharlaError({ cause, retry: "stop" }));
-    this.#promises.delete(id);
-  }
-
-  #handBack(cause) {
-    for (const { id } of this.#outbox.drain()) this.#giveUp(id, cause);
-    for (const { waiters } of this.#chats.values()) {
-      for (const { reject } of waiters.splice(0)) reject(new CharlaError({ cause, retry: "stop" }));
-    }
-  }
-
-  /** @returns {Promise<any>} */
+  /** @param {any} frame @returns {Promise<any>} */
   #request(frame) {
     if (!this.connected) return Promise.reject(lost());
     return this.#requests.ask(frame, (numbered) => this.#transmit(numbered));
   }
 
+  /** @param {any} frame */
   #transmit(frame) {
-    const OPEN = 1;
-    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(frame));
+    this.#link.send(JSON.stringify(frame));
   }
 
+  /** @param {string} type @param {any} detail */
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** @param {Entry} entry @returns {Entry} Without what only this page can use. */
+function kept({ id, chat, text, data, queuedAt }) {
+  return { id, chat, text, data, queuedAt };
+}
+
+/** A refusal that time may lift. @param {CharlaError} error */
+function passes({ retry }) {
+  return retry === "backoff" || retry === "wait";
+}
+
+/** @returns {Deferred} */
+function deferred() {
+  /** @type {any} */
+  const it = {};
+  it.promise = new Promise((resolve, reject) => Object.assign(it, { resolve, reject }));
+  return it;
 }

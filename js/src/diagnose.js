@@ -4,9 +4,9 @@
  * A browser tells a page nothing about a failed handshake. The server answers the same address over
  * HTTP with the cause, and with what became of the attempt whose id the socket carried. When even that
  * fails, what can still be told apart is told; what cannot (a dead host, a bad certificate, a name
- * that does not resolve) is said to be one thing.
+ * that does not resolve) is said to be one thing. A redirect or an unreadable answer earns one second
+ * look, without the token: whoever answers there may be a stranger.
  */
-import { CAUSES } from "./causes.js";
 import { retryOf } from "./closes.js";
 
 /** @typedef {import("./closes.js").Problem} Problem */
@@ -16,35 +16,40 @@ const ANSWER_WITHIN_MS = 8_000;
 
 /**
  * @param {URL} socketUrl With the `attempt` of the failed socket.
- * @param {{token?: string, fetch?: typeof fetch, online?: boolean}} with_
- * @returns {Promise<Problem | null>} Null where everything looks right.
+ * @param {{token?: string, fetch?: typeof fetch, blocked?: () => boolean}} seen What the page knows by itself:
+ *   `blocked` whether its own policy forbade the address.
+ * @returns {Promise<{status: number | null, problem: Problem | null}>} No problem where everything looks right.
  */
-export async function diagnose(socketUrl, { token, fetch = globalThis.fetch, online = true }) {
-  if (!online) return problem("offline");
+export async function diagnose(socketUrl, { token, fetch = globalThis.fetch, blocked = () => false }) {
   const url = new URL(socketUrl);
-  url.protocol = url.protocol === "wss:" ? "https:" : "http:";
+  url.protocol = url.protocol.replace("ws", "http");
+  const of = (cause, detail, status = null) => ({ status, problem: problem(cause, detail) });
+  const ask = (more) => fetch(url, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...more });
+  const isForbidden = () => blocked() && of(isMixed(url) ? "mixed_content" : "csp_blocked");
+
+  if (isForbidden()) return isForbidden();
+  if (globalThis.navigator?.onLine === false) return of("offline");
   let response;
   try {
-    response = await fetch(url, {
-      headers: { accept: "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
-      cache: "no-store",
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-    });
+    const headers = { accept: "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    response = await ask({ headers, redirect: "manual" });
   } catch (error) {
-    return problem(error?.name === "TimeoutError" ? "server_frozen" : "server_unreachable");
+    if (error?.name === "TimeoutError") return of("server_frozen");
+    // A page may be kept from reading an answer that is there: a proxy's own page, or an origin not allowed.
+    const unreadable = await ask({ mode: "no-cors" }).then(() => true, () => false);
+    return isForbidden() || of("server_unreachable", unreadable ? UNREADABLE : NOTHING);
   }
-  if (response.redirected) {
-    const https = url.protocol === "http:" && response.url.startsWith("https:");
-    return problem(https ? "redirect_https" : "redirect_slash", response.url.split("?")[0]);
+  const { status, type } = response;
+  if (type === "opaqueredirect" || (status >= 300 && status < 400)) {
+    const target = await ask({}).then((last) => last.url, () => "");
+    return of(redirectOf(url, target), target.split("?")[0], status || null);
   }
-  let answer;
-  try {
-    answer = await response.json();
-  } catch {
-    return problemOfStatus(response.status);
-  }
-  return problemOfAnswer(answer, response.status);
+  const answer = await response.json().catch(() => null);
+  return { status, problem: problemOfAnswer(answer, status) };
 }
+
+const NOTHING = "nothing answers: it is down, or its name or certificate is wrong, which a page cannot tell apart";
+const UNREADABLE = "something answers there, but nothing that this page may read: a proxy's error page, or this origin is not allowed";
 
 /**
  * @param {any} answer The preflight's JSON.
@@ -53,17 +58,18 @@ export async function diagnose(socketUrl, { token, fetch = globalThis.fetch, onl
  */
 export function problemOfAnswer(answer, status) {
   if (answer?.ok === false && answer.cause) {
+    const { cause, code, retry, detail, retry_in_ms: retryInMs } = answer;
     return {
-      cause: answer.cause,
-      code: answer.code ?? codeOf(answer.cause),
-      retry: answer.retry ?? retryOf(answer.cause),
-      ...(answer.detail ? { detail: answer.detail } : {}),
-      ...(answer.retry_in_ms === undefined ? {} : { retryInMs: answer.retry_in_ms }),
+      cause,
+      code: code ?? 1006,
+      retry: retry ?? retryOf(cause, code),
+      ...(detail ? { detail } : {}),
+      ...(retryInMs === undefined ? {} : { retryInMs }),
     };
   }
   if (answer?.ok !== true) return problemOfStatus(status);
   const receipt = answer.attempt;
-  if (receipt?.cause) return { ...problem(receipt.cause), code: receipt.code ?? 1006 };
+  if (receipt?.cause) return { cause: receipt.cause, code: receipt.code ?? 1006, retry: retryOf(receipt.cause, receipt.code) };
   // The gates are open and yet the handshake never came: something on the way dropped it.
   if (receipt?.seen === false) return problem("proxy_closed_silently", "the handshake never reached the server");
   return null;
@@ -71,18 +77,37 @@ export function problemOfAnswer(answer, status) {
 
 /** An answer that is not the server's own: somebody stands in front of it. */
 function problemOfStatus(status) {
-  if (status === 502 || status === 503 || status === 504) return problem("server_down", `the proxy answers ${status}`);
-  if (status === 404) return problem("route_not_found");
+  if (status >= 502) return problem("server_down", `the proxy answers ${status}`);
   if (status < 400) return problem("proxy_wrong_location", "a page answers where the socket should be");
-  return problem("server_unreachable", `status ${status}`);
+  return problem(STATUS[status] ?? "server_unreachable", `status ${status}`);
 }
 
-/** @returns {Problem} */
+const STATUS = { 401: "proxy_auth_required", 404: "route_not_found", 407: "proxy_auth_required", 426: "proxy_no_upgrade", 429: "proxy_rate_limited" };
+/** What to do about a cause of our own finding; about all others: stop. */
+const RETRY = {
+  offline: "wait",
+  proxy_rate_limited: "wait",
+  proxy_closed_silently: "backoff",
+  server_down: "backoff",
+  server_frozen: "backoff",
+  server_unreachable: "backoff",
+};
+
+/** A browser lets a page from https speak to this machine only without encryption. */
+function isMixed({ protocol, hostname }) {
+  return globalThis.location?.protocol === "https:" && protocol === "http:" && !/^(localhost|127\..*|\[::1\])$/.test(hostname);
+}
+
+/** @param {URL} url @param {string} target Where it led; empty when it leads where a page may not look. */
+function redirectOf(url, target) {
+  const slash = (path) => path.replace(/\/?$/, "/");
+  const to = target ? new URL(target) : null;
+  if (to && slash(to.pathname) !== slash(url.pathname)) return "proxy_wrong_location";
+  const isOnlySlash = to ? to.protocol === url.protocol : url.pathname !== slash(url.pathname);
+  return isOnlySlash ? "redirect_slash" : "redirect_https";
+}
+
+/** @returns {Problem} What never closed with a code of its own, a browser saw as 1006. */
 function problem(cause, detail) {
-  return { cause, code: codeOf(cause), retry: retryOf(cause), ...(detail ? { detail } : {}) };
-}
-
-/** What never closed with a code of its own, a browser saw as 1006. */
-function codeOf(cause) {
-  return CAUSES.get(cause)?.code || 1006;
+  return { cause, code: 1006, retry: RETRY[cause] ?? "stop", ...(detail && { detail }) };
 }

@@ -1,15 +1,20 @@
 /** @file What a rejected promise of the client says. */
-import { retryOf } from "./closes.js";
 
 /** A request that the server refused, or that no connection could carry. */
 export class CharlaError extends Error {
-  /** @param {{cause: string, detail?: string, retry?: import("./closes.js").Retry, retryInMs?: number}} problem */
-  constructor({ cause, detail, retry, retryInMs }) {
+  name = "CharlaError";
+
+  /**
+   * @param {string} cause Id in the table of causes.
+   * @param {import("./closes.js").Retry} [retry]
+   * @param {{detail?: string, retryInMs?: number}} [more]
+   */
+  constructor(cause, retry = "stop", { detail, retryInMs } = {}) {
     super(detail ? `${cause}: ${detail}` : cause);
-    this.name = "CharlaError";
+    /** @type {string} */
     this.cause = cause;
+    this.retry = retry;
     this.detail = detail;
-    this.retry = retry ?? retryOf(cause);
     this.retryInMs = retryInMs;
   }
 }

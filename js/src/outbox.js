@@ -8,14 +8,12 @@
  */
 
 /**
- * @typedef {object} Entry
+ * @typedef {object} Entry What is worth keeping of a send, from one load of the page to the next too.
  * @property {string} id
  * @property {string} chat
  * @property {string} text
- * @property {unknown} [data]
- * @property {number} bytes
+ * @property {any} [data]
  * @property {number} queuedAt
- * @property {boolean} sent On the present connection.
  *
  * @typedef {object} Bounds
  * @property {number} maxCount
@@ -25,17 +23,17 @@
  */
 
 /** @type {Bounds} */
-export const BOUNDS = Object.freeze({ maxCount: 200, maxBytes: 256 * 1024, maxAgeMs: 15 * 60_000, window: 16 });
+export const BOUNDS = { maxCount: 200, maxBytes: 256 * 1024, maxAgeMs: 15 * 60_000, window: 16 };
 
+/** @template {object} More What the owner keeps with each. */
 export class Outbox {
-  /** @type {Map<string, Entry>} In the order in which they were written. */
+  /** @type {Map<string, Entry & More & {bytes: number, sent: boolean}>} In the order in which they were written. */
   #entries = new Map();
-  #bytes = 0;
   #heldUntil = 0;
   #bounds;
 
   /** @param {Partial<Bounds>} [bounds] */
-  constructor(bounds = {}) {
+  constructor(bounds) {
     this.#bounds = { ...BOUNDS, ...bounds };
   }
 
@@ -43,38 +41,41 @@ export class Outbox {
     return this.#entries.size;
   }
 
+  /** @returns {(Entry & More)[]} A copy of the queue. */
+  all() {
+    return [...this.#entries.values()];
+  }
+
+  /** @param {string} id */
+  get(id) {
+    return this.#entries.get(id);
+  }
+
   /**
-   * @param {{id: string, chat: string, text: string, data?: unknown}} message
-   * @param {number} now
-   * @returns {boolean} False when the queue is full. An id that is queued already stays as it is.
+   * @param {Entry & More} entry
+   * @returns {boolean} False when the queue is full.
    */
-  add(message, now) {
-    if (this.#entries.has(message.id)) return true;
-    const bytes = sizeOf(message);
-    if (this.#entries.size >= this.#bounds.maxCount || this.#bytes + bytes > this.#bounds.maxBytes) return false;
-    this.#entries.set(message.id, { ...message, bytes, queuedAt: now, sent: false });
-    this.#bytes += bytes;
+  add(entry) {
+    const { maxCount, maxBytes } = this.#bounds;
+    const bytes = sizeOf(entry);
+    let total = bytes;
+    for (const other of this.#entries.values()) total += other.bytes;
+    if (this.size >= maxCount || total > maxBytes) return false;
+    this.#entries.set(entry.id, { ...entry, bytes, sent: false });
     return true;
   }
 
   /**
    * What may be sent now, in order, marked as sent.
    * @param {number} now
-   * @param {(chat: string) => boolean} [mayWrite] Chats that the connection has not entered yet wait.
-   * @returns {Entry[]}
+   * @param {(chat: string) => boolean} mayWrite Chats that the connection has not entered yet wait.
+   * @returns {(Entry & More)[]}
    */
-  take(now, mayWrite = () => true) {
+  take(now, mayWrite) {
     if (now < this.#heldUntil) return [];
-    const taken = [];
-    let underWay = 0;
-    for (const entry of this.#entries.values()) {
-      if (underWay >= this.#bounds.window) break;
-      if (!entry.sent && !mayWrite(entry.chat)) continue;
-      underWay += 1;
-      if (entry.sent) continue;
-      entry.sent = true;
-      taken.push(entry);
-    }
+    const ready = [...this.#entries.values()].filter(({ sent, chat }) => sent || mayWrite(chat));
+    const taken = ready.slice(0, this.#bounds.window).filter(({ sent }) => !sent);
+    for (const entry of taken) entry.sent = true;
     return taken;
   }
 
@@ -95,57 +96,30 @@ export class Outbox {
     this.#heldUntil = Math.max(this.#heldUntil, until);
   }
 
-  /** @returns {Set<string>} Those that something is waiting for. */
-  chats() {
-    return new Set([...this.#entries.values()].map(({ chat }) => chat));
-  }
-
-  /** @param {string} id */
-  has(id) {
-    return this.#entries.has(id);
-  }
-
   /**
    * Acknowledged, or refused for good.
    * @param {string} id
-   * @returns {Entry | undefined}
    */
   remove(id) {
     const entry = this.#entries.get(id);
-    if (!entry) return undefined;
     this.#entries.delete(id);
-    this.#bytes -= entry.bytes;
     return entry;
   }
 
-  /**
-   * @param {number} now
-   * @returns {Entry[]} Those that waited too long; they are out of the queue.
-   */
-  expire(now) {
-    const old = [...this.#entries.values()].filter((entry) => now - entry.queuedAt >= this.#bounds.maxAgeMs);
-    for (const entry of old) this.remove(entry.id);
-    return old;
+  /** @param {number} now @returns {(Entry & More)[]} Those that waited too long. */
+  expired(now) {
+    return this.all().filter(({ queuedAt }) => now - queuedAt >= this.#bounds.maxAgeMs);
   }
 
-  /** @param {string} chat @returns {Entry[]} All that was queued for it; it is out of the queue. */
-  removeChat(chat) {
-    const its = [...this.#entries.values()].filter((entry) => entry.chat === chat);
-    for (const { id } of its) this.remove(id);
-    return its;
-  }
-
-  /** @returns {Entry[]} All that was queued; the queue is empty afterwards. */
-  drain() {
-    const all = [...this.#entries.values()];
-    this.#entries.clear();
-    this.#bytes = 0;
-    return all;
+  /** @param {number} now @returns {number} When to look again, be it to send or to give up; Infinity when empty. */
+  deadline(now) {
+    const ends = this.all().map(({ queuedAt }) => queuedAt + this.#bounds.maxAgeMs);
+    if (now < this.#heldUntil) ends.push(this.#heldUntil);
+    return Math.min(...ends);
   }
 }
 
-const encoder = new TextEncoder();
-
+/** @param {Entry} entry */
 function sizeOf({ text, data }) {
-  return encoder.encode(text).length + (data === undefined ? 0 : encoder.encode(JSON.stringify(data)).length);
+  return new TextEncoder().encode(text + (data === undefined ? "" : JSON.stringify(data))).length;
 }

@@ -1,24 +1,27 @@
 /**
  * @file What the page is going through, as events of the machine: network, visibility, sleep.
  *
- * Does nothing where there is no page (Node, workers).
+ * Does nothing where there is no page (Node), and as much as there is in a worker.
  */
 
 /**
- * @param {(event: {type: string}) => void} tell
+ * @param {(type: string) => void} tell
+ * @param {(uri: string) => void} blocked The page's content policy stopped something of ours, or of others.
  * @returns {() => void} Ends the watch.
  */
-export function watchPage(tell) {
-  const { window, document, navigator } = globalThis;
-  if (!window?.addEventListener || !document?.addEventListener) return () => {};
+export function watchPage(tell, blocked) {
+  const { document, navigator, addEventListener } = globalThis;
+  if (!addEventListener) return () => {};
   const watch = new AbortController();
-  const { signal } = watch;
-  const on = (target, name, type) => target.addEventListener(name, () => tell({ type: type() }), { signal });
-  on(window, "online", () => "online");
-  on(window, "offline", () => "offline");
-  on(window, "pageshow", () => "resumed");
-  on(document, "resume", () => "resumed");
-  on(document, "visibilitychange", () => (document.visibilityState === "hidden" ? "hidden" : "visible"));
-  if (navigator?.onLine === false) tell({ type: "offline" });
+  /** @param {EventTarget | undefined} target @param {string} name @param {(event: any) => void} handle */
+  const on = (target, name, handle) => target?.addEventListener(name, handle, { signal: watch.signal });
+  for (const name of ["online", "offline"]) on(globalThis, name, () => tell(name));
+  on(globalThis, "pageshow", ({ persisted }) => persisted && tell("resumed"));
+  on(document, "freeze", () => tell("frozen"));
+  on(document, "resume", () => tell("resumed"));
+  on(document, "visibilitychange", () => tell(document.visibilityState === "hidden" ? "hidden" : "visible"));
+  on(globalThis, "securitypolicyviolation", ({ disposition, blockedURI }) => disposition === "enforce" && blocked(blockedURI));
+  if (document?.visibilityState === "hidden") tell("hidden");
+  if (navigator?.onLine === false) tell("offline");
   return () => watch.abort();
 }

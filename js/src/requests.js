@@ -6,7 +6,7 @@ const ANSWER_WITHIN_MS = 15_000;
 
 export class Requests {
   #last = 0;
-  /** @type {Map<number, {resolve: (frame: any) => void, reject: (error: Error) => void, timer: any}>} */
+  /** @type {Map<number, {resolve: (frame: any) => void, reject: (error: Error) => void, timer: ReturnType<typeof setTimeout>}>} */
   #open = new Map();
 
   /**
@@ -15,37 +15,37 @@ export class Requests {
    * @returns {Promise<any>} The answer.
    */
   ask(frame, transmit) {
-    this.#last += 1;
-    const ref = this.#last;
+    const ref = ++this.#last;
     return new Promise((resolve, reject) => {
-      const late = () => this.settle({ ref }, lost("no answer"));
-      this.#open.set(ref, { resolve, reject, timer: setTimeout(late, ANSWER_WITHIN_MS) });
+      const timer = setTimeout(() => this.settle(ref, null, lost("no answer")), ANSWER_WITHIN_MS);
+      this.#open.set(ref, { resolve, reject, timer });
       transmit({ ...frame, ref });
     });
   }
 
   /**
-   * @param {{ref?: number}} frame
-   * @param {Error} [error]
+   * @param {number} ref
+   * @param {any} answer
+   * @param {Error} [error] In its place.
    * @returns {boolean} False when nobody waits for that number.
    */
-  settle(frame, error) {
-    const request = this.#open.get(frame.ref);
+  settle(ref, answer, error) {
+    const request = this.#open.get(ref);
     if (!request) return false;
-    this.#open.delete(frame.ref);
+    this.#open.delete(ref);
     clearTimeout(request.timer);
     if (error) request.reject(error);
-    else request.resolve(frame);
+    else request.resolve(answer);
     return true;
   }
 
   /** The connection is gone, and with it every answer. */
   drop() {
-    for (const ref of [...this.#open.keys()]) this.settle({ ref }, lost());
+    for (const ref of this.#open.keys()) this.settle(ref, null, lost());
   }
 }
 
 /** @param {string} [detail] */
 export function lost(detail) {
-  return new CharlaError({ cause: "connection_lost", detail, retry: "backoff" });
+  return new CharlaError("connection_lost", "backoff", { detail });
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { problemOfClose } from "../src/index.js";
+import { problemOfClose } from "../src/closes.js";
 
 const { closes } = JSON.parse(readFileSync(new URL("../../protocol/vectors/closes.json", import.meta.url), "utf8"));
 

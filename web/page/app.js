@@ -4,7 +4,8 @@
  * Events of the client change the model (chats, conversations); the views are then told to draw it. The
  * open chat is the one that is subscribed; the others move by their `inbox` frames.
  */
-import { Charla, POLICY } from "/assets/charla/index.js";
+import { Charla } from "/assets/charla/index.js";
+import { POLICY } from "/assets/charla/policy.js";
 import { ChatPane } from "./chat.js";
 import { Conversation } from "./conversation.js";
 import { h } from "./dom.js";
