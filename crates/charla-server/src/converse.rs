@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 
 use crate::admission::Place;
 use crate::connection::{Connection, Ending, Initiator, Opening};
-use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch};
+use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch, note_receipt};
 use crate::happening::Variant;
 use crate::metrics::CloseLabels;
 use crate::node::Node;
-use crate::receipts::{Outcome, Receipt};
+use crate::receipts::Outcome;
 use crate::serve::{Serving, drain, serve};
 use crate::users::Registered;
 
@@ -120,7 +120,6 @@ fn accept(
         connection.close(Cause::TokenRevoked, "");
     }
     node.metrics.connections.inc();
-    note(node, &connection, Outcome::Accepted, None);
     let broken = Ending {
         cause: Some(Cause::InternalError),
         initiator: Initiator::Server,
@@ -177,19 +176,11 @@ fn conclude(node: &Node, connection: &Connection, ending: Ending) {
         chat = opening.home.as_ref().map(tracing::field::display),
         unsent_bytes = connection.waiting_bytes(), "connection ended"
     );
-    note(node, connection, Outcome::Closed, ending.cause);
-}
-
-fn note(node: &Node, connection: &Connection, outcome: Outcome, cause: Option<Cause>) {
-    let Some(attempt) = &connection.opening.attempt else {
-        return;
-    };
-    let receipt = Receipt {
-        outcome,
-        cause,
-        code: cause.map(Cause::close_code),
-        connection: connection.opening.id.to_string(),
-        at: (node.clock)(),
-    };
-    node.receipts.note(attempt, receipt, node.uptime.now());
+    note_receipt(
+        node,
+        opening.attempt.as_deref(),
+        opening.id,
+        Outcome::Closed,
+        ending.cause,
+    );
 }

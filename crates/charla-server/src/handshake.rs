@@ -25,9 +25,11 @@ use crate::settings::Rejects;
 pub use asked::{Asked, Dialect, is_socket_path};
 pub use gates::{Admitted, Refused, client_address};
 pub(crate) use gates::{is_allowed_origin, recognise};
+pub(crate) use reply::READABLE;
 pub use reply::Reply;
 
 use asked::{Kind, Upgrade};
+use gates::Errand;
 
 /// What a request for a socket path comes to.
 pub enum Answer {
@@ -68,17 +70,16 @@ pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr) -> Answer {
     };
     let asked = Asked::read(parts);
     match kind {
-        Kind::Options => Answer::Reply(reply::options(node, parts)),
+        Kind::Options => Answer::Reply(reply::options()),
         Kind::Preflight => Answer::Reply(preflight(node, parts, asked, address).await),
         Kind::Upgrade(upgrade) => upgraded(node, parts, asked, upgrade, address, began).await,
     }
 }
 
 async fn preflight(node: &Arc<Node>, parts: &Parts, asked: Result<Asked, Refused>, address: IpAddr) -> Reply {
-    let attempt = asked.as_ref().ok().and_then(|asked| asked.attempt.clone());
-    let receipt = attempt.map(|attempt| node.receipts.find(&attempt, node.uptime.now()));
+    let receipt = asked::attempt(parts).map(|attempt| node.receipts.find(&attempt, node.uptime.now()));
     let verdict = match asked {
-        Ok(asked) => gates::pass(node, parts, &asked, address).await,
+        Ok(asked) => gates::pass(node, parts, &asked, Errand::Ask, address).await,
         Err(refused) => Err(refused),
     };
     count(
@@ -101,17 +102,25 @@ async fn upgraded(
     let (asked, verdict) = match asked {
         Ok(asked) => {
             let verdict = match upgrade.known_protocol() {
-                Ok(()) => gates::pass(node, parts, &asked, address).await,
+                Ok(()) => gates::pass(node, parts, &asked, Errand::Enter, address).await,
                 Err(refused) => Err(refused),
             };
             (asked, verdict)
         }
-        Err(refused) => (Asked::default(), Err(refused)),
+        Err(refused) => {
+            let attempt = asked::attempt(parts);
+            let asked = Asked {
+                attempt,
+                ..Asked::default()
+            };
+            (asked, Err(refused))
+        }
     };
     // Counted as soon as it is judged: whoever sees an answer finds its handshake counted.
     let verdict = match verdict {
         Ok(admitted) => {
             count(&node.metrics.handshakes, None);
+            note_receipt(node, asked.attempt.as_deref(), id, Outcome::Accepted, None);
             Ok((admitted, underway))
         }
         Err(refused) => {
@@ -169,22 +178,33 @@ fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address
         "handshake refused"
     );
     count(&node.metrics.handshakes, Some(cause));
-    if let Some(attempt) = &asked.attempt {
-        let receipt = Receipt {
-            outcome: Outcome::Refused,
-            cause: Some(cause),
-            code: Some(cause.close_code()),
-            connection: id.to_string(),
-            at: (node.clock)(),
-        };
-        node.receipts.note(attempt, receipt, node.uptime.now());
-    }
+    note_receipt(node, asked.attempt.as_deref(), id, Outcome::Refused, Some(cause));
+}
+
+/// Notes what became of an attempt, if it has a name to be asked for by.
+pub(crate) fn note_receipt(
+    node: &Node,
+    attempt: Option<&str>,
+    connection: Uuid,
+    outcome: Outcome,
+    cause: Option<Cause>,
+) {
+    let Some(attempt) = attempt else { return };
+    let receipt = Receipt {
+        outcome,
+        cause,
+        code: cause.map(Cause::close_code),
+        connection: connection.to_string(),
+        at: (node.clock)(),
+    };
+    node.receipts.note(attempt, receipt, node.uptime.now());
 }
 
 /// A handshake that came maimed did come: its client, which saw no more than a failure, may learn what was wrong with it.
 fn note_broken(node: &Node, parts: &Parts, cause: Cause) {
-    let attempt = Asked::read(parts).ok().and_then(|asked| asked.attempt);
-    let Some(attempt) = attempt else { return };
+    let Some(attempt) = asked::attempt(parts) else {
+        return;
+    };
     let receipt = Receipt {
         outcome: Outcome::Refused,
         cause: Some(cause),

@@ -428,6 +428,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps a one-time ticket's grant under the hash of its secret.
     fn put_ticket<'a>(&'a self, hash: &'a str, grant: &'a str, until: Timestamp) -> StoreFuture<'a, ()>;
+    /// A ticket's grant, which stays; none if its time is over.
+    fn ticket<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<String>>;
     /// Takes a ticket's grant out, once, unless its time is over.
     fn take_ticket<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<String>>;
 

@@ -87,37 +87,50 @@ impl Tickets {
     /// # Errors
     /// `ticket_invalid` when it is unknown, used or too old; the store's.
     pub async fn redeem(&self, ticket: &str, now: Timestamp) -> Result<TicketGrant, Refusal> {
-        let invalid = || Refusal::new(Cause::TicketInvalid, "the ticket is unknown, used or too old");
         if !Secret::has_shape(ticket) {
             return Err(invalid());
         }
-        let grant = self
-            .store
-            .take_ticket(&digest(ticket))
-            .await?
-            .ok_or_else(invalid)?;
-        let row: Row = serde_json::from_str(&grant).map_err(|_| unusable())?;
-        if now >= Timestamp::from_millis(row.until) || now >= Timestamp::from_millis(row.expires_at) {
+        read(self.store.take_ticket(&digest(ticket)).await?, now)
+    }
+
+    /// What [`Tickets::redeem`] would say, the ticket left as it is.
+    ///
+    /// # Errors
+    /// As when it is spent.
+    pub async fn look_at(&self, ticket: &str, now: Timestamp) -> Result<TicketGrant, Refusal> {
+        if !Secret::has_shape(ticket) {
             return Err(invalid());
         }
-        Ok(TicketGrant {
-            identity: Identity {
-                tenant: row.tenant,
-                user: row.user,
-                name: row.name,
-                role: match row.role.as_deref() {
-                    Some("agent") => Some(Role::Agent),
-                    Some("member") => Some(Role::Member),
-                    Some(_) | None => None,
-                },
-                issued_at: row.issued_at.map(Timestamp::from_millis),
-                expires_at: Timestamp::from_millis(row.expires_at),
-                jti: row.jti,
-                builtin: row.builtin,
-            },
-            chat: row.chat,
-        })
+        read(self.store.ticket(&digest(ticket)).await?, now)
     }
+}
+
+fn read(grant: Option<String>, now: Timestamp) -> Result<TicketGrant, Refusal> {
+    let row: Row = serde_json::from_str(&grant.ok_or_else(invalid)?).map_err(|_| unusable())?;
+    if now >= Timestamp::from_millis(row.until) || now >= Timestamp::from_millis(row.expires_at) {
+        return Err(invalid());
+    }
+    Ok(TicketGrant {
+        identity: Identity {
+            tenant: row.tenant,
+            user: row.user,
+            name: row.name,
+            role: match row.role.as_deref() {
+                Some("agent") => Some(Role::Agent),
+                Some("member") => Some(Role::Member),
+                Some(_) | None => None,
+            },
+            issued_at: row.issued_at.map(Timestamp::from_millis),
+            expires_at: Timestamp::from_millis(row.expires_at),
+            jti: row.jti,
+            builtin: row.builtin,
+        },
+        chat: row.chat,
+    })
+}
+
+fn invalid() -> Refusal {
+    Refusal::new(Cause::TicketInvalid, "the ticket is unknown, used or too old")
 }
 
 fn unusable() -> Refusal {

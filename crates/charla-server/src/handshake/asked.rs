@@ -259,8 +259,8 @@ impl Asked {
         }
         if asked
             .attempt
-            .as_ref()
-            .is_some_and(|attempt| attempt.is_empty() || attempt.len() > ATTEMPT_MAX)
+            .as_deref()
+            .is_some_and(|attempt| !is_attempt(attempt))
         {
             return Err(Refused::new(
                 Cause::BadRequest,
@@ -281,6 +281,18 @@ impl Asked {
         };
         Ok(asked)
     }
+}
+
+/// The attempt's id alone, for requests that cannot be read as a whole.
+pub(super) fn attempt(parts: &Parts) -> Option<String> {
+    let query = parts.uri.query().unwrap_or_default();
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let (_, attempt) = parameters.find(|(name, _)| name == "attempt")?;
+    is_attempt(&attempt).then(|| attempt.into_owned())
+}
+
+fn is_attempt(attempt: &str) -> bool {
+    (1..=ATTEMPT_MAX).contains(&attempt.len())
 }
 
 /// The parameters that become something else.

@@ -72,6 +72,15 @@ impl From<StoreError> for Refused {
     }
 }
 
+/// What somebody at the gates is after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// To come in.
+    Enter,
+    /// To know whether one could: nothing is spent.
+    Ask,
+}
+
 /// Leads a request through all gates.
 ///
 /// # Errors
@@ -80,9 +89,10 @@ pub(super) async fn pass(
     node: &Arc<Node>,
     parts: &Parts,
     asked: &Asked,
+    errand: Errand,
     address: IpAddr,
 ) -> Result<Admitted, Refused> {
-    gate_by_gate(node, parts, asked, address)
+    gate_by_gate(node, parts, asked, errand, address)
         .await
         .map_err(|refused| Refused {
             detail: node.returns.detail(refused.cause, &refused.detail),
@@ -94,6 +104,7 @@ async fn gate_by_gate(
     node: &Arc<Node>,
     parts: &Parts,
     asked: &Asked,
+    errand: Errand,
     address: IpAddr,
 ) -> Result<Admitted, Refused> {
     let limits = &node.settings.limits;
@@ -105,7 +116,7 @@ async fn gate_by_gate(
         .enter(address, limits)
         .map_err(|cause| Refused::new(cause, ""))?;
     check_origin(node, parts, address)?;
-    let (identity, chat) = identify(node, asked).await?;
+    let (identity, chat) = identify(node, asked, errand).await?;
     let tenant = choose_tenant(node, asked.tenant.as_ref(), asked.chat.is_some(), &identity)?;
     let known = |refused: Refused| Refused {
         tenant: Some(tenant.clone()),
@@ -218,12 +229,16 @@ pub(crate) async fn recognise(
     Ok((identity, visitor))
 }
 
-async fn identify(node: &Node, asked: &Asked) -> Result<(Identity, Option<ChatId>), Refused> {
+async fn identify(node: &Node, asked: &Asked, errand: Errand) -> Result<(Identity, Option<ChatId>), Refused> {
     match &asked.credential {
         Credential::None => Err(Refused::new(Cause::TokenMissing, "")),
         Credential::Token(token) => Ok((node.auth.verify(token).await?, asked.chat.clone())),
         Credential::Ticket(ticket) => {
-            let granted = node.auth.tickets.redeem(ticket, (node.clock)()).await?;
+            let (tickets, now) = (&node.auth.tickets, (node.clock)());
+            let granted = match errand {
+                Errand::Enter => tickets.redeem(ticket, now).await?,
+                Errand::Ask => tickets.look_at(ticket, now).await?,
+            };
             match (&granted.chat, &asked.chat) {
                 (Some(meant), Some(wanted)) if meant != wanted => Err(Refused::new(
                     Cause::TicketInvalid,

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::head::{self, HeadError};
 use super::http_face::HttpFace;
 use crate::converse::{converse, write_all};
-use crate::handshake::{self, Answer, Reply, is_socket_path};
+use crate::handshake::{self, Answer, READABLE, Reply, is_socket_path};
 use crate::node::Node;
 use crate::returns::Underway;
 use crate::serve::drain;
@@ -97,7 +97,8 @@ fn keeps_alive(parts: &Parts) -> bool {
 }
 
 async fn refuse(socket: &TcpStream, cause: Cause, detail: &str) {
-    let reply = Reply::error(cause, detail);
+    let mut reply = Reply::error(cause, detail);
+    reply.headers.push((READABLE.0, READABLE.1.to_owned()));
     if write_all(socket, &encode(&reply, true)).await.is_ok() {
         part(socket).await;
     }
@@ -114,12 +115,14 @@ fn encode(reply: &Reply, closes: bool) -> Vec<u8> {
         .ok()
         .and_then(|status| status.canonical_reason());
     let mut head = format!("HTTP/1.1 {} {}\r\n", reply.status, reason.unwrap_or("Refused"));
-    let length = reply.body.len();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        head,
-        "content-type: application/json\r\ncontent-length: {length}\r\n"
-    );
+    // Writing to a string cannot fail. An answer without content has no length either (RFC 9110, section 8.6).
+    let _ = match reply.body.len() {
+        0 => Ok(()),
+        length => write!(
+            head,
+            "content-type: application/json\r\ncontent-length: {length}\r\n"
+        ),
+    };
     for (name, value) in &reply.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }

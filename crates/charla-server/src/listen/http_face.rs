@@ -83,13 +83,16 @@ async fn respond(
 }
 
 fn http_reply(reply: Reply) -> Response<Body> {
+    let has_content = !reply.body.is_empty();
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    if has_content {
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+    }
     insert(headers, reply.headers);
     response
 }

@@ -440,6 +440,12 @@ impl Store for Sqlite {
         self.write(move |w| credentials::put_ticket(w, &hash, &grant, until))
     }
 
+    fn ticket<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<String>> {
+        let (hash, now) = (hash.to_owned(), (self.clock)());
+        self.readers
+            .read(move |conn| credentials::ticket(conn, &hash, now))
+    }
+
     fn take_ticket<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<String>> {
         let hash = hash.to_owned();
         self.write(move |w| credentials::take_ticket(w, &hash))

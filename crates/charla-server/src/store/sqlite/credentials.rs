@@ -195,6 +195,13 @@ pub(super) fn put_ticket(writing: &Writing<'_>, hash: &str, grant: &str, until: 
     Ok(())
 }
 
+/// What a ticket says, which is left where it is.
+pub(super) fn ticket(conn: &Connection, hash: &str, now: Timestamp) -> Result<Option<String>> {
+    conn.prepare_cached("SELECT body FROM tickets WHERE hash = ?1 AND expires_at > ?2")?
+        .query_row(params![hash, now.as_millis()], |row| row.get(0))
+        .optional()
+}
+
 /// Takes a ticket out, whether or not its time is over; what it says only if not.
 pub(super) fn take_ticket(writing: &Writing<'_>, hash: &str) -> Result<Option<String>> {
     let taken = writing

@@ -99,6 +99,115 @@ async fn the_preflight_says_what_a_handshake_would_get() {
 }
 
 #[tokio::test]
+async fn a_preflight_spends_no_ticket() {
+    let serving = Serving::start().await;
+    let auth = &serving.node().auth;
+    let identity = auth.verify(&serving.token("ana").await).await.unwrap();
+    let ticket = auth.tickets.issue(&identity, None, auth.now()).await.unwrap();
+    let path = with_parameter("/ws/chat/5/", "ticket", &ticket);
+    for _ in 0..2 {
+        let reply = preflight(&serving, &path).await;
+        assert_eq!((reply.status, &reply.json()["user"]["id"]), (200, &json!("ana")));
+    }
+    let mut ana = Client::open(serving.address, &path, &["charla.v1"]).await;
+    ana.next_of("welcome").await;
+    let spent = preflight(&serving, &path).await;
+    assert_eq!(
+        (spent.status, &spent.json()["cause"]),
+        (401, &json!("ticket_invalid"))
+    );
+}
+
+#[tokio::test]
+async fn pages_of_every_origin_may_read_why_they_are_refused() {
+    let serving = Serving::start_with(|settings| {
+        settings.origins.allow = vec!["https://app.example.org".into()];
+        settings.server.max_uri_bytes = 2_000;
+    })
+    .await;
+    let authorization = format!("Authorization: Bearer {}", serving.token("ana").await);
+    for (origin, status, cause) in [
+        ("Origin: https://app.example.org", 200, Value::Null),
+        ("Origin: https://evil.example", 403, json!("origin_forbidden")),
+        ("Origin: null", 403, json!("origin_forbidden")),
+    ] {
+        let asks = [
+            origin,
+            "Access-Control-Request-Method: GET",
+            "Access-Control-Request-Headers: authorization",
+        ];
+        let options = serving.http("OPTIONS", "/ws/chat/5/?attempt=a", &asks, b"").await;
+        assert_eq!((options.status, options.body.len()), (204, 0));
+        assert_eq!(
+            (options.header("content-length"), options.header("content-type")),
+            (None, None)
+        );
+        assert_eq!(
+            options.header("access-control-allow-headers"),
+            Some("authorization")
+        );
+        let reply = serving
+            .http("GET", "/ws/chat/5/?attempt=a", &[origin, &authorization], b"")
+            .await;
+        assert_eq!(
+            (reply.status, &reply.json()["cause"]),
+            (status, &cause),
+            "{origin}"
+        );
+        assert_eq!(reply.json()["attempt"], json!({"seen": false}));
+        for reply in [&options, &reply] {
+            assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+            assert_eq!(reply.header("access-control-allow-credentials"), None);
+        }
+    }
+    let long = format!("/ws/chat/5/?token={}", "x".repeat(3_000));
+    let reply = serving
+        .http("GET", &long, &["Origin: https://app.example.org"], b"")
+        .await;
+    assert_eq!(
+        (reply.status, &reply.json()["cause"]),
+        (414, &json!("uri_too_large"))
+    );
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+}
+
+#[tokio::test]
+async fn a_receipt_is_kept_of_handshakes_that_were_none() {
+    let serving = Serving::start().await;
+    let token = serving.token("ana").await;
+    for (path, headers, cause) in [
+        // A proxy dropped the upgrade.
+        (
+            "/ws/chat/5/?attempt=stripped",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n".to_owned(),
+            "proxy_no_upgrade",
+        ),
+        (
+            "/ws/chat/no%20chat/?attempt=misnamed",
+            upgrade_lines(),
+            "bad_request",
+        ),
+        (
+            "/ws/chat/5/?tenant=a&tenant=b&attempt=twice",
+            upgrade_lines(),
+            "bad_request",
+        ),
+    ] {
+        let mut raw = Raw::open(serving.address).await;
+        raw.write(format!("GET {path} HTTP/1.1\r\n{headers}\r\n").as_bytes())
+            .await;
+        raw.reply().await;
+        let (_, attempt) = path.split_once("attempt=").unwrap();
+        let told = receipt(&serving, &format!("/ws/chat/5/?token={token}&attempt={attempt}")).await;
+        assert_eq!(
+            (&told["seen"], &told["outcome"], &told["cause"]),
+            (&json!(true), &json!("refused"), &json!(cause)),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_receipt_tells_what_became_of_an_attempt() {
     let serving = Serving::start().await;
     let token = serving.token("ana").await;

@@ -212,11 +212,19 @@ pub(crate) async fn a_ticket_is_taken_once_under_a_race(bench: &Bench) {
         .put_ticket(&hash, r#"{"user":"ana"}"#, until)
         .await
         .unwrap();
+    // Looking takes nothing.
+    for _ in 0..2 {
+        let seen = bench.store.ticket(&hash).await.unwrap();
+        assert_eq!(seen.as_deref(), Some(r#"{"user":"ana"}"#));
+    }
     let takers = (0..50).map(|_| bench.store.take_ticket(&hash));
     let taken = futures_util::future::join_all(takers).await;
     let grants: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(grants, [r#"{"user":"ana"}"#]);
-    assert_eq!(bench.store.take_ticket("unknown").await.unwrap(), None);
+    for gone in [&*hash, "unknown"] {
+        assert_eq!(bench.store.ticket(gone).await.unwrap(), None);
+        assert_eq!(bench.store.take_ticket(gone).await.unwrap(), None);
+    }
 }
 
 pub(crate) async fn a_ticket_is_no_good_after_its_time(bench: &Bench) {
@@ -234,6 +242,7 @@ pub(crate) async fn a_ticket_is_no_good_after_its_time(bench: &Bench) {
         Some("grant")
     );
     bench.pass(1);
+    assert_eq!(bench.store.ticket(&late).await.unwrap(), None);
     assert_eq!(bench.store.take_ticket(&late).await.unwrap(), None);
 }
 
