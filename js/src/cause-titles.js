@@ -22,6 +22,7 @@ export const CAUSE_TITLES = {
   token_revoked: { en: "The token was revoked", es: "El token fue revocado" },
   token_user_mismatch: { en: "The new token belongs to another user", es: "El token nuevo es de otro usuario" },
   ticket_invalid: { en: "The ticket is unknown, used or too old", es: "El ticket no existe, ya se usó o caducó" },
+  token_unavailable: { en: "The page could not get a token", es: "La página no pudo conseguir un token" },
   user_unknown: { en: "The token's user does not exist", es: "El usuario del token no existe" },
   user_inactive: { en: "The token's user is deactivated", es: "El usuario del token está desactivado" },
   token_not_encoded: { en: "The token was not URL-encoded", es: "El token no se codificó para la URL" },
@@ -71,4 +72,5 @@ export const CAUSE_TITLES = {
   page_frozen: { en: "The page was asleep", es: "La página estaba dormida" },
   too_many_sockets: { en: "The browser has too many sockets open", es: "El navegador tiene demasiados sockets abiertos" },
   reconnect_loop: { en: "The client reconnects without end", es: "El cliente reconecta sin parar" },
+  reload_loop: { en: "This tab reloads itself and starts over", es: "Esta pestaña se recarga y empieza de nuevo" },
 };

@@ -45,6 +45,8 @@ pub enum Cause {
     TokenUserMismatch,
     /// The ticket is unknown, used or too old.
     TicketInvalid,
+    /// The page could not get a token.
+    TokenUnavailable,
     /// The token's user does not exist.
     UserUnknown,
     /// The token's user is deactivated.
@@ -277,6 +279,8 @@ pub enum Cause {
     TooManySockets,
     /// The client reconnects without end.
     ReconnectLoop,
+    /// This tab reloads itself and starts over.
+    ReloadLoop,
 }
 
 impl Cause {
@@ -302,6 +306,7 @@ impl Cause {
         Self::TokenRevoked,
         Self::TokenUserMismatch,
         Self::TicketInvalid,
+        Self::TokenUnavailable,
         Self::UserUnknown,
         Self::UserInactive,
         Self::TokenNotEncoded,
@@ -418,6 +423,7 @@ impl Cause {
         Self::PageFrozen,
         Self::TooManySockets,
         Self::ReconnectLoop,
+        Self::ReloadLoop,
     ];
 
     /// The cause of an id.
@@ -445,6 +451,7 @@ impl Cause {
             "token_revoked" => Self::TokenRevoked,
             "token_user_mismatch" => Self::TokenUserMismatch,
             "ticket_invalid" => Self::TicketInvalid,
+            "token_unavailable" => Self::TokenUnavailable,
             "user_unknown" => Self::UserUnknown,
             "user_inactive" => Self::UserInactive,
             "token_not_encoded" => Self::TokenNotEncoded,
@@ -561,6 +568,7 @@ impl Cause {
             "page_frozen" => Self::PageFrozen,
             "too_many_sockets" => Self::TooManySockets,
             "reconnect_loop" => Self::ReconnectLoop,
+            "reload_loop" => Self::ReloadLoop,
             _ => return None,
         })
     }
@@ -1094,6 +1102,32 @@ impl Cause {
                         "// pide un ticket justo antes de cada intento, no lo guardes\nconst { ticket } = await (await fetch(\"/api/v1/tickets\", { method: \"POST\", headers: { Authorization: `Bearer ${token}` } })).json();\nnew WebSocket(`wss://chat.example.org/ws/chat/5/?ticket=${ticket}`);",
                     ],
                     check: "La primera conexión con un ticket nuevo se abre; una segunda con el mismo recibe `ticket_invalid`.",
+                },
+            },
+            Self::TokenUnavailable => &Row {
+                id: "token_unavailable",
+                side: Side::Client,
+                group: Group::Token,
+                code: None,
+                status: None,
+                retry: Retry::Backoff,
+                en: Words {
+                    title: "The page could not get a token",
+                    explain: "The page's own `token` function failed or did not answer within 30 seconds, so there was nothing to connect with; each failure costs an attempt, like any other.",
+                    fix: &[
+                        "# does the address that hands out tokens answer, and how fast?\ncurl -s -o /dev/null -w '%{http_code} %{time_total} s\\n' -X POST https://app.example.org/api/token/refresh/ \\\n  -H 'content-type: application/json' -d '{\"refresh\":\"...\"}'",
+                        "// nobody is signed in any more: say so, and the client stops instead of trying again\ntoken: async () => {\n  const answer = await fetch(\"/api/token/\", { method: \"POST\" });\n  if (answer.status === 401) throw Object.assign(new Error(\"signed out\"), { retry: \"stop\" });\n  return (await answer.json()).access;\n},",
+                    ],
+                    check: "In the browser's network panel the request for a token answers 200 before every new cycle, and the socket opens after it.",
+                },
+                es: Words {
+                    title: "La página no pudo conseguir un token",
+                    explain: "La propia función `token` de la página falló o no respondió en 30 segundos, así que no había con qué conectar; cada fallo cuesta un intento, como cualquier otro.",
+                    fix: &[
+                        "# ¿responde la dirección que entrega los tokens, y en cuánto tiempo?\ncurl -s -o /dev/null -w '%{http_code} %{time_total} s\\n' -X POST https://app.example.org/api/token/refresh/ \\\n  -H 'content-type: application/json' -d '{\"refresh\":\"...\"}'",
+                        "// ya no hay sesión: dilo, y el cliente se detiene en vez de reintentar\ntoken: async () => {\n  const answer = await fetch(\"/api/token/\", { method: \"POST\" });\n  if (answer.status === 401) throw Object.assign(new Error(\"signed out\"), { retry: \"stop\" });\n  return (await answer.json()).access;\n},",
+                    ],
+                    check: "En el panel de red del navegador, la petición del token responde 200 antes de cada ciclo nuevo, y el socket se abre después.",
                 },
             },
             Self::UserUnknown => &Row {
@@ -4174,6 +4208,32 @@ impl Cause {
                         "# ¿con qué frecuencia y quién? (nginx)\nawk '/\\/ws\\// {print $1}' /var/log/nginx/access.log | sort | uniq -c | sort -rn | head",
                     ],
                     check: "Tras 15 fallos la página dice por qué paró, y el registro de accesos no muestra más intentos suyos.",
+                },
+            },
+            Self::ReloadLoop => &Row {
+                id: "reload_loop",
+                side: Side::Client,
+                group: Group::Client,
+                code: None,
+                status: None,
+                retry: Retry::Wait,
+                en: Words {
+                    title: "This tab reloads itself and starts over",
+                    explain: "Earlier loads of this tab spent 15 attempts or more without one connection that held, so this load waits before its first; a page that reloads on failure would otherwise never reach the limit.",
+                    fix: &[
+                        "# look for a reload in your own error handling, and take it out: the client comes back by itself\ngrep -rnE 'location\\.reload|location\\.href *=|history\\.go\\(0\\)' src/",
+                        "// offer the reader a button instead: it connects at once\nretry.onclick = () => charla.connect();",
+                    ],
+                    check: "The tab's console shows one load of the page, and after 15 failures the client says why it stopped.",
+                },
+                es: Words {
+                    title: "Esta pestaña se recarga y empieza de nuevo",
+                    explain: "Cargas anteriores de esta pestaña gastaron 15 intentos o más sin una conexión que aguantara, así que esta carga espera antes del primero; si no, una página que se recarga al fallar nunca llegaría al límite.",
+                    fix: &[
+                        "# busca una recarga en tu propio manejo de errores y quítala: el cliente vuelve solo\ngrep -rnE 'location\\.reload|location\\.href *=|history\\.go\\(0\\)' src/",
+                        "// mejor ofrece un botón a quien lee: conecta enseguida\nretry.onclick = () => charla.connect();",
+                    ],
+                    check: "La consola de la pestaña muestra una sola carga de la página y, tras 15 fallos, el cliente dice por qué paró.",
                 },
             },
         }
