@@ -199,6 +199,12 @@ const EVENTS = {
     if (name === "connecting" || name === "connected") lost(run, problemOfClose(code, reason));
   },
 
+  /** The same, where the caller knows more than a close frame says: mixed content, a policy of the page. */
+  failed(run, { problem }) {
+    const { name } = run.m.state;
+    if (name === "connecting" || name === "connected") lost(run, problem);
+  },
+
   /** The preflight's answer. A null problem means that it found nothing wrong. */
   named(run, { problem }) {
     const { m } = run;
@@ -430,6 +436,7 @@ function probed(run, problem) {
 
 function disable(run, problem, exhausted) {
   const { dormantProbeMs } = run.m.policy;
+  run.m.last = problem;
   be(run, "disabled", problem, { exhausted, by: exhausted && dormantProbeMs > 0 ? run.now + dormantProbeMs : null });
 }
 

@@ -1,7 +1,7 @@
 //! Charla's Rust client: one connection over [`tokio_tungstenite`], frames as JSON, every end with its cause.
 //!
 //! [`Address`] understands what people paste, [`Client`] speaks charla.v1, and [`Closing`] says why it ended.
-//! Nothing reconnects here: who uses the client decides.
+//! [`Machine`] decides when to come back; nothing here carries that out yet.
 
 pub mod address;
 pub mod client;
@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod diagnose;
 pub mod dial;
 pub mod http;
+pub mod machine;
 pub mod outbox;
 pub mod proxy;
 pub mod redact;
@@ -18,7 +19,9 @@ pub mod transport;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, Event};
+pub use closes::{CauseName, Problem};
 pub use dial::Dialer;
+pub use machine::{Machine, Policy};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use tls::AuthorityError;
 pub use transport::{Closing, ConnectError, Dialect};

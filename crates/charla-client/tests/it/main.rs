@@ -7,7 +7,9 @@
     reason = "a test fails loudly"
 )]
 
+mod closes;
 mod listening;
 mod proxy;
+mod reconnect;
 mod refusals;
 mod tls;
