@@ -57,6 +57,8 @@ export class Charla extends EventTarget {
   #timer;
   /** The server's clock less ours. */
   #aheadMs = 0;
+  /** @type {Set<number>} Subscriptions in another's name. */
+  #peeks = new Set();
   /** A report went out to a server that may not know the frame. */
   #reported = false;
   /** @type {import("./frames.js").Welcome | null} Who the server says we are. */
@@ -188,6 +190,20 @@ export class Charla extends EventTarget {
     this.#transmit({ type: "typing", chat, on });
   }
 
+  /**
+   * What one gets who subscribes from there: the answer is theirs (see tabs-leader.js), and changes nothing here.
+   * @param {string} chat
+   * @param {{after?: number, rev?: number}} from
+   * @returns {Promise<import("./frames.js").Subscribed>}
+   */
+  peek(chat, from) {
+    if (!this.connected) return Promise.reject(lost());
+    return this.#requests.ask({ type: "subscribe", chat, ...from }, (frame) => {
+      this.#peeks.add(frame.ref);
+      this.#transmit(frame);
+    });
+  }
+
   /** What happened last, without tokens: paste it into `charla explain`. */
   report() {
     return this.#link.report({ unacknowledged: this.#outbox.size });
@@ -211,13 +227,15 @@ export class Charla extends EventTarget {
       const subscription = this.#chats.get(frame.chat);
       if (!subscription) return;
       const { cursor, next } = subscription;
-      subscription.next = null;
-      this.#entered.add(frame.chat);
-      if (!frame.resumed) cursor.jump(frame);
-      this.#emit("subscribed", frame);
-      next?.resolve(frame);
-      this.#flush();
-      if (!frame.resumed) return;
+      if (!this.#peeks.delete(frame.ref)) {
+        subscription.next = null;
+        this.#entered.add(frame.chat);
+        if (!frame.resumed) cursor.jump(frame);
+        this.#emit("subscribed", frame);
+        next?.resolve(frame);
+        this.#flush();
+        if (!frame.resumed) return;
+      }
       for (const message of frame.messages) this.#deliver(cursor, { chat: frame.chat, ...message });
       for (const message of frame.changed ?? []) {
         this.#emit(message.deleted ? "deleted" : "edited", { chat: frame.chat, ...message });
@@ -259,6 +277,7 @@ export class Charla extends EventTarget {
     const { name } = state;
     if (previous === "connected") {
       this.#requests.drop();
+      this.#peeks.clear();
       this.#entered.clear();
       this.#outbox.rewind();
     }

@@ -35,6 +35,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {() => number} [random] From 0 to below 1.
  * @property {Pick<Storage, "getItem" | "setItem" | "removeItem"> | null} [storage] Where a tab counts its
  *   attempts from one load to the next; `sessionStorage` by default.
+ * @property {typeof watchPage} [watchPage] How the page is watched.
  *
  * @typedef {object} Dialect The protocol spoken over the connection.
  * @property {(data: any) => void} hears A message came in.
@@ -112,6 +113,7 @@ export class Link {
       protocols: () => [],
       address: (url, { attempt }) => withParameters(url, { attempt }),
       diagnose,
+      watchPage,
       ...options,
     };
     this.url = socketUrl(options.url);
@@ -129,7 +131,7 @@ export class Link {
   /** Connects; after a stop or while waiting: at once, with a fresh budget. */
   connect() {
     const first = !this.#unwatch;
-    this.#unwatch ??= watchPage((type) => this.#page(type), (uri) => this.#violation(uri));
+    this.#unwatch ??= this.#dialect.watchPage((type) => this.#page(type), (uri) => this.#violation(uri));
     this.#feed({ type: "connect", ...(first ? { carried: this.#carried() } : {}) });
   }
 
