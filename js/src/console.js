@@ -6,7 +6,7 @@
  * token is ever in one.
  */
 import { CAUSE_TITLES } from "./cause-titles.js";
-import { retryOf } from "./closes.js";
+import { CAUSES } from "./causes.js";
 import { LINES, NAMES, NEXT, OWN_TITLES } from "./console-words.js";
 
 /**
@@ -91,8 +91,8 @@ export class Teller {
       return [this.#line("log", "connected", {})];
     }
     if (state.name !== "disabled") return [];
-    const line = this.#line("error", isExhausted(state) ? "exhausted" : "stopped", { code: state.code });
-    return [line, ...this.#cause("error", state.cause, state.detail, isExhausted(state) ? "over" : "stop")];
+    const line = this.#line("error", state.exhausted ? "exhausted" : "stopped", { code: state.code });
+    return [line, ...this.#cause("error", state.cause, state.detail, state.exhausted ? "over" : "stop")];
   }
 
   /** @param {Note} state @returns {Written[]} */
@@ -143,7 +143,7 @@ export class Teller {
     if (!cause) return [];
     const listed = titleOf(CAUSE_TITLES, cause);
     const title = (listed ?? titleOf(OWN_TITLES, cause))?.[this.#lang] ?? cause;
-    const steps = [NEXT[next ?? retryOf(cause)][this.#lang]];
+    const steps = [NEXT[next ?? CAUSES.get(cause)?.retry ?? "backoff"][this.#lang]];
     if (listed) steps.push(fill(NEXT.repair[this.#lang], { cause }));
     const told = detail ? `${title}: ${detail}` : title;
     return [this.#line(level, "cause", { title: told, cause, next: steps.join(" ") })];
@@ -166,11 +166,6 @@ export class Teller {
  */
 function titleOf(titles, cause) {
   return Object.hasOwn(titles, cause) ? titles[cause] : undefined;
-}
-
-/** @param {Note} state */
-function isExhausted({ exhausted, cause }) {
-  return exhausted ?? retryOf(cause) !== "stop";
 }
 
 /** Rounded up: what is said to take a second takes no longer. @param {number | null | undefined} ms */
