@@ -71,7 +71,6 @@ export const NEXT = Object.freeze({
 
 /** Causes that only a client has, and that the table of causes does not list. */
 export const OWN_TITLES = Object.freeze({
-  token_unavailable: { en: "The page could not get a token", es: "La página no pudo obtener un token" },
   connection_lost: { en: "The connection was lost before the answer came", es: "La conexión se perdió antes de la respuesta" },
   outbox_full: { en: "Too much is waiting to be sent", es: "Hay demasiado esperando a enviarse" },
   outbox_expired: { en: "It waited too long to be sent", es: "Esperó demasiado a enviarse" },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CAUSE_TITLES } from "../src/cause-titles.js";
 import { logTo } from "../src/console.js";
 import { LINES, NAMES, NEXT, OWN_TITLES } from "../src/console-words.js";
 
@@ -110,7 +111,7 @@ test("a token that could not be had is said, and one renewed in band is no new c
   const { texts } = told("en", failed, { ...asked(1), inBand: true });
   assert.deepEqual(texts(), [
     "❌ No token: token_unavailable",
-    "   ↳ The page could not get a token: Failed to fetch (token_unavailable). Retried by itself.",
+    "   ↳ The page could not get a token: Failed to fetch (token_unavailable). Retried by itself. How to repair it: charla causes token_unavailable",
     "🔄 Renewing the token on the open connection...",
   ]);
 });
@@ -140,6 +141,7 @@ test("it ends when it is told to, and what it does not know it leaves out", () =
 });
 
 test("both languages are complete and fill in the same values", () => {
+  for (const cause of Object.keys(OWN_TITLES)) assert.ok(!(cause in CAUSE_TITLES), `the table has ${cause} by now`);
   const values = (line) => [...line.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
   for (const catalogue of [LINES, NEXT, OWN_TITLES, NAMES]) {
     for (const [name, line] of Object.entries(catalogue)) {
