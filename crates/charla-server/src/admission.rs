@@ -9,7 +9,7 @@ use charla_core::UserKey;
 use charla_wire::Cause;
 use parking_lot::Mutex;
 
-use crate::settings::LimitSettings;
+use crate::settings::{LimitSettings, WhenFull};
 
 /// Counts by key; a key that counts nothing is forgotten.
 #[derive(Debug)]
@@ -83,9 +83,13 @@ impl Place {
     /// Counts the connection as this user's too.
     ///
     /// # Errors
-    /// `too_many_connections` when the user has as many as one may.
+    /// `too_many_connections` when the user has as many as one may, and none is to make room.
     pub fn of_user(&mut self, user: &UserKey, limits: &LimitSettings) -> Result<(), Cause> {
-        if !self.admission.users.take(user, limits.connections_per_user) {
+        let max = match limits.when_user_full {
+            WhenFull::Refuse => limits.connections_per_user,
+            WhenFull::ReplaceOldest => usize::MAX,
+        };
+        if !self.admission.users.take(user, max) {
             return Err(Cause::TooManyConnections);
         }
         self.user = Some(user.clone());

@@ -17,6 +17,7 @@ use crate::metrics::CloseLabels;
 use crate::node::Node;
 use crate::receipts::Outcome;
 use crate::serve::{Serving, drain, serve};
+use crate::settings::WhenFull;
 use crate::users::Registered;
 
 /// How long a refused client may take to answer the close frame.
@@ -119,6 +120,7 @@ fn accept(
         // Between the gate and the register nobody would have found it.
         connection.close(Cause::TokenRevoked, "");
     }
+    make_room(node, &connection);
     node.metrics.connections.inc();
     let broken = Ending {
         cause: Some(Cause::InternalError),
@@ -131,6 +133,17 @@ fn accept(
         counted: Some((registered, place)),
     };
     (token_ends, held)
+}
+
+/// Ends the oldest connections of a user who has too many, where they give way to the newest.
+fn make_room(node: &Node, newest: &Connection) {
+    let limits = &node.settings.limits;
+    if limits.when_user_full == WhenFull::ReplaceOldest {
+        let user = &newest.opening.visitor.key;
+        for oldest in node.users.surplus(user, limits.connections_per_user) {
+            oldest.close(Cause::SessionReplaced, "");
+        }
+    }
 }
 
 /// What a connection holds of its node, given back when it ends, however it ends.

@@ -192,6 +192,16 @@ pub struct StoreSettings {
     pub queue_max: usize,
 }
 
+/// What a user's connection meets when the user has as many as one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// It is refused with `too_many_connections`.
+    #[default]
+    Refuse,
+    /// It is let in, and the user's oldest one ends with `session_replaced`.
+    ReplaceOldest,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone)]
 pub struct LimitSettings {
@@ -199,6 +209,8 @@ pub struct LimitSettings {
     pub connections: usize,
     /// Connections of one user.
     pub connections_per_user: usize,
+    /// What the next one meets.
+    pub when_user_full: WhenFull,
     /// Connections of one address.
     pub connections_per_address: usize,
     /// Bytes of one message on the wire.
@@ -378,6 +390,7 @@ impl Default for LimitSettings {
         Self {
             connections: 18_000,
             connections_per_user: 20,
+            when_user_full: WhenFull::Refuse,
             connections_per_address: 200,
             message_bytes: 64 * 1024,
             text_bytes: 16 * 1024,

@@ -42,6 +42,20 @@ impl Users {
         self.by_user.lock().get(user).cloned().unwrap_or_default()
     }
 
+    /// The oldest of a person's connections, those that are ending left out, as far as there are more than `max`.
+    #[must_use]
+    pub(crate) fn surplus(&self, user: &UserKey, max: usize) -> Vec<Arc<Connection>> {
+        let by_user = self.by_user.lock();
+        // In the order in which they came.
+        let connections = by_user.get(user).into_iter().flatten();
+        let mut live: Vec<_> = connections
+            .filter(|connection| !connection.is_ending())
+            .cloned()
+            .collect();
+        live.truncate(live.len().saturating_sub(max));
+        live
+    }
+
     /// Every connection that `wanted` picks.
     pub(crate) fn all(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Arc<Connection>> {
         let by_user = self.by_user.lock();

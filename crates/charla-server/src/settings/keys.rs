@@ -202,7 +202,9 @@ keys! {
     "limits.connections", count(1, MANY), Some(|s| &mut s.limits.connections), "",
         "Connections of this node.";
     "limits.connections_per_user", count(1, MANY), Some(|s| &mut s.limits.connections_per_user), "",
-        "Connections of one user.";
+        "Connections of one user on this node.";
+    "limits.when_user_full", Rule::Choice(&["refuse", "replace_oldest"]), Some(|s| &mut s.limits.when_user_full), "",
+        "What one more meets: \"refuse\" (too_many_connections), or \"replace_oldest\" (the user's oldest ends with session_replaced).";
     "limits.connections_per_address", count(1, MANY), Some(|s| &mut s.limits.connections_per_address), "",
         "Connections of one address.";
     "limits.message_bytes", bytes(KIB, 16 * MIB), Some(|s| &mut s.limits.message_bytes), "",

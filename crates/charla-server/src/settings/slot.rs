@@ -10,7 +10,7 @@ use toml_edit::Value;
 
 use super::rule::Rule;
 use super::units::{parse_duration, parse_size, print_duration, print_size};
-use super::{DialectPreset, LogFormat, Rejects};
+use super::{DialectPreset, LogFormat, Rejects, WhenFull};
 
 /// A value as it was given.
 #[derive(Debug, Clone)]
@@ -275,6 +275,7 @@ macro_rules! choice {
 
 choice!(Rejects, "close" => Rejects::Close, "http" => Rejects::Http);
 choice!(DialectPreset, "plain" => DialectPreset::Plain, "channels-es" => DialectPreset::ChannelsEs);
+choice!(WhenFull, "refuse" => WhenFull::Refuse, "replace_oldest" => WhenFull::ReplaceOldest);
 choice!(LogFormat, "pretty" => LogFormat::Pretty, "json" => LogFormat::Json);
 
 /// Whether a text is `scheme://host[:port]` and no more, as browsers write an Origin (RFC 6454, 6.2).

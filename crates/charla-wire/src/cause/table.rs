@@ -851,17 +851,19 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "Another connection took this session's place",
-                    explain: "The same session was opened somewhere else, in another tab or on another device, and the newer connection stays.",
+                    explain: "The user opened more connections than one may have, in other tabs or on other devices, and the newest ones stay (limits.when_user_full is replace_oldest).",
                     fix: &[
                         "// use the tab that was opened last, or reload this one to take over again\nlocation.reload()",
+                        "# charla.toml: let each user have more at once\n[limits]\nconnections_per_user = 20",
                     ],
                     check: "Only one tab shows the chat as connected, and it stays connected.",
                 },
                 es: Words {
                     title: "Otra conexión ocupó el lugar de esta sesión",
-                    explain: "La misma sesión se abrió en otro sitio, en otra pestaña o en otro dispositivo, y se queda la conexión más nueva.",
+                    explain: "El usuario abrió más conexiones de las que puede tener, en otras pestañas o en otros dispositivos, y se quedan las más nuevas (limits.when_user_full es replace_oldest).",
                     fix: &[
                         "// usa la última pestaña que abriste, o recarga esta para volver a tomar el control\nlocation.reload()",
+                        "# charla.toml: deja que cada usuario tenga más a la vez\n[limits]\nconnections_per_user = 20",
                     ],
                     check: "Solo una pestaña muestra el chat conectado, y sigue conectada.",
                 },

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use charla_server::settings::WhenFull;
 use charla_server::store::{UserChange, UserState};
+use charla_wire::{Cause, Retry};
 use serde_json::json;
 
 use super::{say_all, send_to};
@@ -152,6 +154,43 @@ async fn blocked_and_signed_out_people_are_out_everywhere() {
             "and cannot come back"
         );
     }
+}
+
+#[tokio::test]
+async fn a_users_oldest_connection_gives_way_where_it_is_to() {
+    let serving = Serving::start_with(|settings| {
+        settings.limits.connections_per_user = 2;
+        settings.limits.when_user_full = WhenFull::ReplaceOldest;
+    })
+    .await;
+    let mut luis = serving.connect("luis", "/ws/chat/5/").await;
+    let acme = serving.token_of("acme", "luis", Duration::from_secs(3600)).await;
+    let mut other_luis = with_token(&serving, "/ws/chat/5/", &acme).await;
+    let mut first = serving.connect("ana", "/ws/chat/5/").await;
+    let mut second = serving.connect_plain("ana", "/ws/chat/5/").await;
+    first.next_of("subscribed").await;
+    let path = format!("/ws/chat/5/?token={}", serving.token("ana").await);
+    let preflight = serving.http("GET", &path, &[], b"").await;
+    assert_eq!(preflight.status, 200, "there is room for one more");
+
+    let mut third = serving.connect("ana", "/ws/chat/5/").await;
+    assert_eq!(first.end().await, (4409, "session_replaced".into()));
+    assert_eq!(Cause::SessionReplaced.retry(), Retry::Stop);
+    // Whoever is on the way out counts no more, though it takes its time.
+    let mut fourth = serving.connect("ana", "/ws/chat/5/").await;
+    assert_eq!(second.end().await, (4409, "session_replaced".into()));
+    for client in [&mut third, &mut fourth, &mut luis, &mut other_luis] {
+        client.next_of("subscribed").await;
+        client.heard().await;
+    }
+    drop((first, second));
+    let line = r#"charla_closes_total{cause="session_replaced",initiator="server"} 2"#;
+    until("the two to be counted", || async {
+        let reply = serving.http("GET", "/metrics", &[], b"").await;
+        let figures = String::from_utf8(reply.body).unwrap();
+        figures.lines().any(|found| found == line)
+    })
+    .await;
 }
 
 #[tokio::test]
