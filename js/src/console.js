@@ -96,29 +96,27 @@ export class Teller {
   }
 
   /** @param {Note} state @returns {Written[]} */
-  #waiting({ previous, code, cause, detail, retryInMs, attempt, cycle }) {
-    const paused = retryInMs === null || retryInMs === undefined;
-    const wait = `${cycle}/${attempt}/${paused}`;
+  #waiting({ previous, code, cause, detail, retryInMs, attempt, cycle, held }) {
+    const wait = `${cycle}/${attempt}/${held}`;
     /** @type {Written[]} */
     const lines = [];
     if (wait !== this.#told) {
       this.#told = wait;
       this.#toldCause = null;
-      lines.push(this.#line("warn", this.#waitingFor(previous, cause, paused), { code, seconds: seconds(retryInMs) }));
+      lines.push(this.#line("warn", this.#waitingFor(previous, held), { code, seconds: seconds(retryInMs) }));
     }
-    if (!paused && cause !== this.#toldCause) lines.push(...this.#cause("warn", cause, detail));
+    if (!held && cause !== this.#toldCause) lines.push(...this.#cause("warn", cause, detail));
     this.#toldCause = cause;
     return lines;
   }
 
   /**
    * @param {string} previous
-   * @param {string | null} cause
-   * @param {boolean} paused
+   * @param {"offline" | "hidden" | null} held
    * @returns {keyof typeof LINES}
    */
-  #waitingFor(previous, cause, paused) {
-    if (paused) return cause === "offline" ? "offline" : "hidden";
+  #waitingFor(previous, held) {
+    if (held) return held;
     this.#failures += 1;
     if (previous === "connected") return "lost";
     return this.#failures === 1 ? "first" : "again";

@@ -94,7 +94,7 @@ const RETRY = {
 };
 
 /** A browser lets a page from https speak to this machine only without encryption. */
-function isMixed({ protocol, hostname }) {
+export function isMixed({ protocol, hostname }) {
   return globalThis.location?.protocol === "https:" && protocol === "http:" && !/^(localhost|127\..*|\[::1\])$/.test(hostname);
 }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FakeServer } from "../fake-server.js";
 import { CAUSE_TITLES } from "../src/cause-titles.js";
+import { Charla } from "../src/client.js";
 import { logTo } from "../src/console.js";
 import { LINES, NAMES, NEXT, OWN_TITLES } from "../src/console-words.js";
 
@@ -41,7 +43,7 @@ const failing = (total) => [
   { kind: "socket", phase: "closed", url: URL_, attempt: total, total, code: 1006, reason: "" },
 ];
 const waiting = (attempt, retryInMs, more = {}) => ({
-  kind: "state", name: "waiting", previous: "connecting", cause: null, code: 1006, willRetry: true, retryInMs, attempt, of: 5, cycle: 1, ...more,
+  kind: "state", name: "waiting", previous: "connecting", cause: null, code: 1006, willRetry: true, retryInMs, attempt, of: 5, cycle: 1, held: null, ...more,
 });
 const disabled = { kind: "state", name: "disabled", previous: "connecting", cause: "server_unreachable", code: 1006, exhausted: true };
 
@@ -85,7 +87,7 @@ test("a connection that worked and broke is no first connection, and each wait i
 });
 
 test("offline and hidden are pauses, not failures", () => {
-  const { texts } = told("en", waiting(1, null, { cause: "offline" }), waiting(2, null), waiting(2, 90));
+  const { texts } = told("en", waiting(1, null, { cause: "offline", held: "offline" }), waiting(2, null, { held: "hidden" }), waiting(2, 90));
   assert.deepEqual(texts().map((text) => text.split(".")[0]), [
     "⏸️ No network",
     "⏸️ The page is hidden",
@@ -114,6 +116,35 @@ test("a token that could not be had is said, and one renewed in band is no new c
     "   ↳ The page could not get a token: Failed to fetch (token_unavailable). Retried by itself. How to repair it: charla causes token_unavailable",
     "🔄 Renewing the token on the open connection...",
   ]);
+});
+
+test("a real client against a server that is not there writes the guide's whole story", async (t) => {
+  const server = new FakeServer();
+  server.addUser("ana");
+  server.down = true;
+  const policy = { firstDelayMs: 1, maxDelayMs: 2 };
+  const { WebSocket, fetch } = server;
+  const charla = new Charla({ url: "ws://fake/ws/", token: () => server.token("ana"), policy, WebSocket, fetch, storage: null });
+  t.after(() => charla.close());
+  const written = recorder();
+  logTo(charla, { lang: "es", console: written.console });
+  const over = new Promise((resolve) => charla.on("state", ({ name }) => name === "disabled" && resolve(undefined)));
+  charla.connect();
+  await over;
+  const told = written.texts();
+  const count = (pattern) => told.filter((text) => pattern.test(text)).length;
+  assert.deepEqual(told.slice(0, 4).map((text) => text.replace(/url: '[^']*'/, "url: '...'")), [
+    "🔄 Solicitando URL con token actualizado (intento 1/3)...",
+    "🔌 Conectando WebSocket: {url: '...', intento: 1}",
+    "🔌 WebSocket cerrado: {code: 1006, reason: '', intento: 1}",
+    "⚠️ Primera conexión falló con código 1006. Reintentando en 1s...",
+  ]);
+  const cycles = told.filter((text) => text.startsWith("🔄")).map((text) => text.match(/\d\/\d/)?.[0]);
+  assert.deepEqual(cycles, ["1/3", "2/3", "3/3"]);
+  assert.deepEqual([count(/^🔌 Conectando/), count(/^🔌 WebSocket cerrado/), count(/^⚠️ Primera/)], [15, 15, 1]);
+  assert.match(told.findLast((text) => text.startsWith("🔌 Conectando")), /intento: 15\}$/);
+  assert.equal(told.at(-2), "❌ MÁXIMO DE INTENTOS ALCANZADO. WebSocket deshabilitado. Recarga la página para reintentar.");
+  assert.match(told.at(-1), /^   ↳ No se puede llegar al servidor/);
 });
 
 test("no token is ever written, wherever it hides", () => {
