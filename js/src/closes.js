@@ -15,7 +15,7 @@
  * @property {number} [retryInMs] The server's own advice.
  */
 
-/** What a client does after a code, and the cause that a bare code stands for. */
+/** What a client does after a code, and the cause that a bare code stands for. @type {Record<number, string>} */
 const CODES = {
   1001: "wait going_away",
   1002: "stop protocol_error",
@@ -44,8 +44,8 @@ const FINAL = /^(token_user_mismatch|user_unknown|user_inactive)$/;
 const REASON = /^([a-z][a-z0-9_]*)(?:: ?(.*))?$/s;
 const ADVICE = /retry in (\d{1,9}) ?ms/i;
 
-/** @param {number} code @returns {(string | undefined)[]} */
-const meaning = (code) => CODES[code]?.split(" ") ?? [];
+/** @param {number} code */
+const meaning = (code) => /** @type {[] | [Retry, string]} */ (CODES[code]?.split(" ") ?? []);
 
 /**
  * @param {number} code
@@ -76,6 +76,6 @@ export function problemOfClose(code, reason = "") {
  * @returns {Retry}
  */
 export function retryOf(cause, code) {
-  if (FINAL.test(cause)) return "stop";
+  if (FINAL.test(cause ?? "")) return "stop";
   return meaning(code)[0] ?? (code >= 4000 ? "stop" : "backoff");
 }

@@ -44,7 +44,7 @@ export class Cursor {
    * @returns {any[]} To hand on, in order.
    */
   fill(messages) {
-    for (const message of messages) if (message.seq > this.seq) this.#held.set(message.seq, message);
+    for (const message of messages) if (message.seq > (this.seq ?? 0)) this.#held.set(message.seq, message);
     const deliver = this.#run();
     for (const seq of [...this.#held.keys()].sort((a, b) => a - b)) {
       if (!this.#held.has(seq)) continue;
@@ -68,10 +68,9 @@ export class Cursor {
 
   #run() {
     const out = [];
-    for (let next = this.#held.get(this.seq + 1); next; next = this.#held.get(this.seq + 1)) {
+    for (let next; (next = this.#held.get((this.seq ?? 0) + 1)); out.push(next)) {
       this.#held.delete(next.seq);
       this.seq = next.seq;
-      out.push(next);
     }
     return out;
   }

@@ -7,9 +7,11 @@
  * that does not resolve) is said to be one thing. A redirect or an unreadable answer earns one second
  * look, without the token: whoever answers there may be a stranger.
  */
-import { retryOf } from "./closes.js";
-
-/** @typedef {import("./closes.js").Problem} Problem */
+/**
+ * @typedef {import("./closes.js").Problem} Problem
+ * @typedef {Omit<Problem, "retry"> & Partial<Pick<Problem, "retry">>} Finding Without `retry`: as its code says.
+ * @typedef {{status: number | null, problem: Finding | null}} Diagnosis No problem where everything looks right.
+ */
 
 /** A server that needs longer than this to answer a GET is as good as away. */
 const ANSWER_WITHIN_MS = 8_000;
@@ -18,34 +20,36 @@ const ANSWER_WITHIN_MS = 8_000;
  * @param {URL} socketUrl With the `attempt` of the failed socket.
  * @param {{token?: string, fetch?: typeof fetch, blocked?: () => boolean}} seen What the page knows by itself:
  *   `blocked` whether its own policy forbade the address.
- * @returns {Promise<{status: number | null, problem: Problem | null}>} No problem where everything looks right.
+ * @returns {Promise<Diagnosis>}
  */
-export async function diagnose(socketUrl, { token, fetch = globalThis.fetch, blocked = () => false }) {
+export async function diagnose(socketUrl, { token, fetch: get = fetch, blocked = () => false }) {
   const url = new URL(socketUrl);
   url.protocol = url.protocol.replace("ws", "http");
-  const of = (cause, detail, status = null) => ({ status, problem: problem(cause, detail) });
-  const ask = (more) => fetch(url, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...more });
-  const isForbidden = () => blocked() && of(isMixed(url) ? "mixed_content" : "csp_blocked");
+  /** @param {RequestInit} [more] */
+  const ask = (more) => get(url, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...more });
+  /** @param {string} cause @param {string} [detail] @param {number | null} [status] @returns {Diagnosis} */
+  const found = (cause, detail, status = null) => ({ status, problem: problem(cause, detail) });
+  const forbidden = () => found(isMixed(url) ? "mixed_content" : "csp_blocked");
 
-  if (isForbidden()) return isForbidden();
-  if (globalThis.navigator?.onLine === false) return of("offline");
+  if (blocked()) return forbidden();
+  if (globalThis.navigator?.onLine === false) return found("offline");
   let response;
   try {
-    const headers = { accept: "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    const headers = { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
     response = await ask({ headers, redirect: "manual" });
-  } catch (error) {
-    if (error?.name === "TimeoutError") return of("server_frozen");
+  } catch (/** @type {any} */ error) {
+    if (error?.name === "TimeoutError") return found("server_frozen");
     // A page may be kept from reading an answer that is there: a proxy's own page, or an origin not allowed.
-    const unreadable = await ask({ mode: "no-cors" }).then(() => true, () => false);
-    return isForbidden() || of("server_unreachable", unreadable ? UNREADABLE : NOTHING);
+    const detail = await ask({ mode: "no-cors" }).then(() => UNREADABLE, () => NOTHING);
+    return blocked() || isMixed(url) ? forbidden() : found("server_unreachable", detail);
   }
   const { status, type } = response;
   if (type === "opaqueredirect" || (status >= 300 && status < 400)) {
-    const target = await ask({}).then((last) => last.url, () => "");
-    return of(redirectOf(url, target), target.split("?")[0], status || null);
+    const target = await ask().then((last) => last.url, () => "");
+    return found(redirectOf(url, target), target.split("?")[0], status || null);
   }
   const answer = await response.json().catch(() => null);
-  return { status, problem: problemOfAnswer(answer, status) };
+  return { status, problem: findingOf(answer, status) };
 }
 
 const NOTHING = "nothing answers: it is down, or its name or certificate is wrong, which a page cannot tell apart";
@@ -54,36 +58,31 @@ const UNREADABLE = "something answers there, but nothing that this page may read
 /**
  * @param {any} answer The preflight's JSON.
  * @param {number} status
- * @returns {Problem | null}
+ * @returns {Finding | null}
  */
-export function problemOfAnswer(answer, status) {
+function findingOf(answer, status) {
   if (answer?.ok === false && answer.cause) {
-    const { cause, code, retry, detail, retry_in_ms: retryInMs } = answer;
-    return {
-      cause,
-      code: code ?? 1006,
-      retry: retry ?? retryOf(cause, code),
-      ...(detail ? { detail } : {}),
-      ...(retryInMs === undefined ? {} : { retryInMs }),
-    };
+    const { cause, code = 1006, retry, detail, retry_in_ms: retryInMs } = answer;
+    return { cause, code, ...(retry && { retry }), ...(detail && { detail }), ...(retryInMs !== undefined && { retryInMs }) };
   }
   if (answer?.ok !== true) return problemOfStatus(status);
-  const receipt = answer.attempt;
-  if (receipt?.cause) return { cause: receipt.cause, code: receipt.code ?? 1006, retry: retryOf(receipt.cause, receipt.code) };
+  const { seen, cause, code } = answer.attempt ?? {};
+  if (cause) return code ? { cause, code } : problem(cause);
   // The gates are open and yet the handshake never came: something on the way dropped it.
-  if (receipt?.seen === false) return problem("proxy_closed_silently", "the handshake never reached the server");
+  if (seen === false) return problem("proxy_closed_silently", "the handshake never reached the server");
   return null;
 }
 
-/** An answer that is not the server's own: somebody stands in front of it. */
+/** An answer that is not the server's own: somebody stands in front of it. @param {number} status */
 function problemOfStatus(status) {
   if (status >= 502) return problem("server_down", `the proxy answers ${status}`);
   if (status < 400) return problem("proxy_wrong_location", "a page answers where the socket should be");
   return problem(STATUS[status] ?? "server_unreachable", `status ${status}`);
 }
 
+/** @type {Record<number, string>} */
 const STATUS = { 401: "proxy_auth_required", 404: "route_not_found", 407: "proxy_auth_required", 426: "proxy_no_upgrade", 429: "proxy_rate_limited" };
-/** What to do about a cause of our own finding; about all others: stop. */
+/** What to do about a cause of our own finding; about all others: stop. @type {Record<string, import("./closes.js").Retry>} */
 const RETRY = {
   offline: "wait",
   proxy_rate_limited: "wait",
@@ -93,13 +92,14 @@ const RETRY = {
   server_unreachable: "backoff",
 };
 
-/** A browser lets a page from https speak to this machine only without encryption. */
+/** A browser lets a page from https speak to this machine only without encryption. @param {URL} url */
 export function isMixed({ protocol, hostname }) {
   return globalThis.location?.protocol === "https:" && protocol === "http:" && !/^(localhost|127\..*|\[::1\])$/.test(hostname);
 }
 
 /** @param {URL} url @param {string} target Where it led; empty when it leads where a page may not look. */
 function redirectOf(url, target) {
+  /** @param {string} path */
   const slash = (path) => path.replace(/\/?$/, "/");
   const to = target ? new URL(target) : null;
   if (to && slash(to.pathname) !== slash(url.pathname)) return "proxy_wrong_location";
@@ -107,7 +107,7 @@ function redirectOf(url, target) {
   return isOnlySlash ? "redirect_slash" : "redirect_https";
 }
 
-/** @returns {Problem} What never closed with a code of its own, a browser saw as 1006. */
+/** What never closed with a code of its own, a browser saw as 1006. @param {string} cause @param {string} [detail] @returns {Problem} */
 function problem(cause, detail) {
   return { cause, code: 1006, retry: RETRY[cause] ?? "stop", ...(detail && { detail }) };
 }

@@ -6,7 +6,7 @@
  * gets every message, and says when the other side has welcomed it. No note ever holds a token.
  */
 import { redacted, socketUrl, uuid, withParameters } from "./address.js";
-import { diagnose } from "./diagnose.js";
+import { retryOf } from "./closes.js";
 import { deadline, machine, step } from "./machine.js";
 import { watchPage } from "./page.js";
 
@@ -33,7 +33,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {typeof fetch} [fetch]
  * @property {() => number} [now] Milliseconds since 1970.
  * @property {() => number} [random] From 0 to below 1.
- * @property {Pick<Storage, "getItem" | "setItem" | "removeItem"> | null} [storage] Where a tab counts its
+ * @property {Pick<Storage, "getItem" | "setItem"> | null} [storage] Where a tab counts its
  *   attempts from one load to the next; `sessionStorage` by default.
  * @property {typeof watchPage} [watchPage] How the page is watched.
  *
@@ -46,15 +46,17 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {() => void} [ping] Provokes some answer, whatever it is.
  * @property {(token: string) => Promise<number | undefined>} [renew] Hands a new token in over the living
  *   connection; resolves with its life in ms.
- * @property {typeof diagnose | null} [diagnose] Asks for the cause behind a 1006; null for servers that know no preflight.
+ * @property {typeof import("./diagnose.js").diagnose | null} [diagnose] Asks for the cause behind a 1006; null for servers
+ *   that know no preflight.
  * @property {(state: State, previous: State) => void} [changed]
  * @property {(note: Note) => void} [noted]
  *
  * @typedef {{url: string | URL, token: TokenSource, policy?: Partial<Policy>} & World & Dialect} LinkOptions
  *
  * @typedef {{at: number} & (
- *   | {kind: "token", phase: "asked" | "arrived" | "failed", cycle: number, cycles: number, inBand: boolean, cause?: string}
- *   | {kind: "socket", phase: "opening" | "opened" | "error" | "closed", url: string, attempt: number, total: number, code?: number, reason?: string}
+ *   | {kind: "token", phase: "asked" | "arrived" | "failed", cycle: number, cycles: number, inBand: boolean, cause?: string, detail?: string}
+ *   | {kind: "socket", phase: "opening" | "opened" | "error" | "closed", url: string, attempt: number, total: number,
+ *      code?: number, reason?: string, byUs?: boolean}
  *   | ({kind: "state", previous: string} & State)
  *   | {kind: "preflight", phase: "asked" | "answered", status: number | null, problem: Problem | null}
  *   | {kind: "page", event: string}
@@ -82,7 +84,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export class Link {
   #dialect;
   #machine;
-  /** @type {any[]} Events that wait for the one being handled, which stands in front. */
+  /** @type {{type: string, [field: string]: any}[]} Events that wait for the one being handled, which stands in front. */
   #events = [];
   /** @type {WebSocket | null} */
   #socket = null;
@@ -94,30 +96,27 @@ export class Link {
   #notes = [];
   /** @type {(() => void) | null} */
   #unwatch = null;
-  /** The page's content policy stopped us. */
+  /** The page's own policy stopped us. */
   #blocked = false;
-  /** @type {{since: number, opened: number, cause: string | null, code: number} | null} */
-  #outage = null;
   #opened = 0;
+  /** @type {{since: number, opened: number, cause: string | null, code: number | null} | null} */
+  #outage = null;
+  /** @type {Promise<typeof import("./diagnose.js").diagnose | null>} */
+  #diagnose;
   /** @type {string | null} The server's name for the present connection, for the report. */
   session = null;
 
   /** @param {LinkOptions} options */
   constructor(options) {
-    this.#dialect = {
-      WebSocket: globalThis.WebSocket,
-      fetch: globalThis.fetch,
-      now: Date.now,
-      random: Math.random,
-      storage: tabStorage(),
-      protocols: () => [],
-      address: (url, { attempt }) => withParameters(url, { attempt }),
-      diagnose,
-      watchPage,
-      ...options,
-    };
+    const { WebSocket, fetch } = globalThis;
+    /** @type {NonNullable<Dialect["address"]>} */
+    const address = (url, { attempt }) => withParameters(url, { attempt });
+    this.#dialect = { WebSocket, fetch, now: Date.now, random: Math.random, address, watchPage, ...options };
     this.url = socketUrl(options.url);
     this.#machine = machine(options.policy);
+    // Loaded beside the first connection: once the network is gone it would be too late.
+    const loaded = options.diagnose === undefined ? import("./diagnose.js").then((module) => module.diagnose) : options.diagnose;
+    this.#diagnose = Promise.resolve(loaded).catch(() => null);
   }
 
   get state() {
@@ -130,9 +129,8 @@ export class Link {
 
   /** Connects; after a stop or while waiting: at once, with a fresh budget. */
   connect() {
-    const first = !this.#unwatch;
     this.#unwatch ??= this.#dialect.watchPage((type) => this.#page(type), (uri) => this.#violation(uri));
-    this.#feed({ type: "connect", ...(first ? { carried: this.#carried() } : {}) });
+    this.#feed({ type: "connect", carried: Number(this.#remembered()) || 0 });
   }
 
   /** Ends the connection for good. */
@@ -152,17 +150,17 @@ export class Link {
 
   /**
    * The other side has let us in.
-   * @param {{heartbeatMs?: number, tokenExpiresInMs?: number, session?: string}} [said]
+   * @param {{heartbeatMs?: number, tokenExpiresInMs?: number, session?: string}} [said] `heartbeatMs` 0: it knows no ping.
    * @returns {Outage | null} What had been amiss before.
    */
-  welcomed({ session = "", ...said } = {}) {
-    this.session = session;
+  welcomed({ session, ...said } = {}) {
+    this.session = session ?? null;
     this.#feed({ type: "welcomed", ...said });
     const outage = this.#outage;
     this.#outage = null;
     if (!outage) return null;
     const { cause, code, since, opened } = outage;
-    return { cause, code, attempts: this.#opened - opened, away_ms: Math.round(this.#dialect.now() - since) };
+    return { cause: cause ?? "unknown", code: code ?? 1006, attempts: this.#opened - opened, away_ms: this.#now() - since };
   }
 
   /** The server says that the token is about to run out. @param {number} [tokenExpiresInMs] */
@@ -172,63 +170,72 @@ export class Link {
 
   /**
    * Writes a line of the trace. Nothing that looks like a token gets into it.
-   * @param {string} kind
+   * @param {Note["kind"]} kind
    * @param {object} fields
    */
   note(kind, fields) {
-    const note = { at: this.#dialect.now(), kind, ...fields };
+    const note = { at: this.#now(), kind, ...fields };
     const clean = JSON.parse(JSON.stringify(note, (_, value) => (typeof value === "string" ? redacted(value, this.#token) : value)));
     this.#notes.push(clean);
     if (this.#notes.length > NOTES) this.#notes.shift();
     this.#dialect.noted?.(clean);
   }
 
-  /** @param {object} [more] What the dialect adds to `now`. @returns {Report} */
+  /** @param {{unacknowledged?: number}} [more] What the dialect adds to `now`. @returns {Report} */
   report(more) {
+    const { url, session } = this;
     return {
       charla_report: 1,
-      at: new Date(this.#dialect.now()).toISOString(),
-      url: this.url.origin + this.url.pathname,
+      at: new Date(this.#now()).toISOString(),
+      url: url.origin + url.pathname,
       agent: globalThis.navigator?.userAgent ?? null,
-      session: this.session,
+      session,
       policy: this.#machine.policy,
       now: { ...this.state, ...more },
       notes: [...this.#notes],
     };
   }
 
-  /** One at a time: what a listener asks for waits until the effects of what it listens to are carried out. */
+  #now() {
+    return Math.round(this.#dialect.now());
+  }
+
+  /**
+   * One at a time: what a listener asks for waits until the effects of what it listens to are carried out.
+   * @param {{type: string, [field: string]: any}} event
+   */
   #feed(event) {
     if (this.#events.push(event) > 1) return;
     for (; this.#events.length > 0; this.#events.shift()) this.#step(this.#events[0]);
     clearTimeout(this.#timer);
     const at = deadline(this.#machine);
     if (at === null) return;
-    const delayMs = Math.min(at - this.#dialect.now(), LONGEST_TIMER_MS);
-    this.#timer = setTimeout(() => this.#feed({ type: "wake" }), Math.max(delayMs, 0));
+    this.#timer = setTimeout(() => this.#feed({ type: "wake" }), Math.max(0, Math.min(at - this.#now(), LONGEST_TIMER_MS)));
   }
 
+  /** @param {{type: string, [field: string]: any}} event */
   #step(event) {
-    const { now, random } = this.#dialect;
     const { state } = this;
-    const { machine: next, effects } = step(this.#machine, event, { now: now(), random });
+    const { machine: next, effects } = step(this.#machine, event, { now: this.#now(), random: this.#dialect.random });
     this.#machine = next;
     if (next.state !== state) this.#changed(state);
     for (const effect of effects) this.#effects[effect.type](effect);
   }
 
+  /** @param {State} previous */
   #changed(previous) {
     const { state } = this;
     const { name, cause, code } = state;
+    const wasUp = previous.name === "connected";
     this.note("state", { previous: previous.name, ...state });
-    if (name !== "connected" && name !== "closed" && (code !== null || previous.name === "connected")) {
-      this.#outage ??= { since: this.#dialect.now(), opened: previous.name === "connected" ? this.#opened : 0, cause, code };
-      if (cause) Object.assign(this.#outage, { cause, code });
+    if (name !== "connected" && name !== "closed" && (code || wasUp)) {
+      const outage = (this.#outage ??= { since: this.#now(), opened: wasUp ? this.#opened : 0, cause, code });
+      if (cause) Object.assign(outage, { cause, code });
     }
     this.#dialect.changed?.(state, previous);
   }
 
-  /** What the machine asks for. */
+  /** What the machine asks for. @type {Record<string, (effect: any) => void>} */
   #effects = {
     token: ({ refused, inBand }) => this.#askToken(refused, inBand),
     open: () => this.#open(),
@@ -236,16 +243,18 @@ export class Link {
     ping: () => this.#dialect.ping?.(),
     preflight: () => this.#preflight(),
     renew: () => this.#renew(),
-    remember: ({ spent }) => this.#remember(spent),
+    remember: ({ spent }) => this.#remembered(spent),
   };
 
+  /** @param {string | null} refused @param {boolean} inBand */
   async #askToken(refused, inBand) {
     const { cycle, policy } = this.#machine;
+    /** @param {string} phase @param {object} [more] */
     const say = (phase, more) => this.note("token", { phase, cycle, cycles: policy.cycles, inBand, ...more });
     say("asked");
     try {
       this.#token = await this.#dialect.token({ refused, expiring: inBand });
-    } catch (error) {
+    } catch (/** @type {any} */ error) {
       const { cause, retry, message: detail } = error ?? {};
       say("failed", { cause, detail });
       this.#feed({ type: "tokenFailed", cause, retry, detail });
@@ -262,26 +271,27 @@ export class Link {
   #open() {
     this.#attemptId = uuid();
     this.#opened += 1;
-    const address = this.#address();
-    const { attempt, spent: total } = this.#machine;
-    const say = (phase, more) => this.note("socket", { phase, url: address.href, attempt, total, ...more });
-    const closed = (code, reason) => {
+    const url = this.#address();
+    const { attempt, total } = this.#machine;
+    /** @param {string} phase @param {object} [more] */
+    const say = (phase, more) => this.note("socket", { phase, url: url.href, attempt, total, ...more });
+    /** @param {{code: number, reason: string}} close */
+    const closed = ({ code, reason }) => {
       this.#socket = null;
       say("closed", { code, reason });
       this.#feed({ type: "closed", code, reason });
     };
     say("opening");
-    let socket;
     try {
-      socket = new this.#dialect.WebSocket(address, this.#dialect.protocols(this.#token));
-    } catch (error) {
-      say("error", { reason: error?.name });
-      // A token that is no token fits no sub-protocol; all else that is thrown here is the page's policy.
-      if (error?.name === "SyntaxError") return queueMicrotask(() => closed(4401, "token_malformed"));
-      this.#blocked = true;
-      return queueMicrotask(() => closed(1006, ""));
+      this.#socket = new this.#dialect.WebSocket(url, this.#dialect.protocols?.(this.#token));
+    } catch (/** @type {any} */ { name, message }) {
+      say("error", { reason: message });
+      // A token that is no token fits no sub-protocol; all else that is thrown here is the page's own policy.
+      this.#blocked = name !== "SyntaxError";
+      return closed(this.#blocked ? { code: 1006, reason: "" } : { code: 4401, reason: "token_malformed" });
     }
-    this.#socket = socket;
+    const socket = this.#socket;
+    /** @param {string} type @param {(event: any) => void} handle */
     const on = (type, handle) => socket.addEventListener(type, (event) => socket === this.#socket && handle(event));
     on("open", () => {
       say("opened");
@@ -293,37 +303,39 @@ export class Link {
       this.#dialect.hears(data);
     });
     on("error", () => say("error"));
-    on("close", ({ code, reason }) => closed(code, reason));
+    on("close", closed);
   }
 
+  /** @param {number} code @param {string} reason */
   #shut(code, reason) {
     const socket = this.#socket;
+    if (!socket) return;
     this.#socket = null;
-    if (socket) this.note("socket", { phase: "closed", code, reason, byUs: true });
+    this.note("socket", { phase: "closed", code, reason, byUs: true });
     // Browsers accept 1000 and 3000 to 4999 here.
-    socket?.close(code, reason);
+    socket.close(code, reason);
   }
 
   async #preflight() {
-    const { diagnose, fetch } = this.#dialect;
     this.note("preflight", { phase: "asked" });
-    const nothing = { status: null, problem: null };
-    const answer = diagnose
-      ? await diagnose(this.#address(), { token: this.#token, fetch, blocked: () => this.#blocked }).catch(() => nothing)
-      : nothing;
-    this.note("preflight", { phase: "answered", ...answer });
-    this.#feed({ type: "named", problem: answer.problem });
+    const { fetch } = this.#dialect;
+    const seen = { token: this.#token, fetch, blocked: () => this.#blocked };
+    const ask = await this.#diagnose;
+    const { status, finding } = (await ask?.(this.#address(), seen).catch(() => null)) ?? { status: null, finding: null };
+    const problem = finding && { retry: retryOf(finding.cause, finding.code), ...finding };
+    this.note("preflight", { phase: "answered", status, problem });
+    this.#feed({ type: "named", problem });
   }
 
   async #renew() {
     try {
-      const tokenExpiresInMs = await this.#dialect.renew?.(this.#token);
-      this.#feed({ type: "renewed", tokenExpiresInMs });
-    } catch (error) {
-      this.#feed({ type: "renewFailed", cause: error?.cause });
+      this.#feed({ type: "renewed", tokenExpiresInMs: await this.#dialect.renew?.(this.#token) });
+    } catch {
+      this.#feed({ type: "renewFailed" });
     }
   }
 
+  /** @param {string} type */
   #page(type) {
     this.note("page", { event: type });
     this.#feed({ type });
@@ -332,36 +344,20 @@ export class Link {
   /** @param {string} uri What the page's content policy kept it from. Some browsers tell the scheme alone. */
   #violation(uri) {
     const { origin, protocol } = this.url;
-    if (uri.startsWith(origin) || uri === protocol.slice(0, -1)) this.#blocked = true;
+    if (uri.startsWith(origin) || uri + ":" === protocol) this.#blocked = true;
   }
 
-  get #key() {
-    return `charla:${this.url.origin}${this.url.pathname}`;
-  }
-
-  /** Attempts that earlier loads of this tab spent in vain. */
-  #carried() {
+  /**
+   * What this tab knows from one load to the next: attempts that were spent in vain. A page that may store
+   * nothing (a sandbox, a worker, Node) counts within one load only.
+   * @param {number} [spent] To be kept.
+   */
+  #remembered(spent) {
+    const { origin, pathname } = this.url;
+    const key = `charla:${origin}${pathname}`;
     try {
-      return Number(this.#dialect.storage?.getItem(this.#key)) || 0;
-    } catch {
-      return 0;
-    }
-  }
-
-  #remember(spent) {
-    try {
-      this.#dialect.storage?.setItem(this.#key, String(spent));
-    } catch {
-      // A page that may store nothing counts within one load only.
-    }
-  }
-}
-
-/** Absent in Node and workers; and pages in a sandbox may not even look. */
-function tabStorage() {
-  try {
-    return globalThis.sessionStorage ?? null;
-  } catch {
-    return null;
+      const { storage = sessionStorage } = this.#dialect;
+      return spent === undefined ? storage?.getItem(key) : storage?.setItem(key, String(spent));
+    } catch {}
   }
 }

@@ -37,12 +37,14 @@ pub(super) fn render_causes(table: &Causes) -> String {
     out.push_str("};\n\n");
     out.push_str(
         "/** @type {ReadonlyMap<string, Cause>} Every cause that can meet a browser. */\n\
-         export const CAUSES = new Map();\n\
-         for (const [retry, ids] of Object.entries(LISTED)) {\n\
-         \x20 for (const [id, code] of ids.split(\" \").map((entry) => entry.split(\":\"))) {\n\
-         \x20   CAUSES.set(id, { id, code: Number(code ?? 0), retry });\n\
-         \x20 }\n\
-         }\n",
+         export const CAUSES = new Map(\n\
+         \x20 Object.entries(LISTED).flatMap(([retry, ids]) =>\n\
+         \x20   ids.split(\" \").map((entry) => {\n\
+         \x20     const [id, code = \"0\"] = entry.split(\":\");\n\
+         \x20     return [id, { id, code: Number(code), retry: /** @type {Retry} */ (retry) }];\n\
+         \x20   }),\n\
+         \x20 ),\n\
+         );\n",
     );
     out
 }
