@@ -62,6 +62,8 @@ export const CAUSE_TITLES = {
   proxy_wrong_location: { en: "The request never reaches the chat server", es: "La petición nunca llega al servidor de chat" },
   redirect_slash: { en: "The handshake is redirected to add or drop a slash", es: "La conexión se redirige para poner o quitar una barra" },
   redirect_https: { en: "The handshake is redirected to https", es: "La conexión se redirige a https" },
+  proxy_rate_limited: { en: "The proxy limits the rate of requests", es: "El proxy limita el ritmo de peticiones" },
+  proxy_auth_required: { en: "The proxy asks for its own password", es: "El proxy pide su propia contraseña" },
   proxy_closed_silently: { en: "Something closes the connection without an answer", es: "Algo cierra la conexión sin responder" },
   mixed_content: { en: "An https page may not open ws://", es: "Una página https no puede abrir ws://" },
   csp_blocked: { en: "The page's content policy forbids this address", es: "La política de contenido de la página prohíbe esta dirección" },

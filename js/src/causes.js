@@ -7,15 +7,17 @@
 const LISTED = {
   refresh: "token_missing:4401 token_malformed:4401 token_invalid:4401 token_expired:4401 token_not_yet_valid:4401 token_revoked:4401 ticket_invalid:4401",
   backoff: "internal_error:1011 store_unavailable:1013 broker_unavailable:1013 authority_unavailable:1013 overloaded:1013 handshake_timeout:4408 heartbeat_timeout:4408 token_unavailable server_down server_frozen proxy_closed_silently server_unreachable",
-  wait: "going_away:1001 restarting:1012 rate_limited:4429 too_many_connections:4429 local_network_blocked offline reload_loop",
-  stop: "session_replaced:4409 disconnected_by_operator:4403 token_user_mismatch:4401 user_unknown:4401 user_inactive:4401 token_not_encoded origin_forbidden:4403 tenant_forbidden:4403 not_a_member:4403 user_blocked:4403 edit_forbidden forbidden:4403 tenant_missing:4400 tenant_not_found:4404 chat_not_found:4404 chat_closed:4410 message_not_found not_subscribed bad_request:4400 invalid_json:4400 message_too_long id_conflict protocol_error:1002 unsupported_data:1003 invalid_utf8:1007 message_too_big:1009 frame_flood:4413 subscription_limit:4413 loop_detected:4413 login_failed refresh_invalid refresh_reused route_not_found subprotocol_mismatch proxy_no_upgrade proxy_wrong_location redirect_slash redirect_https mixed_content csp_blocked blocked_by_client too_many_sockets reconnect_loop",
+  wait: "going_away:1001 restarting:1012 rate_limited:4429 too_many_connections:4429 proxy_rate_limited local_network_blocked offline reload_loop",
+  stop: "session_replaced:4409 disconnected_by_operator:4403 token_user_mismatch:4401 user_unknown:4401 user_inactive:4401 token_not_encoded origin_forbidden:4403 tenant_forbidden:4403 not_a_member:4403 user_blocked:4403 edit_forbidden forbidden:4403 tenant_missing:4400 tenant_not_found:4404 chat_not_found:4404 chat_closed:4410 message_not_found not_subscribed bad_request:4400 invalid_json:4400 message_too_long id_conflict protocol_error:1002 unsupported_data:1003 invalid_utf8:1007 message_too_big:1009 frame_flood:4413 subscription_limit:4413 loop_detected:4413 login_failed refresh_invalid refresh_reused route_not_found subprotocol_mismatch proxy_no_upgrade proxy_wrong_location redirect_slash redirect_https proxy_auth_required mixed_content csp_blocked blocked_by_client too_many_sockets reconnect_loop",
   resume: "slow_consumer:4508 page_frozen",
 };
 
 /** @type {ReadonlyMap<string, Cause>} Every cause that can meet a browser. */
-export const CAUSES = new Map();
-for (const [retry, ids] of Object.entries(LISTED)) {
-  for (const [id, code] of ids.split(" ").map((entry) => entry.split(":"))) {
-    CAUSES.set(id, { id, code: Number(code ?? 0), retry });
-  }
-}
+export const CAUSES = new Map(
+  Object.entries(LISTED).flatMap(([retry, ids]) =>
+    ids.split(" ").map((entry) => {
+      const [id, code = "0"] = entry.split(":");
+      return [id, { id, code: Number(code), retry: /** @type {Retry} */ (retry) }];
+    }),
+  ),
+);
