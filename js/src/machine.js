@@ -19,48 +19,9 @@ export { POLICY };
  * @typedef {import("./closes.js").Problem} Problem
  * @typedef {import("./policy.js").Policy} Policy
  * @typedef {import("./state.js").State} State
- *
- * @typedef {{type: "token", refused: string | null, inBand: boolean}
- *   | {type: "open"}
- *   | {type: "shut", code: number, reason: string}
- *   | {type: "ping"}
- *   | {type: "preflight"}
- *   | {type: "renew"}
- *   | {type: "remember", spent: number}} Effect `renew`: send the fresh token over the open connection.
- *   `remember`: keep this number for the next load of this very tab, which hands it to `connect` as `carried`.
- *
- * @typedef {object} Machine
- * @property {Policy} policy
- * @property {State} state
- * @property {number} attempt Attempts spent in this cycle.
- * @property {number} cycle
- * @property {number} spent Attempts spent since the counters were last forgotten.
- * @property {number} total Attempts of this tab since its last stable connection, whoever asked for them.
- * @property {boolean} counted Whether the attempt under way was counted.
- * @property {boolean} hasToken The caller holds a token that this cycle may use.
- * @property {string | null} refused The refusal for which the present token was fetched.
- * @property {boolean} advised The server's advice was followed once already, uncounted.
- * @property {boolean} asked The preflight of this cycle was spent.
- * @property {Problem | null} named What it answered: said of later failures that name nothing themselves.
- * @property {Problem | null} last
- * @property {number | null} by When the token, the handshake, the preflight's answer or the dormant client's turn is due.
- * @property {boolean} probing A dormant client's preflight is out.
- * @property {number} shortLives Stable connections in a row that lived shorter than `calmMs`.
- * @property {boolean} online
- * @property {boolean} visible
- * @property {boolean} frozen
- * @property {number} hiddenAt
- * @property {number} revivedAt
- * @property {number} since When the connection was welcomed.
- * @property {boolean} stable
- * @property {number | null} stableAt
- * @property {number} heartbeatMs 0: the peer knows no ping, silence means nothing.
- * @property {number} heardAt
- * @property {number | null} answerBy When the ping that is out must have been answered.
- * @property {number} pings Pings since something was heard.
- * @property {number | null} expiresAt When the token of this connection runs out.
- * @property {number | null} renewAt When it is to be replaced, or its replacement to have arrived.
- * @property {"token" | "server" | null} renewing Who is asked at the moment.
+ * @typedef {import("./state.js").Machine} Machine
+ * @typedef {import("./state.js").Effect} Effect
+ * @typedef {import("./state.js").Run} Run
  */
 
 /** @type {Problem} */
@@ -71,6 +32,7 @@ const RELOAD_LOOP = { cause: "reload_loop", code: 1006, retry: "wait" };
  * @returns {Machine}
  */
 export function machine(policy = {}) {
+  /** @type {any} */
   const run = {
     m: {
       policy: { ...POLICY, ...policy },
@@ -97,7 +59,7 @@ export function machine(policy = {}) {
     },
   };
   be(run, "idle");
-  return /** @type {any} */ (run.m);
+  return run.m;
 }
 
 /**
@@ -129,6 +91,7 @@ export function deadline(m) {
   return m.by;
 }
 
+/** @type {Record<string, (run: Run, event: any) => void>} */
 const EVENTS = {
   /** The user, or the page for them, asks: a fresh budget, at once. */
   connect(run, { carried = 0 }) {
@@ -219,7 +182,7 @@ const EVENTS = {
       if (problem.retryInMs !== undefined && !m.advised) return follow(run, problem);
       m.state = { ...m.state, ...told(problem) };
     }
-    if (run.now >= m.state.until) go(run);
+    if (run.now >= (m.state.until ?? 0)) go(run);
   },
 
   wake(run) {
@@ -282,7 +245,7 @@ const EVENTS = {
   },
 };
 
-/** What happens when a state's deadline has passed. Each moves the deadline on. */
+/** What happens when a state's deadline has passed. Each moves the deadline on. @type {Record<string, (run: Run) => void>} */
 const DUE = {
   refreshing(run) {
     lost(run, { cause: "token_unavailable", code: 1006, retry: "backoff" });
@@ -319,6 +282,7 @@ const DUE = {
   },
 };
 
+/** @param {Run} run @param {boolean} counted */
 function attempt(run, counted) {
   const { m } = run;
   m.counted = counted;
@@ -328,11 +292,13 @@ function attempt(run, counted) {
   run.effects.push({ type: "token", refused: m.refused, inBand: false });
 }
 
+/** @param {Run} run */
 function open(run) {
   be(run, "connecting", run.m.last, { by: run.now + run.m.policy.connectTimeoutMs });
   run.effects.push({ type: "open" });
 }
 
+/** @param {Run} run @param {number} by */
 function count(run, by) {
   const { m } = run;
   m.attempt += by;
@@ -341,7 +307,11 @@ function count(run, by) {
   run.effects.push({ type: "remember", spent: m.total });
 }
 
-/** An attempt failed, or a connection ended: what now? */
+/**
+ * An attempt failed, or a connection ended: what now?
+ * @param {Run} run
+ * @param {Problem} bare
+ */
 function lost(run, bare) {
   const { m } = run;
   if (m.state.name === "connected") ended(run);
@@ -359,12 +329,17 @@ function lost(run, bare) {
   backOff(run, problem, bare.cause === null && !m.asked);
 }
 
-/** The first advice is free: the server chose the moment, so the wait is its, not ours. */
+/**
+ * The first advice is free: the server chose the moment, so the wait is its, not ours.
+ * @param {Run} run
+ * @param {Problem} problem
+ */
 function follow(run, problem) {
   run.m.advised = true;
   wait(run, problem, Math.max(adviceMs(run.m, problem), calmingMs(run)), { free: true, firm: true });
 }
 
+/** @param {Run} run @param {Problem} problem @param {boolean} asking */
 function backOff(run, problem, asking) {
   const { m } = run;
   if (m.attempt >= m.policy.attempts && !nextCycle(m)) return disable(run, problem, true);
@@ -378,7 +353,11 @@ function backOff(run, problem, asking) {
   run.effects.push({ type: "preflight" });
 }
 
-/** A new token at once, for a new cycle; a new token refused in the same words is a refusal for good. */
+/**
+ * A new token at once, for a new cycle; a new token refused in the same words is a refusal for good.
+ * @param {Run} run
+ * @param {Problem} problem
+ */
 function refresh(run, problem) {
   const { m } = run;
   if (m.refused === problem.cause) return disable(run, problem, false);
@@ -389,6 +368,7 @@ function refresh(run, problem) {
   else attempt(run, true);
 }
 
+/** @param {Machine} m */
 function nextCycle(m) {
   if (m.cycle >= m.policy.cycles) return false;
   m.cycle += 1;
@@ -398,6 +378,7 @@ function nextCycle(m) {
   return true;
 }
 
+/** @param {Run} run */
 function go(run) {
   const { m } = run;
   if (!m.online) return hold(run, "offline");
@@ -405,7 +386,10 @@ function go(run) {
   attempt(run, !m.state.free);
 }
 
-/** Somebody looks again, or the clocks run again. */
+/**
+ * Somebody looks again, or the clocks run again.
+ * @param {Run} run
+ */
 function back(run) {
   const { m } = run;
   m.frozen = false;
@@ -413,6 +397,7 @@ function back(run) {
   else if (m.state.held === "hidden" && attended(m)) go(run);
 }
 
+/** @param {Run} run */
 function revive(run) {
   const { m } = run;
   // What a server refused for good stays refused, however often the train leaves a tunnel.
@@ -424,7 +409,11 @@ function revive(run) {
   go(run);
 }
 
-/** The dormant client's preflight answered. */
+/**
+ * The dormant client's preflight answered.
+ * @param {Run} run
+ * @param {Problem | null} problem
+ */
 function probed(run, problem) {
   const { m } = run;
   m.probing = false;
@@ -434,32 +423,40 @@ function probed(run, problem) {
   } else revive(run);
 }
 
+/** @param {Run} run @param {Problem} problem @param {boolean} exhausted */
 function disable(run, problem, exhausted) {
   const { dormantProbeMs } = run.m.policy;
   run.m.last = problem;
   be(run, "disabled", problem, { exhausted, by: exhausted && dormantProbeMs > 0 ? run.now + dormantProbeMs : null });
 }
 
+/** @param {Machine} m */
 function forget(m) {
   Object.assign(m, FRESH);
   m.shortLives = 0;
 }
 
+/** @param {Run} run */
 function ended(run) {
   const { m } = run;
   settle(run);
   if (m.stable) m.shortLives = run.now - m.since < m.policy.calmMs ? m.shortLives + 1 : 0;
 }
 
-function adviceMs(m, problem) {
-  return Math.min(problem.retryInMs, m.policy.maxAdviceMs);
+/** @param {Machine} m @param {Problem} problem */
+function adviceMs(m, { retryInMs = 0 }) {
+  return Math.min(retryInMs, m.policy.maxAdviceMs);
 }
 
+/** @param {Run} run */
 function ownDelayMs({ m, random }) {
   return delayMs(m.policy, Math.max(1, m.spent, m.shortLives), random);
 }
 
-/** One short life is an accident, a row of them a loop: it goes slower and slower, whatever the reason given. */
+/**
+ * One short life is an accident, a row of them a loop: it goes slower and slower, whatever the reason given.
+ * @param {Run} run
+ */
 function calmingMs(run) {
   return run.m.shortLives > 1 ? ownDelayMs(run) : 0;
 }

@@ -66,4 +66,5 @@ export function reloadDelayMs(policy, carried, random) {
   return beyond < 0 ? null : upperHalf(Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (beyond + 1)), random);
 }
 
+/** @param {number} bound @param {() => number} random */
 const upperHalf = (bound, random) => bound * (0.5 + 0.5 * random());

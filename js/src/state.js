@@ -5,6 +5,53 @@
  */
 
 /**
+ * @typedef {import("./closes.js").Problem} Problem
+ * @typedef {import("./policy.js").Policy} Policy
+ *
+ * @typedef {{type: "token", refused: string | null, inBand: boolean}
+ *   | {type: "open"}
+ *   | {type: "shut", code: number, reason: string}
+ *   | {type: "ping"}
+ *   | {type: "preflight"}
+ *   | {type: "renew"}
+ *   | {type: "remember", spent: number}} Effect `renew`: send the fresh token over the open connection.
+ *   `remember`: keep this number for the next load of this very tab, which hands it to `connect` as `carried`.
+ *
+ * @typedef {object} Machine
+ * @property {Policy} policy
+ * @property {State} state
+ * @property {number} attempt Attempts spent in this cycle.
+ * @property {number} cycle
+ * @property {number} spent Attempts spent since the counters were last forgotten.
+ * @property {number} total Attempts of this tab since its last stable connection, whoever asked for them.
+ * @property {boolean} counted Whether the attempt under way was counted.
+ * @property {boolean} hasToken The caller holds a token that this cycle may use.
+ * @property {string | null} refused The refusal for which the present token was fetched.
+ * @property {boolean} advised The server's advice was followed once already, uncounted.
+ * @property {boolean} asked The preflight of this cycle was spent.
+ * @property {Problem | null} named What it answered: said of later failures that name nothing themselves.
+ * @property {Problem | null} last
+ * @property {number | null} by When the token, the handshake, the preflight's answer or the dormant client's turn is due.
+ * @property {boolean} probing A dormant client's preflight is out.
+ * @property {number} shortLives Stable connections in a row that lived shorter than `calmMs`.
+ * @property {boolean} online
+ * @property {boolean} visible
+ * @property {boolean} frozen
+ * @property {number} hiddenAt
+ * @property {number} revivedAt
+ * @property {number} since When the connection was welcomed.
+ * @property {boolean} stable
+ * @property {number | null} stableAt
+ * @property {number} heartbeatMs 0: the peer knows no ping, silence means nothing.
+ * @property {number} heardAt
+ * @property {number | null} answerBy When the ping that is out must have been answered.
+ * @property {number} pings Pings since something was heard.
+ * @property {number | null} expiresAt When the token of this connection runs out.
+ * @property {number | null} renewAt When it is to be replaced, or its replacement to have arrived.
+ * @property {"token" | "server" | null} renewing Who is asked at the moment.
+ *
+ * @typedef {{m: Machine, effects: Effect[], now: number, random: () => number}} Run A step under way.
+ *
  * @typedef {object} State What a person may be told. Replaced whenever any of it changes, never changed in place.
  * @property {"idle" | "refreshing" | "connecting" | "connected" | "waiting" | "disabled" | "closed"} name
  * @property {string | null} cause Why there is no connection; null while nobody knows, or there is one.
@@ -28,6 +75,7 @@ export const OFFLINE = { cause: "offline", code: 1006, retry: "wait" };
 
 const RETRYING = new Set(["refreshing", "connecting", "waiting"]);
 
+/** @param {Run} run @param {State["name"]} name @param {Problem | null} [problem] @param {Partial<State> & {by?: number | null}} [more] */
 export function be(run, name, problem = null, { by = null, ...more } = {}) {
   const { m } = run;
   m.by = by;
@@ -50,6 +98,7 @@ export function be(run, name, problem = null, { by = null, ...more } = {}) {
   };
 }
 
+/** @param {Run} run @param {Problem | null} problem @param {number} delay @param {{free?: boolean, firm?: boolean}} [more] */
 export function wait(run, problem, delay, { free = false, firm = false } = {}) {
   const { m, now } = run;
   const ms = Math.round(delay);
@@ -57,6 +106,7 @@ export function wait(run, problem, delay, { free = false, firm = false } = {}) {
   be(run, "waiting", problem, { attempt, retryInMs: ms, until: now + ms, notBefore: firm ? now + ms : 0, free });
 }
 
+/** @param {Run} run @param {"offline" | "hidden"} held */
 export function hold(run, held) {
   const { m } = run;
   if (held === "offline") m.last = OFFLINE;
@@ -64,11 +114,15 @@ export function hold(run, held) {
   m.state = { ...m.state, ...(held === "offline" && told(OFFLINE)), retryInMs: null, until: null, held };
 }
 
-/** Whether somebody may be looking. */
+/**
+ * Whether somebody may be looking.
+ * @param {Machine} m
+ */
 export function attended(m) {
   return m.visible && !m.frozen;
 }
 
+/** @param {Problem | null} problem */
 export function told(problem) {
   return { cause: problem?.cause ?? null, code: problem?.code ?? null, detail: problem?.detail };
 }

@@ -4,6 +4,11 @@
  * Part of the machine's step: changes the machine under way and adds effects. Ends no connection itself.
  */
 
+/**
+ * @typedef {import("./state.js").Run} Run
+ * @typedef {import("./state.js").Machine} Machine
+ */
+
 /** A token that runs out sooner than this is not asked for once more over the open connection. */
 const RENEW_UNTIL_MS = 10_000;
 
@@ -23,6 +28,7 @@ export const FRESH = {
 /**
  * Ten seconds up forget the counters. A clock that comes late has slept, and a socket may have died
  * meanwhile: then something heard since is the proof.
+ * @param {Run} run
  */
 export function settle(run) {
   const { m, now } = run;
@@ -37,6 +43,7 @@ export function settle(run) {
   run.effects.push({ type: "remember", spent: 0 });
 }
 
+/** @param {Run} run */
 export function alive(run) {
   const { m } = run;
   m.heardAt = run.now;
@@ -44,13 +51,17 @@ export function alive(run) {
   m.pings = 0;
 }
 
-/** When the silence is to be asked about, or has lasted too long. */
+/**
+ * When the silence is to be asked about, or has lasted too long.
+ * @param {Machine} m
+ */
 export function silentAt(m) {
   return m.answerBy ?? (m.heartbeatMs > 0 ? m.heardAt + m.heartbeatMs : null);
 }
 
 /**
  * Silence: a ping, and after the ping the end. A clock that comes late has slept: then it is asked once more.
+ * @param {Run} run
  * @returns {boolean} Whether the connection is to be taken for alive.
  */
 export function ask(run) {
@@ -63,7 +74,10 @@ export function ask(run) {
   return true;
 }
 
-/** An open socket proves nothing after a sleep: ask. */
+/**
+ * An open socket proves nothing after a sleep: ask.
+ * @param {Run} run
+ */
 export function probe(run) {
   const { m, now } = run;
   if (m.heartbeatMs === 0 || now - m.heardAt <= m.policy.probeMs) return;
@@ -71,19 +85,24 @@ export function probe(run) {
   else m.answerBy = Math.min(m.answerBy, now + m.policy.probeMs);
 }
 
+/** @param {Run} run @param {number} answerMs */
 function ping(run, answerMs) {
   run.m.answerBy = run.now + answerMs;
   run.m.pings += 1;
   run.effects.push({ type: "ping" });
 }
 
-/** A new token for the same person, over the open connection. If it fails, the server closes and says so. */
+/**
+ * A new token for the same person, over the open connection. If it fails, the server closes and says so.
+ * @param {Run} run
+ */
 export function renew(run) {
   run.m.renewing = "token";
   run.m.renewAt = run.now + run.m.policy.tokenTimeoutMs;
   run.effects.push({ type: "token", refused: null, inBand: true });
 }
 
+/** @param {Run} run @param {number} [expiresInMs] */
 export function renewLater(run, expiresInMs = 0) {
   const { m, now } = run;
   const known = expiresInMs > 0;
@@ -92,7 +111,10 @@ export function renewLater(run, expiresInMs = 0) {
   m.renewAt = known ? now + Math.max(expiresInMs - m.policy.renewBeforeMs, Math.floor(expiresInMs / 2)) : null;
 }
 
-/** Once more at half of what is left, as long as that is worth it. */
+/**
+ * Once more at half of what is left, as long as that is worth it.
+ * @param {Run} run
+ */
 export function notRenewed(run) {
   const { m, now } = run;
   m.renewing = null;
