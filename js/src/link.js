@@ -321,8 +321,8 @@ export class Link {
     const { fetch } = this.#dialect;
     const seen = { token: this.#token, fetch, blocked: () => this.#blocked };
     const ask = await this.#diagnose;
-    const { status, finding } = (await ask?.(this.#address(), seen).catch(() => null)) ?? { status: null, finding: null };
-    const problem = finding && { retry: retryOf(finding.cause, finding.code), ...finding };
+    const { status, problem: found } = (await ask?.(this.#address(), seen).catch(() => null)) ?? { status: null, problem: null };
+    const problem = found && { retry: retryOf(found.cause, found.code), ...found };
     this.note("preflight", { phase: "answered", status, problem });
     this.#feed({ type: "named", problem });
   }
