@@ -8,8 +8,11 @@
 )]
 
 mod closes;
+mod limits;
 mod listening;
 mod proxy;
 mod reconnect;
 mod refusals;
+mod scripted;
+mod talking;
 mod tls;
