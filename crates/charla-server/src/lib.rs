@@ -21,7 +21,7 @@ pub mod node;
 pub mod publish;
 mod receipts;
 mod requests;
-mod returns;
+pub mod returns;
 mod serve;
 pub mod server;
 pub mod settings;

@@ -16,10 +16,10 @@ mod accept_rate;
 mod line;
 
 use accept_rate::AcceptRate;
-use line::Line;
+pub use line::Line;
 
 /// A restarted process is ready within 300 ms, and its supervisor needs a moment too.
-const SUCCESSOR_READY: Duration = Duration::from_millis(500);
+pub const SUCCESSOR_READY: Duration = Duration::from_millis(500);
 /// A store or a broker that went away is hardly back sooner.
 const SERVICE_BACK: Duration = Duration::from_secs(2);
 /// A place becomes free when somebody leaves, which nobody hurries to do.

@@ -12,14 +12,14 @@ pub(super) const LONGEST: Duration = Duration::from_secs(240);
 
 /// The moment from which on nobody has been told to come.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub struct Line {
     free_from: Duration,
 }
 
 impl Line {
     /// How long the next one is to wait, `not_before` at least. Times are since any fixed origin; `rate` is how many a
     /// second may come, and `random`, from 0 to 1, shifts each within its own place.
-    pub(super) fn place(&mut self, now: Duration, not_before: Duration, rate: f64, random: f64) -> Duration {
+    pub fn place(&mut self, now: Duration, not_before: Duration, rate: f64, random: f64) -> Duration {
         let gap = Duration::from_secs_f64(HEADROOM / rate);
         let place = self.free_from.max(now + not_before);
         let end = now + LONGEST;
