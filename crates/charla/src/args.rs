@@ -9,11 +9,13 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEn
 use crate::exit;
 
 mod admin;
+mod storm;
 
 pub(crate) use admin::{
     ChatArgs, ChatCommand, Desk, KeyArgs, KeyCommand, MembersCommand, Password, RoleWord, TenantArgs,
     TenantCommand, TokenArgs, TokenCommand, UserArgs, UserCommand,
 };
+pub(crate) use storm::Storm;
 
 /// Charla: a realtime chat server that names the cause behind every dropped connection.
 #[derive(Debug, Parser)]
@@ -139,6 +141,9 @@ Examples:
   charla config check --config charla.toml   every mistake, with its line
   charla config show --config charla.toml    each value, and where it came from")]
     Config(Config),
+    /// Simulate everybody losing the server at once, and how each client library comes back
+    #[command(after_help = storm::HELP)]
+    Storm(Storm),
     /// Ask a server why a connection is refused
     #[command(hide = true, after_help = exit::HELP)]
     Doctor(Doctor),

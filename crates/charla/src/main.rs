@@ -17,6 +17,7 @@ mod exit;
 mod paper;
 mod screen;
 mod serve;
+mod storm;
 mod words;
 
 fn main() -> ExitCode {
@@ -35,6 +36,7 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Demo(wanted) => demo::run(&wanted, screen),
         Command::Doctor(wanted) => doctor::run(&wanted, screen),
         Command::Serve(wanted) => serve::run(wanted, screen),
+        Command::Storm(wanted) => storm::run(&wanted, screen),
         Command::Completions(wanted) => paper::completions(&wanted, screen),
         Command::Man(wanted) => paper::man(&wanted, screen),
     }

@@ -23,6 +23,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) mod storm;
+
 words! {
     error_mark() "error:" "error:"
     cannot_write(error) "cannot write: {error}" "no se puede escribir: {error}"

@@ -8,11 +8,8 @@
 )]
 
 mod closes;
-mod limits;
 mod listening;
 mod proxy;
 mod reconnect;
 mod refusals;
-mod scripted;
-mod talking;
 mod tls;

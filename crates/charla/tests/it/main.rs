@@ -12,3 +12,4 @@ mod connect;
 mod demo;
 mod paper;
 mod running;
+mod storm;
