@@ -12,6 +12,7 @@ mod auth;
 mod bad_inputs;
 mod cause_snippets;
 mod chat;
+mod client;
 mod serving;
 mod store_contract;
 mod store_kill;
