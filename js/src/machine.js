@@ -316,9 +316,10 @@ function lost(run, bare) {
   const { m } = run;
   if (m.state.name === "connected") ended(run);
   if (!m.online && bare.retry !== "stop") {
+    const free = m.advised && !m.counted;
     if (m.counted) count(run, -1);
     m.counted = false;
-    wait(run, OFFLINE, 0);
+    wait(run, OFFLINE, 0, { free });
     return hold(run, "offline");
   }
   const problem = bare.cause === null && m.named ? { ...m.named, retry: bare.retry, retryInMs: undefined } : bare;
@@ -364,8 +365,8 @@ function refresh(run, problem) {
   m.refused = problem.cause;
   if (!nextCycle(m)) return disable(run, problem, true);
   const ms = calmingMs(run);
-  if (ms > 0) wait(run, problem, ms);
-  else attempt(run, true);
+  wait(run, problem, ms);
+  if (ms === 0) go(run);
 }
 
 /** @param {Machine} m */

@@ -80,3 +80,21 @@ export function exhaust(bench, fail) {
   }
   throw new Error("the machine never rests");
 }
+
+/** Lives for that long beside a server which does this to every attempt. */
+export function live(bench, ms, fate, problem = null) {
+  const end = bench.now + ms;
+  while (bench.now < end) {
+    const { name } = bench.state;
+    if (name === "refreshing") bench.feed("token");
+    else if (name === "connecting") fate(bench);
+    else {
+      if (name === "waiting") bench.feed("named", { problem });
+      if (bench.state.name !== name) continue;
+      if (bench.deadline === null || bench.deadline > end) break;
+      bench.next();
+    }
+  }
+  bench.now = Math.max(bench.now, end);
+  return bench;
+}

@@ -8,6 +8,7 @@
 //! client's to them, effect by effect.
 
 mod connection;
+mod decide;
 mod event;
 mod policy;
 mod state;
@@ -203,5 +204,16 @@ impl Machine {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_machines_fit_into_a_quarter_of_a_gigabyte() {
+        let bytes = size_of::<Machine>();
+        assert!(bytes <= 256, "{bytes} bytes");
     }
 }

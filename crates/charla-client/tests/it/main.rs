@@ -7,8 +7,11 @@
     reason = "a test fails loudly"
 )]
 
+mod clock;
 mod closes;
+mod endurance;
 mod listening;
+mod properties;
 mod proxy;
 mod reconnect;
 mod refusals;
