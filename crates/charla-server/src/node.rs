@@ -57,6 +57,7 @@ pub struct Node {
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
+    pub(crate) leaving: AtomicBool,
     pub(crate) draining: AtomicBool,
     pub(crate) drained: Notify,
     broker: OnceLock<Box<dyn Broker>>,
@@ -118,6 +119,7 @@ impl Node {
             returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
             broker: OnceLock::new(),
@@ -161,6 +163,12 @@ impl Node {
     #[must_use]
     pub fn accept_rate(&self) -> f64 {
         self.returns.rate()
+    }
+
+    /// Whether balancers should send nobody here any more: the node drains, or is about to.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// Whether the node is on its way out.

@@ -121,9 +121,16 @@ impl Server {
         self.store.ended().await;
     }
 
-    /// Stops accepting, tells everybody when to come back, and ends within the drain time with everything
-    /// acknowledged stored.
+    /// Is ready no more, and goes on for `server.pre_stop`; then stops accepting, tells everybody when to come back, and
+    /// ends within the drain time with everything acknowledged stored.
     pub async fn drain(self) {
+        self.node.leaving.store(true, Ordering::Relaxed);
+        let pre_stop = self.node.settings.server.pre_stop;
+        if !pre_stop.is_zero() {
+            tracing::info!(?pre_stop, "not ready any more");
+            // Without a store nobody is served, and there is nothing to wait for.
+            let _ = tokio::time::timeout(pre_stop, self.store.ended()).await;
+        }
         let connections = self.node.users.all(|_| true);
         let accept_rate = self.node.accept_rate();
         tracing::info!(connections = connections.len(), accept_rate, "draining");

@@ -81,7 +81,9 @@ pub struct ServerSettings {
     pub max_uri_bytes: usize,
     /// How refusals are answered.
     pub rejects: Rejects,
-    /// From SIGTERM to the end.
+    /// From SIGTERM to the drain: not ready any more, and serving as before.
+    pub pre_stop: Duration,
+    /// From the drain's beginning to the end.
     pub drain: Duration,
     /// The tenant of requests that name none.
     pub default_tenant: Option<charla_wire::TenantId>,
@@ -327,6 +329,7 @@ impl Default for ServerSettings {
             max_headers: 100,
             max_uri_bytes: 8 * 1024,
             rejects: Rejects::Close,
+            pre_stop: Duration::ZERO,
             drain: Duration::from_secs(25),
             default_tenant: None,
             demo: false,

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use charla_client::{Address, Client, Closing, Dialect, Event, Uuid};
+use charla_client::connection::Event;
+use charla_client::{Address, Closing, Connection, Dialect, Uuid};
 use charla_wire::{Cause, ChatId, Retry};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -45,7 +46,7 @@ pub(crate) fn run(wanted: &Connect, screen: &mut Screen) -> Outcome {
             Dialect::CharlaV1
         };
         screen.note(words::connecting(screen.lang, &address));
-        match Client::connect_as(&address, dialect).await {
+        match Connection::connect_as(&address, dialect).await {
             Ok(client) => Talk::new(client, &address, wanted, screen).run().await,
             Err(error) => entry::not_connected(&error, &address, screen),
         }
@@ -64,7 +65,7 @@ struct Saying {
 
 /// One conversation.
 struct Talk<'s> {
-    client: Client,
+    client: Connection,
     screen: &'s mut Screen,
     address: Address,
     dialect: Dialect,
@@ -89,7 +90,7 @@ struct Talk<'s> {
 }
 
 impl<'s> Talk<'s> {
-    fn new(client: Client, address: &Address, wanted: &Connect, screen: &'s mut Screen) -> Self {
+    fn new(client: Connection, address: &Address, wanted: &Connect, screen: &'s mut Screen) -> Self {
         let dialect = if wanted.plain {
             Dialect::Plain
         } else {

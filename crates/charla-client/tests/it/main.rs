@@ -10,9 +10,12 @@
 mod clock;
 mod closes;
 mod endurance;
+mod limits;
 mod listening;
 mod properties;
 mod proxy;
 mod reconnect;
 mod refusals;
+mod scripted;
+mod talking;
 mod tls;

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use charla_client::connection::Event;
 use charla_client::http::{Question, ask_over};
-use charla_client::{Address, Client, ConnectError, Dialect, Dialer, Event, Proxies, Proxy};
+use charla_client::{Address, ConnectError, Connection, Dialect, Dialer, Proxies, Proxy};
 use charla_wire::Cause;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
@@ -66,7 +67,7 @@ fn through(proxy: &str) -> Dialer {
 }
 
 async fn speaks(dialer: &Dialer, address: &Address) {
-    let mut client = Client::connect_over(dialer, address, Dialect::CharlaV1)
+    let mut client = Connection::connect_over(dialer, address, Dialect::CharlaV1)
         .await
         .unwrap();
     let frame = json!({"through": "the proxy"});
@@ -122,7 +123,7 @@ async fn a_proxy_that_will_not_or_is_not_there_is_named_as_such() {
     ];
     for (proxy, cause, said) in rows {
         let dialer = through(&proxy.to_string());
-        let error = Client::connect_over(&dialer, &address, Dialect::CharlaV1)
+        let error = Connection::connect_over(&dialer, &address, Dialect::CharlaV1)
             .await
             .unwrap_err();
         assert!(matches!(error, ConnectError::Proxy { .. }), "{error}");

@@ -1,6 +1,6 @@
 //! What answers in place of the upgrade, and what does not answer at all.
 
-use charla_client::{Address, Client, ConnectError};
+use charla_client::{Address, ConnectError, Connection};
 use charla_wire::Cause;
 use tokio::io::AsyncWriteExt as _;
 
@@ -8,7 +8,7 @@ use crate::listening::{answering, closed_port, listen, read_head};
 
 async fn refused(address: &str) -> ConnectError {
     let address = Address::parse(address).unwrap();
-    Client::connect(&address).await.unwrap_err()
+    Connection::connect(&address).await.unwrap_err()
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use charla_client::connection::Event;
 use charla_client::http::{Question, ask_over};
-use charla_client::{Address, Client, ConnectError, Dialect, Dialer, Event};
+use charla_client::{Address, ConnectError, Connection, Dialect, Dialer};
 use charla_wire::Cause;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
@@ -75,7 +76,7 @@ fn at(host: &str, address: SocketAddr) -> Address {
 }
 
 async fn refused(dialer: &Dialer, address: &Address) -> ConnectError {
-    match Client::connect_over(dialer, address, Dialect::CharlaV1).await {
+    match Connection::connect_over(dialer, address, Dialect::CharlaV1).await {
         Ok(_) => panic!("{address} was believed"),
         Err(error) => error,
     }
@@ -85,7 +86,7 @@ async fn refused(dialer: &Dialer, address: &Address) -> ConnectError {
 async fn an_authority_of_ones_own_is_believed_where_its_file_is_given() {
     let authority = Authority::new();
     let address = at("localhost", authority.listen("localhost", |_| {}).await);
-    let mut client = Client::connect_over(&authority.believer(), &address, Dialect::CharlaV1)
+    let mut client = Connection::connect_over(&authority.believer(), &address, Dialect::CharlaV1)
         .await
         .unwrap();
     let frame = json!({"hola": "wss"});

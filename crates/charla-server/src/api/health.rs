@@ -21,7 +21,7 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 
 /// 200 while new connections are welcome; 503 with the reason otherwise.
 async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
-    let trouble = if node.is_draining() {
+    let trouble = if node.is_leaving() {
         Some("draining".to_owned())
     } else if !node.broker_ready() {
         Some("broker_unavailable".to_owned())

@@ -147,8 +147,10 @@ keys! {
         "Size of a request's address, token included; more is answered 414.";
     "server.rejects", Rule::Choice(&["close", "http"]), Some(|s| &mut s.server.rejects), "",
         "How a refused handshake is answered: \"close\" (101, then the cause, which browsers can read) or \"http\" (its status, for native clients).";
+    "server.pre_stop", secs(0, HOUR), Some(|s| &mut s.server.pre_stop), "",
+        "From SIGTERM to the drain: /readyz says no, everybody is served. Longer than a balancer takes to notice.";
     "server.drain", secs(0, HOUR), Some(|s| &mut s.server.drain), "",
-        "From SIGTERM to the end: connections are sent away spread over this time.";
+        "From the drain's beginning to the end: everybody is told when to come back, and may take this long to go.";
     "server.default_tenant", Rule::Tenant, Some(|s| &mut s.server.default_tenant), "demo",
         "The tenant of requests that name none. Not set: they are refused with tenant_missing.";
 

@@ -23,7 +23,7 @@ pub(crate) mod profile;
 mod raw;
 
 pub(crate) use client::Client;
-pub(crate) use raw::{Raw, Reply, frame, text, upgrade_lines};
+pub(crate) use raw::{Raw, Reply, frame, http, text, upgrade_lines};
 
 /// How long an event may take before the test fails. Generous: a loaded machine is slow, and a passing test does not wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -145,7 +145,7 @@ impl Serving {
 
     /// One HTTP request over a connection of its own. Header lines as `"name: value"`.
     pub(crate) async fn http(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Reply {
-        raw::http(self.address, method, path, headers, body).await
+        http(self.address, method, path, headers, body).await
     }
 
     /// Ends the server as SIGTERM would; the folder stays.

@@ -1,5 +1,6 @@
 //! How connections end, and how they live on: tokens, members and users that stop being good, silence, restarts.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use charla_server::settings::WhenFull;
@@ -8,7 +9,7 @@ use charla_wire::{Cause, Retry};
 use serde_json::json;
 
 use super::{say_all, send_to};
-use crate::serving::{Client, Raw, Serving, frame, room, soon, tenant_id, until, user_key};
+use crate::serving::{Client, Raw, Serving, frame, http, room, soon, tenant_id, until, user_key};
 
 async fn with_token(serving: &Serving, path: &str, token: &str) -> Client {
     let path = format!("{path}?token={token}");
@@ -216,6 +217,34 @@ async fn silence_is_broken_by_pings_and_ends_without_an_answer() {
     };
     let (end, ()) = tokio::join!(silent.end(), answering);
     assert_eq!(end, (4408, "heartbeat_timeout".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn balancers_hear_of_the_end_before_clients_do() {
+    let pre_stop = Duration::from_secs(5);
+    let serving = Serving::start_with(|settings| settings.server.pre_stop = pre_stop).await;
+    let (address, node) = (serving.address, Arc::clone(serving.node()));
+    let path = format!("/ws/chat/5/?token={}", serving.token("ana").await);
+    let ready = || http(address, "GET", "/readyz", &[], b"");
+    assert_eq!(ready().await.status, 200);
+    let mut before = Client::open(address, &path, &["charla.v1"]).await;
+    before.next_of("subscribed").await;
+    let began = Instant::now();
+    let draining = tokio::spawn(serving.drain());
+    until("not ready", || async { ready().await.status == 503 }).await;
+    assert_eq!(ready().await.body, b"draining\n");
+    assert!(!node.is_draining(), "clients know nothing yet");
+    let mut meanwhile = Client::open(address, &path, &["charla.v1"]).await;
+    meanwhile.next_of("subscribed").await;
+    for client in [&mut before, &mut meanwhile] {
+        say_all(client, &["still served"]).await;
+    }
+    for client in [before, meanwhile].iter_mut() {
+        let (code, reason) = client.end().await;
+        assert_eq!((code, reason.split(':').next()), (1012, Some("restarting")));
+        assert!(began.elapsed() >= pre_stop, "{:?}", began.elapsed());
+    }
+    soon("the drain", draining).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

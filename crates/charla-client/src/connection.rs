@@ -21,12 +21,12 @@ pub enum Event {
 
 /// An open connection.
 #[derive(Debug)]
-pub struct Client {
+pub struct Connection {
     transport: Transport,
     last_ref: u64,
 }
 
-impl Client {
+impl Connection {
     /// Connects; the first event is the `welcome` or the reason of a refusal.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Client {
         Self::connect_as(address, Dialect::CharlaV1).await
     }
 
-    /// Connects in a dialect. The requests below are charla.v1's; in the plain one only [`Client::send_text`] is understood.
+    /// Connects in a dialect. The requests below are charla.v1's; in the plain one only [`Connection::send_text`] is understood.
     ///
     /// # Errors
     /// [`ConnectError`] when it does not come as far as a WebSocket.
