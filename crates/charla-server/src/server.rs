@@ -15,7 +15,7 @@ use crate::listen::{self, HttpFace};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
-use crate::store::{Sqlite, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::{clock, inbox, publish, timers};
 
 /// Groups of commits that may wait to be published.
@@ -43,7 +43,7 @@ pub enum StartError {
 /// A running server. Dropping it leaves its tasks to the runtime; call [`Server::drain`].
 pub struct Server {
     node: Arc<Node>,
-    store: Arc<Sqlite>,
+    store: Arc<dyn Store>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -70,15 +70,14 @@ impl Server {
         let address = listener.local_addr().unwrap_or(settings.server.listen);
         let metrics = Arc::new(Metrics::default());
         let (committed, groups) = mpsc::channel(GROUPS_WAITING);
-        let store = Arc::new(Sqlite::open(&settings.store, Arc::clone(&clock), committed)?);
+        let store = store::open(&settings.store, Arc::clone(&clock), committed).await?;
         let commits = Arc::clone(&metrics);
-        store.on_commit(move |jobs, took| {
+        store.on_commit(Box::new(move |jobs, took| {
             commits.commit_batch.observe(jobs as f64);
             commits.commit_seconds.observe(took.as_secs_f64());
-        });
-        let shared: Arc<dyn Store> = Arc::clone(&store) as _;
-        let auth = Auth::start(&settings.auth, Arc::clone(&shared), Arc::clone(&clock)).await?;
-        let node = Arc::new(Node::new(settings, shared, auth, metrics, clock));
+        }));
+        let auth = Auth::start(&settings.auth, Arc::clone(&store), Arc::clone(&clock)).await?;
+        let node = Arc::new(Node::new(settings, Arc::clone(&store), auth, metrics, clock));
         let hears = Arc::downgrade(&node);
         node.join(Box::new(Local::new(move |happening| {
             if let Some(node) = hears.upgrade() {

@@ -17,6 +17,7 @@ mod rule;
 mod secrets;
 mod slot;
 mod source;
+mod store_url;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -25,6 +26,7 @@ pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;
 pub use problem::{Place, Problem};
+pub use store_url::StoreUrl;
 pub use units::{parse_duration, print_duration};
 
 /// Everything that can be set. [`Default`] is what `charla config default` prints.
@@ -188,6 +190,12 @@ pub struct AuthSettings {
 pub struct StoreSettings {
     /// The folder of the SQLite database.
     pub path: PathBuf,
+    /// The PostgreSQL database that is used instead, if any.
+    pub url: Option<StoreUrl>,
+    /// The file with the password for it, read at the start.
+    pub password_file: Option<PathBuf>,
+    /// Connections to PostgreSQL besides the one that appends.
+    pub connections: usize,
     /// Most messages that share one commit.
     pub group_max: usize,
     /// Drafts that may wait for the writer; more are refused with `overloaded`.
@@ -382,6 +390,9 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             path: PathBuf::from("charla-data"),
+            url: None,
+            password_file: None,
+            connections: 8,
             group_max: 256,
             queue_max: 8192,
         }

@@ -1,24 +1,34 @@
 //! Where chats live: the one truth that every promise stands on.
 //!
-//! [`Store`] is the contract; each database is one file below. Brokers, caches and clients may lose
+//! [`Store`] is the contract; each database is a folder below. Brokers, caches and clients may lose
 //! what they like, because whatever was acknowledged can be read here again.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use charla_core::Role;
 use charla_core::{Author, RoomKey, Seq, Stored, UserKey};
 use charla_wire::{ChatId, TenantId, Timestamp, UserId};
+use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::publish::{Entry, Receipt};
+use crate::settings::StoreSettings;
 
+mod postgres;
 mod sqlite;
 
-pub use sqlite::{CommitHook, Sqlite};
+pub use postgres::Postgres;
+pub use sqlite::Sqlite;
 
 /// What a store's call comes to; boxed, so that one pointer serves every database.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Hears of each group: how many writes shared the commit, and how long it took from the first statement to
+/// the end of the commit.
+pub type CommitHook = Box<dyn Fn(usize, Duration) + Send + Sync>;
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -275,6 +285,52 @@ pub enum Rotated {
     Refused,
 }
 
+/// Where a database stands among the migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    /// The number of the last migration that it has had; 0 for an empty one.
+    pub found: usize,
+    /// The number of the newest one that this program has.
+    pub newest: usize,
+}
+
+/// Opens the store that the settings name: PostgreSQL where they have an address of it, else SQLite in their folder.
+///
+/// # Errors
+/// As [`Postgres::open`] and [`Sqlite::open`].
+pub async fn open(
+    settings: &StoreSettings,
+    clock: Clock,
+    committed: mpsc::Sender<Vec<Committed>>,
+) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match &settings.url {
+        Some(url) => Arc::new(Postgres::open(url, settings, clock, committed).await?),
+        None => Arc::new(Sqlite::open(settings, clock, committed)?),
+    })
+}
+
+/// Where the schema of the settings' store stands.
+///
+/// # Errors
+/// When it cannot be reached, or was written by a newer program.
+pub async fn schema(settings: &StoreSettings) -> Result<Schema, StoreError> {
+    match &settings.url {
+        Some(url) => postgres::schema(url, settings).await,
+        None => sqlite::schema(settings),
+    }
+}
+
+/// Brings the schema of the settings' store up to date; where it stood before.
+///
+/// # Errors
+/// When it cannot be reached, was written by a newer program, or a migration fails; then it is as it was.
+pub async fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
+    match &settings.url {
+        Some(url) => postgres::migrate(url, settings).await,
+        None => sqlite::migrate(settings),
+    }
+}
+
 /// The contract of a database under Charla.
 ///
 /// - **Durable**: a call that comes back has been committed so that neither `kill -9` nor a power cut undoes it.
@@ -292,6 +348,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers: a read and the writer's pulse.
     fn ready(&self) -> StoreFuture<'_, ()>;
+    /// Has `hook` told of each group that was committed. The first hook stays.
+    fn on_commit(&self, hook: CommitHook);
+    /// Comes back, with the reason, once nothing is written any more, after an `fsync` that failed, say: only a new
+    /// process may go on then. A store that gets over whatever happens to it never does.
+    fn ended(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>>;
     /// Takes no more writes, carries out those that were taken, and leaves the database tidy. Reads still work.
     fn close(&self) -> StoreFuture<'_, ()>;
 

@@ -1,6 +1,7 @@
-//! `charla tenant|user|chat|token|key`: an operator's hand in the store, while no server runs on it.
+//! `charla tenant|user|chat|token|key`: an operator's hand in the store.
 //!
-//! The store lets one process in at a time, so nothing here can disturb a server that runs.
+//! SQLite lets one process in at a time, so nothing here can disturb a server that runs. PostgreSQL lets in many; a
+//! server sees what was changed when it looks the next time.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use charla_server::auth::{Auth, Refusal};
 use charla_server::clock::{self, Clock};
 use charla_server::settings::Settings;
-use charla_server::store::{Committed, Sqlite, Store, StoreError};
+use charla_server::store::{self, Committed, Store, StoreError};
 use charla_wire::{ChatId, IdError, TenantId, UserId};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -58,19 +59,25 @@ struct Office<'s> {
 
 impl<'s> Office<'s> {
     /// Opens the store. Only a command that adds makes one where there is none.
-    fn open(desk: &Desk, makes: bool, screen: &'s mut Screen) -> Result<Self, Failure> {
+    async fn open(desk: &Desk, makes: bool, screen: &'s mut Screen) -> Result<Self, Failure> {
         let settings = config::resolve(&desk.source(), screen)?.settings;
         let folder = settings.store.path.display().to_string();
-        if !makes && !has_store(&settings.store.path) {
+        let is_file = settings.store.url.is_none();
+        if is_file && !makes && !has_store(&settings.store.path) {
             return Err(Failure::failed(words::no_store(screen.lang, folder)));
         }
         let clock = clock::system();
         let (sender, committed) = mpsc::channel(1);
-        let store = Sqlite::open(&settings.store, Arc::clone(&clock), sender).map_err(|error| {
-            Failure::failed(format!("{error}\n{}", words::store_in_use(screen.lang, folder)))
+        let opened = store::open(&settings.store, Arc::clone(&clock), sender).await;
+        let store = opened.map_err(|error| {
+            if is_file {
+                Failure::failed(format!("{error}\n{}", words::store_in_use(screen.lang, folder)))
+            } else {
+                Failure::failed(error.to_string())
+            }
         })?;
         Ok(Self {
-            store: Arc::new(store),
+            store,
             settings,
             clock,
             tenant: desk.tenant.clone(),

@@ -72,6 +72,8 @@ fn settings_of(wanted: &Demo, folder: PathBuf, screen: &Screen) -> Result<Settin
     let mut settings = for_demo(&loaded);
     settings.server.listen = wanted.listen;
     settings.store.path = folder;
+    // A demo never touches a database that others have.
+    settings.store.url = None;
     if wanted.no_limits {
         lift_limits(&mut settings);
     }

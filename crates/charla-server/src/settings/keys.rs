@@ -196,6 +196,12 @@ keys! {
 
     "store.path", Rule::Path, Some(|s| &mut s.store.path), "",
         "The folder of the SQLite database. In this file, paths start at the file's own folder.";
+    "store.url", Rule::StoreUrl, Some(|s| &mut s.store.url), "postgres://charla@db.example.org/charla",
+        "A PostgreSQL database (14 or newer) to use instead, by as many nodes as you like. A password in it only in the variable.";
+    "store.password_file", Rule::Path, Some(|s| &mut s.store.password_file), "/etc/charla/db-password",
+        "A file with the password for store.url; a line end at its end is cut.";
+    "store.connections", count(1, 1_000), Some(|s| &mut s.store.connections), "",
+        "Connections to PostgreSQL of this node, besides the one that stores messages.";
     "store.group_max", count(1, 65_536), Some(|s| &mut s.store.group_max), "",
         "Most messages that share one commit.";
     "store.queue_max", count(1, 1_000_000), Some(|s| &mut s.store.queue_max), "",

@@ -12,7 +12,7 @@ use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
 use super::source::{Given, Layer, read_file, read_flags, read_variables};
-use super::{KeyMaterial, KeySettings, Settings};
+use super::{KeyMaterial, KeySettings, Settings, StoreUrl};
 
 /// Settings that passed, and where each value came from.
 #[derive(Debug, Clone)]
@@ -94,7 +94,12 @@ impl Loaded {
                         }
                         _ => given.raw.clone(),
                     };
-                    if slot(&mut self.settings).take(&raw, given.key.rule).is_some() {
+                    if given.key.rule == Rule::StoreUrl && shows_password(given) {
+                        let key = given.key.path.into();
+                        vault
+                            .problems
+                            .push(Problem::new(&given.place, Fault::PasswordShown { key }));
+                    } else if slot(&mut self.settings).take(&raw, given.key.rule).is_some() {
                         self.places.insert(given.key.path, given.place.clone());
                     } else {
                         vault.problems.push(Problem::new(&given.place, refused(given)));
@@ -156,10 +161,21 @@ impl Loaded {
     }
 }
 
+/// Whether an address has a password in it outside of the environment: files and command lines are read by others.
+fn shows_password(given: &Given) -> bool {
+    !matches!(given.place, Place::Variable(_))
+        && given
+            .raw
+            .text()
+            .and_then(StoreUrl::parse)
+            .is_some_and(|url| url.has_password())
+}
+
 fn refused(given: &Given) -> Fault {
     Fault::NotAllowed {
         key: given.key.path.into(),
-        given: Some(given.raw.shown()),
+        // An address that is not understood may still have a password in it.
+        given: (given.key.rule != Rule::StoreUrl).then(|| given.raw.shown()),
         rule: given.key.rule,
     }
 }

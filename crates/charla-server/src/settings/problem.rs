@@ -107,6 +107,8 @@ pub(super) enum Fault {
         algorithm: &'static str,
         instead: &'static str,
     },
+    /// A password stands where others can read it.
+    PasswordShown { key: String },
     /// A private key stands where the public one belongs.
     PrivateKey { key: String },
     /// A public key is not in PEM.
@@ -176,11 +178,8 @@ impl Fault {
             } => {
                 format!("`{key}` does not go with {algorithm}; give {instead}")
             }
-            Self::PrivateKey { key } => {
-                format!(
-                    "`{key}` holds a private key; give the public one, and keep the private one where tokens are signed"
-                )
-            }
+            Self::PasswordShown { key } => password_shown(Lang::En, key),
+            Self::PrivateKey { key } => private_key(Lang::En, key),
             Self::NotPem { key } => {
                 format!("`{key}` is no public key in PEM; it begins with -----BEGIN PUBLIC KEY-----")
             }
@@ -249,11 +248,8 @@ impl Fault {
             } => {
                 format!("`{key}` no sirve para {algorithm}; da {instead}")
             }
-            Self::PrivateKey { key } => {
-                format!(
-                    "`{key}` contiene una clave privada; da la pública y guarda la privada donde se firman los tokens"
-                )
-            }
+            Self::PasswordShown { key } => password_shown(Lang::Es, key),
+            Self::PrivateKey { key } => private_key(Lang::Es, key),
             Self::NotPem { key } => {
                 format!("`{key}` no es una clave pública en PEM; empieza con -----BEGIN PUBLIC KEY-----")
             }
@@ -279,6 +275,28 @@ impl Fault {
                 )
             }
         }
+    }
+}
+
+fn password_shown(lang: Lang, key: &str) -> String {
+    match lang {
+        Lang::En => format!(
+            "`{key}` holds a password; put it in a file of its own and name that in `store.password_file`, or give the whole address in CHARLA_STORE_URL"
+        ),
+        Lang::Es => format!(
+            "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `store.password_file`, o da la dirección entera en CHARLA_STORE_URL"
+        ),
+    }
+}
+
+fn private_key(lang: Lang, key: &str) -> String {
+    match lang {
+        Lang::En => format!(
+            "`{key}` holds a private key; give the public one, and keep the private one where tokens are signed"
+        ),
+        Lang::Es => format!(
+            "`{key}` contiene una clave privada; da la pública y guarda la privada donde se firman los tokens"
+        ),
     }
 }
 

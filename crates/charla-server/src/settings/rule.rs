@@ -52,6 +52,8 @@ pub(super) enum Rule {
     Tenant,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// The address of a database; may have a password in it.
+    StoreUrl,
     /// Text that must not be shown.
     Secret,
     /// The path of a file with the secret.
@@ -116,6 +118,10 @@ impl Rule {
             Self::Url => (
                 "an https address (http on this machine only), such as \"https://login.example.org/jwks.json\"",
                 "una dirección https (http solo en esta máquina), por ejemplo \"https://login.example.org/jwks.json\"",
+            ),
+            Self::StoreUrl => (
+                "an address of PostgreSQL, such as \"postgres://charla@db.example.org:5432/charla\" or \"postgres:///charla?host=/run/postgresql\"",
+                "una dirección de PostgreSQL, por ejemplo \"postgres://charla@db.example.org:5432/charla\" o \"postgres:///charla?host=/run/postgresql\"",
             ),
             Self::Path | Self::SecretFile => ("a path as text", "una ruta como texto"),
             Self::Filter => (

@@ -10,7 +10,7 @@ use toml_edit::Value;
 
 use super::rule::Rule;
 use super::units::{parse_duration, parse_size, print_duration, print_size};
-use super::{DialectPreset, LogFormat, Rejects, WhenFull};
+use super::{DialectPreset, LogFormat, Rejects, StoreUrl, WhenFull};
 
 /// A value as it was given.
 #[derive(Debug, Clone)]
@@ -250,6 +250,36 @@ impl Slot for PathBuf {
 
     fn print(&self, _: Rule) -> Option<String> {
         Some(quoted(&self.display().to_string()))
+    }
+}
+
+impl Slot for Option<PathBuf> {
+    /// Empty text takes the value away again.
+    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
+        let text = raw.text()?;
+        *self = Some(PathBuf::from(text)).filter(|_| !text.is_empty());
+        Some(())
+    }
+
+    fn print(&self, _: Rule) -> Option<String> {
+        self.as_ref().map(|path| quoted(&path.display().to_string()))
+    }
+}
+
+impl Slot for Option<StoreUrl> {
+    /// Empty text takes the value away again.
+    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
+        let text = raw.text()?;
+        *self = if text.is_empty() {
+            None
+        } else {
+            Some(StoreUrl::parse(text)?)
+        };
+        Some(())
+    }
+
+    fn print(&self, _: Rule) -> Option<String> {
+        self.as_ref().map(|url| quoted(url.shown()))
     }
 }
 

@@ -6,6 +6,7 @@
 //! carried out even if nobody waits for the answer.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ use self::messages::Change;
 use self::reader::{READERS, Readers};
 use self::writer::{Job, Writer, Writing};
 use super::{
-    ApiKey, Changed, Chat, Committed, InboxLine, Member, Notification, Page, RefreshToken, Rotated, Standing,
-    Store, StoreError, StoreFuture, Tenant, User, UserChange,
+    ApiKey, Changed, Chat, CommitHook, Committed, InboxLine, Member, Notification, Page, RefreshToken,
+    Rotated, Schema, Standing, Store, StoreError, StoreFuture, Tenant, User, UserChange,
 };
 use crate::clock::Clock;
 use crate::publish::Entry;
@@ -43,8 +44,6 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod writer;
-
-pub use writer::CommitHook;
 
 /// How long the writer may take to answer before the store counts as away.
 const PULSE_WITHIN: Duration = Duration::from_secs(5);
@@ -115,25 +114,10 @@ impl Sqlite {
         })
     }
 
-    /// Has `hook` told of each group that was committed. The first hook stays.
-    pub fn on_commit(&self, hook: impl Fn(usize, Duration) + Send + Sync + 'static) {
-        let _ = self.hook.set(Box::new(hook));
-    }
-
     /// How many writes wait for the writer.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
-    }
-
-    /// Comes back, with the reason, once nothing is written any more: after an `fsync` that failed, say.
-    /// Only a new process may go on then; until there is one, every write is refused and [`Store::ready`] fails.
-    pub async fn ended(&self) -> String {
-        let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            Err(_) => "the writer has stopped".into(),
-        }
     }
 
     /// Has the writer do `work` in a savepoint of its next group.
@@ -151,6 +135,21 @@ impl Sqlite {
             }
         })
     }
+}
+
+/// Where the schema of the file stands; a folder without one stands at the start.
+pub(super) fn schema(settings: &StoreSettings) -> Result<Schema, StoreError> {
+    if !file::is_there(&settings.path) {
+        return Ok(migrations::nothing());
+    }
+    migrations::look(&Folder::take(&settings.path)?.reader()?)
+}
+
+/// Brings the schema of the file up to date; where it stood before.
+pub(super) fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
+    let before = schema(settings)?;
+    Folder::take(&settings.path)?.writer()?;
+    Ok(before)
 }
 
 fn refused<T>(error: &TrySendError<T>) -> StoreError {
@@ -200,6 +199,21 @@ impl Store for Sqlite {
                 let _ = closed.await;
             }
             Ok(())
+        })
+    }
+
+    fn on_commit(&self, hook: CommitHook) {
+        let _ = self.hook.set(hook);
+    }
+
+    /// After an `fsync` that failed every write is refused and [`Store::ready`] fails until there is a new process.
+    fn ended(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
+        let mut ended = self.ended.clone();
+        Box::pin(async move {
+            match ended.wait_for(Option::is_some).await {
+                Ok(reason) => reason.clone().unwrap_or_default(),
+                Err(_) => "the writer has stopped".into(),
+            }
         })
     }
 

@@ -175,10 +175,17 @@ pub(crate) fn seqs(messages: &[Stored]) -> Vec<Seq> {
     messages.iter().map(|message| message.seq).collect()
 }
 
-/// One test for each case; `$open` is an async function that opens a store for a [`Bench`].
+/// One test for each case; `$open` is an async function that opens a store for a [`Bench`]. `together`: one test for all
+/// of them, on the ground that `$ground` makes once, where that costs more than the cases.
 macro_rules! store_contract {
     ($open:path) => {
-        $crate::store_contract::store_contract! { $open;
+        $crate::store_contract::store_contract! { cases apart $open }
+    };
+    (together $ground:path, $open:path) => {
+        $crate::store_contract::store_contract! { cases together $ground, $open }
+    };
+    (cases $how:ident $($with:path),*) => {
+        $crate::store_contract::store_contract! { $how $($with),*;
             appending: [
                 numbers_have_no_gaps_under_twenty_appenders,
                 the_sink_hears_in_commit_order,
@@ -228,7 +235,17 @@ macro_rules! store_contract {
             ],
         }
     };
-    ($open:path; $($part:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
+    (together $ground:path, $open:path; $($part:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn keeps_the_contract() {
+            let ground = $ground();
+            $($(
+                println!("{}", stringify!($case));
+                $crate::store_contract::$part::$case(&$open(&ground).await).await;
+            )*)*
+        }
+    };
+    (apart $open:path; $($part:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {

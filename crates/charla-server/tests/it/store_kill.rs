@@ -4,22 +4,22 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use charla_core::{Draft, RoomKey, Seq};
 use charla_server::clock;
-use charla_server::settings::StoreSettings;
-use charla_server::store::{Appended, Committed, Page, Sqlite, Store};
+use charla_server::settings::{StoreSettings, StoreUrl};
+use charla_server::store::{self, Appended, Committed, Page, Store};
 use charla_wire::TenantId;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::cluster::Cluster;
 use crate::store_contract::{answer, draft, room, seqs};
 
-/// Where the child finds its store.
-const FOLDER: &str = "CHARLA_TEST_FOLDER";
+/// Where the child finds its store: a folder, or the address of a database.
+const PLACE: &str = "CHARLA_TEST_STORE";
 /// What stands before each line that says what was acknowledged.
 const ACKED: &str = "acked";
 const CHATS: usize = 3;
@@ -46,7 +46,7 @@ fn message(chat_number: usize, writer: usize, id: Uuid) -> Draft {
     }
 }
 
-fn open(path: &Path) -> Arc<Sqlite> {
+async fn open(place: &str) -> Arc<dyn Store> {
     let (sink, mut committed) = mpsc::channel::<Vec<Committed>>(16);
     tokio::spawn(async move {
         while let Some(group) = committed.recv().await {
@@ -56,27 +56,38 @@ fn open(path: &Path) -> Arc<Sqlite> {
         }
     });
     let settings = StoreSettings {
-        path: path.to_owned(),
+        path: place.into(),
+        url: StoreUrl::parse(place),
         ..StoreSettings::default()
     };
-    Arc::new(Sqlite::open(&settings, clock::system(), sink).unwrap())
+    store::open(&settings, clock::system(), sink).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_killed_server_has_everything_that_it_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
+    kill_again_and_again(folder.path().to_str().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_killed_server_left_everything_in_postgresql() {
+    let cluster = Cluster::start();
+    kill_again_and_again(&cluster.address(&cluster.database().await)).await;
+}
+
+async fn kill_again_and_again(place: &str) {
     let mut acked: HashMap<Uuid, Acked> = HashMap::new();
     for round in 0..ROUNDS {
         // A random moment: after this many acknowledgements, at once in the first round.
         let after = Uuid::new_v4().as_u128() as usize % 300 * round.min(1);
-        for one in run_and_kill(folder.path(), after) {
+        for one in run_and_kill(place, after) {
             let before = acked.insert(one.id, one.clone());
             assert!(
                 before.is_none_or(|before| before == one),
                 "one id, one number: {one:?}"
             );
         }
-        check(folder.path(), &acked).await;
+        check(place, &acked).await;
     }
     assert!(
         acked.len() > ROUNDS,
@@ -85,10 +96,10 @@ async fn a_killed_server_has_everything_that_it_acknowledged() {
     );
 }
 
-fn run_and_kill(folder: &Path, after: usize) -> Vec<Acked> {
+fn run_and_kill(place: &str, after: usize) -> Vec<Acked> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "store_kill::child", "--ignored", "--nocapture"])
-        .env(FOLDER, folder)
+        .env(PLACE, place)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -120,8 +131,8 @@ fn parse(line: &[u8]) -> Option<Acked> {
     })
 }
 
-async fn check(folder: &Path, acked: &HashMap<Uuid, Acked>) {
-    let store = open(folder);
+async fn check(place: &str, acked: &HashMap<Uuid, Acked>) {
+    let store = open(place).await;
     let mut stored = HashMap::new();
     for number in 0..CHATS {
         let messages = store
@@ -147,7 +158,7 @@ async fn check(folder: &Path, acked: &HashMap<Uuid, Acked>) {
     // A client that was not told yet, or lost the answer, sends again and gets the same number.
     for one in acked.values().take(20) {
         let again = message(one.chat, one.writer, one.id);
-        match append(&store, again).await {
+        match append(&*store, again).await {
             Appended::Repeated(stored) => assert_eq!(stored.seq, one.seq),
             Appended::New(stored) => panic!("stored again: {stored:?}"),
         }
@@ -155,7 +166,7 @@ async fn check(folder: &Path, acked: &HashMap<Uuid, Acked>) {
     store.close().await.unwrap();
 }
 
-async fn append(store: &Sqlite, draft: Draft) -> Appended {
+async fn append(store: &dyn Store, draft: Draft) -> Appended {
     let (waiter, outcome) = tokio::sync::oneshot::channel();
     let entry = charla_server::publish::Entry {
         draft,
@@ -168,8 +179,8 @@ async fn append(store: &Sqlite, draft: Draft) -> Appended {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "runs as a child of the test above, until it is killed"]
 async fn child() {
-    let folder = PathBuf::from(std::env::var_os(FOLDER).expect("only as a child"));
-    let store = open(&folder);
+    let place = std::env::var(PLACE).expect("only as a child");
+    let store = open(&place).await;
     store
         .put_tenant(&TenantId::parse("killed").unwrap(), "Killed")
         .await
@@ -183,7 +194,7 @@ async fn child() {
             for turn in writer.. {
                 let (number, id) = (turn % CHATS, Uuid::new_v4());
                 let (Appended::New(stored) | Appended::Repeated(stored)) =
-                    append(&store, message(number, writer, id)).await;
+                    append(&*store, message(number, writer, id)).await;
                 println!("{ACKED} {number} {writer} {} {id}", stored.seq);
             }
         })

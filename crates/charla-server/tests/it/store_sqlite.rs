@@ -145,7 +145,7 @@ async fn a_full_queue_says_so() {
     };
     let store = Sqlite::open(&settings, clock(&Arc::default()), sink).unwrap();
     let (group, mut groups) = mpsc::channel(16);
-    store.on_commit(move |_, _| group.try_send(()).unwrap());
+    store.on_commit(Box::new(move |_, _| group.try_send(()).unwrap()));
     let nowhere = room(&TenantId::parse("t").unwrap(), "1");
     let hand_over = || {
         let (waiter, _) = tokio::sync::oneshot::channel();
@@ -188,10 +188,10 @@ async fn the_hook_hears_of_every_group() {
     let room = bench.room().await;
     let stored = Arc::new(AtomicUsize::new(0));
     let heard = Arc::clone(&stored);
-    store.on_commit(move |messages, took| {
+    store.on_commit(Box::new(move |messages, took| {
         assert!(took > Duration::ZERO);
         heard.fetch_add(messages, Ordering::SeqCst);
-    });
+    }));
     let outcomes: Vec<_> = (0..50)
         .map(|n| bench.hand_over(draft(&room, "ana", &n.to_string())))
         .collect();

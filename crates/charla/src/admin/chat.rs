@@ -14,7 +14,7 @@ use crate::screen::{Screen, plain};
 use crate::words;
 
 pub(super) async fn run(wanted: ChatArgs, screen: &mut Screen) -> Outcome {
-    let office = Office::open(&wanted.desk, false, screen)?;
+    let office = Office::open(&wanted.desk, false, screen).await?;
     let tenant = office.tenant().await?;
     let mut rooms = Rooms { office, tenant };
     match wanted.command {

@@ -10,7 +10,7 @@ use crate::screen::Screen;
 use crate::words;
 
 pub(super) async fn run(wanted: KeyArgs, screen: &mut Screen) -> Outcome {
-    let mut office = Office::open(&wanted.desk, false, screen)?;
+    let mut office = Office::open(&wanted.desk, false, screen).await?;
     let lang = office.screen.lang;
     match wanted.command {
         KeyCommand::Add { label, every_tenant } => {

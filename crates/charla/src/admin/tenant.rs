@@ -8,7 +8,7 @@ use crate::words;
 
 pub(super) async fn run(wanted: TenantArgs, screen: &mut Screen) -> Outcome {
     let makes = matches!(wanted.command, TenantCommand::Add { .. });
-    let mut office = Office::open(&wanted.desk, makes, screen)?;
+    let mut office = Office::open(&wanted.desk, makes, screen).await?;
     let lang = office.screen.lang;
     match wanted.command {
         TenantCommand::Add { id, name } => {

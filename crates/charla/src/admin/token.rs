@@ -22,12 +22,12 @@ use crate::words;
 pub(super) async fn run(wanted: TokenArgs, screen: &mut Screen) -> Outcome {
     match wanted.command {
         TokenCommand::Issue { user, ttl, refresh } => {
-            let office = Office::open(&wanted.desk, false, screen)?;
+            let office = Office::open(&wanted.desk, false, screen).await?;
             issue(office, &user, ttl.as_deref(), refresh).await
         }
         TokenCommand::Inspect { token } => lay_open(&wanted.desk, &given(token)?, screen).await,
         TokenCommand::Revoke { token } => {
-            let office = Office::open(&wanted.desk, false, screen)?;
+            let office = Office::open(&wanted.desk, false, screen).await?;
             revoke(office, &given(token)?).await
         }
     }
@@ -86,7 +86,7 @@ async fn revoke(mut office: Office<'_>, token: &str) -> Outcome {
 async fn lay_open(desk: &Desk, token: &str, screen: &mut Screen) -> Outcome {
     let settings = config::resolve(&desk.source(), screen)?.settings;
     let mut store_screen = Screen::new(screen.lang);
-    let office = Office::open(desk, false, &mut store_screen);
+    let office = Office::open(desk, false, &mut store_screen).await;
     let auth: Option<Arc<Auth>> = match &office {
         Ok(office) => Some(office.auth().await?),
         Err(_) => None,

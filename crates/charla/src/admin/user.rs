@@ -14,7 +14,7 @@ use crate::words;
 const CHATS_SHOWN: usize = 100;
 
 pub(super) async fn run(wanted: UserArgs, screen: &mut Screen) -> Outcome {
-    let office = Office::open(&wanted.desk, false, screen)?;
+    let office = Office::open(&wanted.desk, false, screen).await?;
     let tenant = office.tenant().await?;
     let mut register = Register { office, tenant };
     match wanted.command {

@@ -38,13 +38,17 @@ pub(crate) struct Desk {
 impl Desk {
     /// Where the settings come from.
     pub(crate) fn source(&self) -> Source {
-        let folder = self
-            .data
-            .as_ref()
-            .map(|path| ("store.path".to_owned(), path.display().to_string()));
+        let folder = self.data.as_ref().map(|path| {
+            // A folder that is named is meant, whatever database the settings name.
+            let path = path.display().to_string();
+            [
+                ("store.path".to_owned(), path),
+                ("store.url".to_owned(), String::new()),
+            ]
+        });
         Source {
             config: self.config.clone(),
-            set: folder.into_iter().collect(),
+            set: folder.into_iter().flatten().collect(),
         }
     }
 }

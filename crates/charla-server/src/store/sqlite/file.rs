@@ -31,6 +31,11 @@ const STATEMENTS: usize = 128;
 /// SQLite's number for `synchronous=FULL`.
 const FULL: i64 = 2;
 
+/// Whether a folder has a database in it.
+pub(super) fn is_there(path: &Path) -> bool {
+    path.join(DATABASE).exists()
+}
+
 /// The folder, ours as long as this lives.
 #[derive(Debug)]
 pub(super) struct Folder {

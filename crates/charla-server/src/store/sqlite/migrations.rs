@@ -5,16 +5,24 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault;
-use crate::store::StoreError;
+use crate::store::{Schema, StoreError};
 
 /// All migrations in order; the first one leads to schema 1.
 const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_start.sql")];
 
-/// Brings the file up to date.
+/// Where a file stands that is not there yet.
+pub(super) const fn nothing() -> Schema {
+    Schema {
+        found: 0,
+        newest: MIGRATIONS.len(),
+    }
+}
+
+/// Where the file stands.
 ///
 /// # Errors
-/// When the file was written by a newer program, or a migration fails; then the file is as it was.
-pub(super) fn apply(conn: &mut Connection) -> Result<(), StoreError> {
+/// When it was written by a newer program.
+pub(super) fn look(conn: &Connection) -> Result<Schema, StoreError> {
     let found = version(conn).map_err(|error| fault::told(&error))?;
     if found > MIGRATIONS.len() {
         return Err(StoreError::Internal(format!(
@@ -22,6 +30,15 @@ pub(super) fn apply(conn: &mut Connection) -> Result<(), StoreError> {
             MIGRATIONS.len()
         )));
     }
+    Ok(Schema { found, ..nothing() })
+}
+
+/// Brings the file up to date.
+///
+/// # Errors
+/// When the file was written by a newer program, or a migration fails; then the file is as it was.
+pub(super) fn apply(conn: &mut Connection) -> Result<(), StoreError> {
+    let found = look(conn)?.found;
     for (step, sql) in MIGRATIONS.iter().enumerate().skip(found) {
         apply_one(conn, step + 1, sql)
             .map_err(|error| StoreError::Internal(format!("migration {} failed: {error}", step + 1)))?;

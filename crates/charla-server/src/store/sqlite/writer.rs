@@ -17,11 +17,7 @@ use super::fault;
 use super::file::Folder;
 use crate::clock::Clock;
 use crate::publish::Entry;
-use crate::store::{AppendError, Committed, StoreError};
-
-/// Hears of each group: how many writes shared the commit, and how long it took from the first statement to
-/// the end of the commit.
-pub type CommitHook = Box<dyn Fn(usize, Duration) + Send + Sync>;
+use crate::store::{AppendError, CommitHook, Committed, StoreError};
 
 /// What the writer is asked to do.
 pub(super) enum Job {

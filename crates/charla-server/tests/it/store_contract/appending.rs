@@ -207,6 +207,7 @@ pub(crate) async fn words_come_back_as_they_went_in(bench: &Bench) {
             Some("[1e400,\"\\u0000\"]"),
         ),
         ("line\r\nbreak\ttab", Some("null")),
+        ("a\u{0}b\u{10FFFF}0", None),
         (long.as_str(), None),
     ];
     for (text, data) in cases {

@@ -1,0 +1,193 @@
+//! What stands in a chat, what was changed of it, and how far people have read.
+
+use charla_core::{RoomKey, Seq, Stored};
+use charla_wire::{Timestamp, UserId};
+
+use super::fault::Fault;
+use super::rows::{self, escaped, id, limit, message_columns, number, unsigned};
+use super::session::Session;
+use crate::store::{Changed, Page};
+
+/// The messages of a chat named by tenant and id, up to the condition on their numbers.
+macro_rules! messages_of_chat {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages m WHERE m.chat = (SELECT id FROM chats WHERE tenant = $1 AND chat = $2) AND ",
+            $rest
+        )
+    };
+}
+
+const BEFORE: &str = messages_of_chat!("m.seq < $3 ORDER BY m.seq DESC LIMIT $4");
+const AFTER: &str = messages_of_chat!("m.seq > $3 ORDER BY m.seq LIMIT $4");
+const CHANGED: &str = messages_of_chat!("m.rev > $3 AND m.rev > 0 AND m.seq <= $4 ORDER BY m.rev LIMIT $5");
+
+/// A page of messages, oldest first.
+pub(super) async fn page(
+    session: &mut Session,
+    key: &RoomKey,
+    page: Page,
+    most: usize,
+) -> Result<Vec<Stored>, Fault> {
+    let (sql, from, backwards) = match page {
+        Page::Latest => (BEFORE, i64::MAX, true),
+        Page::Before(seq) => (BEFORE, number(seq), true),
+        Page::After(seq) => (AFTER, number(seq), false),
+    };
+    let found = session
+        .rows(
+            sql,
+            &[&key.tenant.as_str(), &key.chat.as_str(), &from, &limit(most)],
+        )
+        .await?;
+    let messages = found.iter().map(|row| rows::message(row, 0, key.clone()));
+    if backwards {
+        messages.rev().collect()
+    } else {
+        messages.collect()
+    }
+}
+
+pub(super) async fn changed_since(
+    session: &mut Session,
+    key: &RoomKey,
+    rev: u64,
+    up_to: Seq,
+    most: usize,
+) -> Result<Vec<Stored>, Fault> {
+    let found = session
+        .rows(
+            CHANGED,
+            &[
+                &key.tenant.as_str(),
+                &key.chat.as_str(),
+                &number(rev),
+                &number(up_to),
+                &limit(most),
+            ],
+        )
+        .await?;
+    found
+        .iter()
+        .map(|row| rows::message(row, 0, key.clone()))
+        .collect()
+}
+
+/// What is to become of a message's words.
+pub(super) enum Change<'a> {
+    /// Others.
+    Edit(&'a str),
+    /// None.
+    Delete,
+}
+
+/// Edits or deletes; both give the chat its next revision. The chat is held meanwhile, so that revisions are seen
+/// in their order.
+pub(super) async fn change(
+    session: &mut Session,
+    now: Timestamp,
+    (key, seq): (&RoomKey, Seq),
+    (by, any): (&UserId, bool),
+    change: Change<'_>,
+) -> Result<Changed, Fault> {
+    const ONE: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages m WHERE m.chat = $1 AND m.seq = $2"
+    );
+    let held = session
+        .first(
+            "SELECT id FROM chats WHERE tenant = $1 AND chat = $2 FOR NO KEY UPDATE",
+            &[&key.tenant.as_str(), &key.chat.as_str()],
+        )
+        .await?;
+    let Some(held) = held else {
+        return Ok(Changed::NotFound);
+    };
+    let chat: i64 = held.try_get(0)?;
+    let Some(row) = session.first(ONE, &[&chat, &number(seq)]).await? else {
+        return Ok(Changed::NotFound);
+    };
+    let mut message = rows::message(&row, 0, key.clone())?;
+    if message.deleted {
+        return Ok(Changed::NotFound);
+    }
+    if !any && message.draft.author.id != *by {
+        return Ok(Changed::Forbidden);
+    }
+    match change {
+        Change::Edit(text) => {
+            message.draft.text = text.into();
+            message.edited_at = Some(now);
+        }
+        Change::Delete => {
+            message.draft.text = "".into();
+            message.draft.data = None;
+            message.deleted = true;
+        }
+    }
+    let row = session
+        .one(
+            "UPDATE chats SET rev = rev + 1 WHERE id = $1 RETURNING rev",
+            &[&chat],
+        )
+        .await?;
+    let rev = unsigned(&row, 0)?;
+    session
+        .execute(
+            "UPDATE messages SET text = $3, data = $4, edited_at = $5, deleted = $6, rev = $7
+             WHERE chat = $1 AND seq = $2",
+            &[
+                &chat,
+                &number(seq),
+                &escaped(&message.draft.text),
+                &message.draft.data.as_deref().map(escaped),
+                &message.edited_at.map(Timestamp::as_millis),
+                &message.deleted,
+                &number(rev),
+            ],
+        )
+        .await?;
+    Ok(Changed::Done { rev, message })
+}
+
+/// Moves a read marker forward, as far as there are messages; where it is if it moved.
+pub(super) async fn mark_read(
+    session: &mut Session,
+    key: &RoomKey,
+    user: &UserId,
+    seq: Seq,
+) -> Result<Option<Seq>, Fault> {
+    let moved = session
+        .first(
+            "INSERT INTO reads AS r (chat, person, seq)
+             SELECT id, $3, least($4, last_seq) FROM chats
+             WHERE tenant = $1 AND chat = $2 AND least($4, last_seq) > 0
+             ON CONFLICT (chat, person) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > r.seq
+             RETURNING seq",
+            &[
+                &key.tenant.as_str(),
+                &key.chat.as_str(),
+                &user.as_str(),
+                &number(seq),
+            ],
+        )
+        .await?;
+    moved.map(|row| unsigned(&row, 0)).transpose()
+}
+
+pub(super) async fn reads(session: &mut Session, key: &RoomKey) -> Result<Vec<(UserId, Seq)>, Fault> {
+    let found = session
+        .rows(
+            "SELECT r.person, r.seq FROM chats c JOIN reads r ON r.chat = c.id
+             WHERE c.tenant = $1 AND c.chat = $2 ORDER BY r.person",
+            &[&key.tenant.as_str(), &key.chat.as_str()],
+        )
+        .await?;
+    found
+        .iter()
+        .map(|row| Ok((id(row, 0)?, unsigned(row, 1)?)))
+        .collect()
+}

@@ -1,0 +1,276 @@
+//! From columns to types: the column lists, and what reads them.
+//!
+//! What stands in the database was checked before it was written; a text that is no id any more is an error,
+//! not a panic. PostgreSQL's texts cannot hold U+0000, which people may send all the same: see [`escaped`].
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use charla_core::{Author, Draft, RoomKey, Stored, UserKey};
+use charla_wire::{IdError, Timestamp};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::fault::Fault;
+use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
+
+/// Columns of a tenant `t`, read by [`tenant`].
+macro_rules! tenant_columns {
+    () => {
+        "t.id, t.name, t.created_at"
+    };
+}
+/// Columns of a user `u`, read by [`user`].
+macro_rules! user_columns {
+    () => {
+        "u.tenant, u.id, u.name, u.role, u.state, u.password, u.tokens_valid_from, u.created_at"
+    };
+}
+/// Columns of a chat `c`, read by [`chat`].
+macro_rules! chat_columns {
+    () => {
+        "c.tenant, c.chat, c.title, c.customer, c.last_seq, c.rev, \
+         c.closed_by, c.closed_by_name, c.closed_at, c.closed_reason, c.created_at"
+    };
+}
+/// Columns of a message `m`, read by [`message`].
+macro_rules! message_columns {
+    () => {
+        "m.seq, m.id, m.author, m.author_name, m.text, m.data, m.sent_at, m.edited_at, m.deleted"
+    };
+}
+pub(super) use {chat_columns, message_columns, tenant_columns, user_columns};
+
+/// How many columns `tenant_columns` has.
+pub(super) const TENANT_WIDTH: usize = 3;
+/// How many columns `user_columns` has.
+pub(super) const USER_WIDTH: usize = 8;
+/// How many columns `message_columns` has.
+pub(super) const MESSAGE_WIDTH: usize = 9;
+/// How many columns `chat_columns` has.
+pub(super) const CHAT_WIDTH: usize = 11;
+
+/// A number as PostgreSQL keeps it. What is larger than any number ever given means "beyond all".
+pub(super) fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A limit as PostgreSQL keeps it.
+pub(super) fn limit(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Stands before the mark of an escaped character: the last code point, which is no character (Unicode, 23.7).
+const ESCAPE: char = '\u{10FFFF}';
+/// Marks an escaped U+0000.
+const NUL_MARK: char = '0';
+/// Marks an escaped [`ESCAPE`].
+const ESCAPE_MARK: char = '1';
+
+/// Words as PostgreSQL can keep them: verbatim, unless they have a U+0000 or the escape itself in them.
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\0', ESCAPE]) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\0' => kept.extend([ESCAPE, NUL_MARK]),
+            ESCAPE => kept.extend([ESCAPE, ESCAPE_MARK]),
+            other => kept.push(other),
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// The words behind [`escaped`].
+fn plain(kept: &str) -> Cow<'_, str> {
+    if !kept.contains(ESCAPE) {
+        return Cow::Borrowed(kept);
+    }
+    let mut text = String::with_capacity(kept.len());
+    let mut chars = kept.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == ESCAPE) {
+            (_, true) => match chars.next() {
+                Some(NUL_MARK) => text.push('\0'),
+                Some(ESCAPE_MARK) | None => text.push(ESCAPE),
+                Some(other) => text.extend([ESCAPE, other]),
+            },
+            (other, false) => text.push(other),
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Words that were [`escaped`].
+pub(super) fn words<T: for<'a> From<Cow<'a, str>>>(row: &Row, at: usize) -> Result<T, Fault> {
+    Ok(plain(row.try_get(at)?).into())
+}
+
+/// Words that were [`escaped`], if there are any.
+pub(super) fn words_or_none<T: for<'a> From<Cow<'a, str>>>(row: &Row, at: usize) -> Result<Option<T>, Fault> {
+    let kept: Option<&str> = row.try_get(at)?;
+    Ok(kept.map(|kept| plain(kept).into()))
+}
+
+/// A number that is never negative.
+pub(super) fn unsigned(row: &Row, at: usize) -> Result<u64, Fault> {
+    let value: i64 = row.try_get(at)?;
+    u64::try_from(value).map_err(|_| Fault::Contradiction(format!("a negative number: {value}")))
+}
+
+/// An id of any kind.
+pub(super) fn id<T: FromStr<Err = IdError>>(row: &Row, at: usize) -> Result<T, Fault> {
+    parsed(row.try_get(at)?)
+}
+
+/// An id of any kind that may be missing.
+pub(super) fn id_or_none<T: FromStr<Err = IdError>>(row: &Row, at: usize) -> Result<Option<T>, Fault> {
+    let text: Option<&str> = row.try_get(at)?;
+    text.map(parsed).transpose()
+}
+
+fn parsed<T: FromStr<Err = IdError>>(text: &str) -> Result<T, Fault> {
+    text.parse()
+        .map_err(|error: IdError| Fault::Contradiction(format!("a stored id is none: {error}")))
+}
+
+/// A time.
+pub(super) fn time(row: &Row, at: usize) -> Result<Timestamp, Fault> {
+    Ok(Timestamp::from_millis(row.try_get(at)?))
+}
+
+/// A role's word in the database.
+pub(super) fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Member => "member",
+        Role::Agent => "agent",
+    }
+}
+
+/// A state's word in the database.
+pub(super) fn state_word(state: UserState) -> &'static str {
+    match state {
+        UserState::Active => "active",
+        UserState::Blocked => "blocked",
+        UserState::Deleted => "deleted",
+    }
+}
+
+fn role(word: &str) -> Result<Role, Fault> {
+    match word {
+        "member" => Ok(Role::Member),
+        "agent" => Ok(Role::Agent),
+        other => Err(Fault::Contradiction(format!("no role: {other}"))),
+    }
+}
+
+fn state(word: &str) -> Result<UserState, Fault> {
+    match word {
+        "active" => Ok(UserState::Active),
+        "blocked" => Ok(UserState::Blocked),
+        "deleted" => Ok(UserState::Deleted),
+        other => Err(Fault::Contradiction(format!("no state of a user: {other}"))),
+    }
+}
+
+/// Reads [`tenant_columns`] that begin at `first`.
+pub(super) fn tenant(row: &Row, first: usize) -> Result<Tenant, Fault> {
+    Ok(Tenant {
+        id: id(row, first)?,
+        name: words(row, first + 1)?,
+        created_at: time(row, first + 2)?,
+    })
+}
+
+/// Reads [`user_columns`] that begin at `first`.
+pub(super) fn user(row: &Row, first: usize) -> Result<User, Fault> {
+    Ok(User {
+        key: UserKey {
+            tenant: id(row, first)?,
+            user: id(row, first + 1)?,
+        },
+        name: words(row, first + 2)?,
+        role: role(row.try_get(first + 3)?)?,
+        state: state(row.try_get(first + 4)?)?,
+        password: row.try_get(first + 5)?,
+        tokens_valid_from: time(row, first + 6)?,
+        created_at: time(row, first + 7)?,
+    })
+}
+
+/// Reads [`chat_columns`] that begin at `first`.
+pub(super) fn chat(row: &Row, first: usize) -> Result<Chat, Fault> {
+    Ok(Chat {
+        key: RoomKey {
+            tenant: id(row, first)?,
+            chat: id(row, first + 1)?,
+        },
+        title: words(row, first + 2)?,
+        customer: id_or_none(row, first + 3)?,
+        last_seq: unsigned(row, first + 4)?,
+        rev: unsigned(row, first + 5)?,
+        closed: closed(row, first)?,
+        created_at: time(row, first + 10)?,
+    })
+}
+
+fn closed(row: &Row, first: usize) -> Result<Option<Closed>, Fault> {
+    let Some(at) = row.try_get(first + 8)? else {
+        return Ok(None);
+    };
+    Ok(Some(Closed {
+        by: Author {
+            id: id(row, first + 6)?,
+            name: words(row, first + 7)?,
+        },
+        at: Timestamp::from_millis(at),
+        reason: words_or_none(row, first + 9)?,
+    }))
+}
+
+/// Reads [`message_columns`] that begin at `first`.
+pub(super) fn message(row: &Row, first: usize, room: RoomKey) -> Result<Stored, Fault> {
+    let id_of_message: Uuid = row.try_get(first + 1)?;
+    let edited_at: Option<i64> = row.try_get(first + 7)?;
+    Ok(Stored {
+        draft: Draft {
+            room,
+            id: id_of_message,
+            author: Author {
+                id: id(row, first + 2)?,
+                name: words(row, first + 3)?,
+            },
+            text: words(row, first + 4)?,
+            data: words_or_none(row, first + 5)?,
+        },
+        seq: unsigned(row, first)?,
+        sent_at: time(row, first + 6)?,
+        edited_at: edited_at.map(Timestamp::from_millis),
+        deleted: row.try_get(first + 8)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_with_a_nul_come_back() {
+        for text in [
+            "",
+            "plain ñ",
+            "a\0b",
+            "\0",
+            "\u{10FFFF}",
+            "\u{10FFFF}0\0\u{10FFFF}1",
+            "0\u{10FFFF}",
+        ] {
+            let kept = escaped(text);
+            assert!(!kept.contains('\0'), "{kept:?}");
+            assert_eq!(plain(&kept), text);
+        }
+        assert!(matches!(escaped("plain"), Cow::Borrowed(_)));
+    }
+}
