@@ -121,6 +121,12 @@ Examples:
 
 `charla config default` prints every key. SIGTERM and Ctrl-C drain: clients are told when to come back.")]
     Serve(Serve),
+    /// Bring the database's tables up to date; a server does so too when it starts
+    #[command(after_help = "\
+Examples:
+  charla migrate --check --config charla.toml    exit code 1 when something is left to do
+  CHARLA_STORE_URL=postgres:///charla charla migrate")]
+    Migrate(Migrate),
     /// What an operator keeps.
     #[command(flatten)]
     Admin(Admin),
@@ -277,6 +283,20 @@ pub(crate) struct Serve {
     /// Address and port to listen on: short for --set server.listen=...
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+}
+
+/// `charla migrate`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Migrate {
+    /// Settings.
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Only look: exit code 0 when nothing is left to do, 1 otherwise
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Where settings come from.

@@ -14,6 +14,7 @@ mod connect;
 mod demo;
 mod doctor;
 mod exit;
+mod migrate;
 mod paper;
 mod screen;
 mod serve;
@@ -35,6 +36,7 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Config(wanted) => config::run(wanted, screen),
         Command::Demo(wanted) => demo::run(&wanted, screen),
         Command::Doctor(wanted) => doctor::run(&wanted, screen),
+        Command::Migrate(wanted) => migrate::run(&wanted, screen),
         Command::Serve(wanted) => serve::run(wanted, screen),
         Command::Storm(wanted) => storm::run(&wanted, screen),
         Command::Completions(wanted) => paper::completions(&wanted, screen),

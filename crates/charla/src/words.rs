@@ -129,6 +129,15 @@ words! {
     store_in_use(folder)
         "While a server runs on {folder}, go through it: the same command with --server http://127.0.0.1:9001 --key KEY. Or stop it first."
         "Mientras un servidor usa {folder}, hazlo a través de él: la misma orden con --server http://127.0.0.1:9001 --key CLAVE. O detenlo antes."
+    schema_newest(newest)
+        "the tables are up to date (schema {newest})"
+        "las tablas están al día (esquema {newest})"
+    schema_behind(found, newest)
+        "the tables are behind: schema {found} of {newest}; `charla migrate` brings them up to date"
+        "las tablas están atrasadas: esquema {found} de {newest}; `charla migrate` las pone al día"
+    schema_moved(found, newest)
+        "the tables were brought from schema {found} to {newest}"
+        "las tablas pasaron del esquema {found} al {newest}"
     wants_key()
         "--server needs --key or CHARLA_KEY: charla key add LABEL makes one on the server's machine"
         "--server necesita --key o CHARLA_KEY: charla key add ETIQUETA crea una en la máquina del servidor"

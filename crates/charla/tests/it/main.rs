@@ -10,6 +10,7 @@ mod admin;
 mod config;
 mod connect;
 mod demo;
+mod migrate;
 mod paper;
 mod running;
 mod storm;
