@@ -2,20 +2,27 @@
  * @file A Charla server in memory, for tests of front ends: same frames, no network, no disk.
  *
  * `new Charla({ url: "ws://fake/ws/", token: () => fake.token("ana"), WebSocket: fake.WebSocket,
- * fetch: fake.fetch })` talks to it. Hooks make it fail on command: `down`, `refuse()`, `drop()`, `lose()`.
- * It promises the protocol's words, not a server's strength: no limits, no persistence.
+ * fetch: fake.fetch })` talks to it. It fails on command: `down`, `front`, `deaf`, `refuse()`, `drop()`,
+ * `lose()`. It promises the protocol's words, not a server's strength: no limits, no persistence.
  */
+// @ts-nocheck: what users of it see is typed below; the inside is a test's own play.
+import { codeOf, Connection, person } from "./fake-connection.js";
 import { CAUSES } from "./src/causes.js";
 import { CAUSE_TITLES } from "./src/cause-titles.js";
 
-const PAGE = 50;
-const RESUME_LIMIT = 500;
 const TOKEN_LIFE_MS = 300_000;
 
-/** @typedef {{id: string, name: string, role: "member" | "agent"}} User */
+/**
+ * @typedef {{id: string, name: string, role: "member" | "agent", login: string}} User
+ * @typedef {object} Front What stands between the page and the server, in place of nothing: handshakes end there.
+ * @property {number} [status] Of its own page, which it sends for every request: 502 for a server that is down.
+ * @property {boolean} [strips] It drops the `Upgrade` header; everything else passes.
+ * @property {string} [redirect] It sends everybody there.
+ * @property {boolean} [unreadable] Its answers carry nothing that lets a page of another origin read them.
+ */
 
 export class FakeServer {
-  /** @type {Map<string, User & {login: string}>} By login. */
+  /** @type {Map<string, User>} By login. */
   users = new Map();
   /** @type {Map<string, any>} */
   chats = new Map();
@@ -23,19 +30,38 @@ export class FakeServer {
   connections = new Set();
   /** Nobody listens: handshakes end in 1006 and fetches throw. */
   down = false;
-  /** Frames that came in, newest last. */
+  /** @type {Front | null} */
+  front = null;
+  /** Handshakes succeed, and then it says nothing and hears nothing. */
+  deaf = false;
+  /** @type {any[]} Frames that came in, newest last. */
   received = [];
+  /** @type {{method: string, url: string, authorization: string | null}[]} What was asked over HTTP, newest last. */
+  requests = [];
+  /** Sockets that were opened towards it. */
+  attempts = 0;
+  /** Those that reached it. */
   handshakes = 0;
   heartbeatMs = 25_000;
-  /** Attempt ids and what became of them. */
+  tokenLifeMs = TOKEN_LIFE_MS;
+  /** Its clock less everybody else's. */
+  aheadMs = 0;
+  /** Frames that it knows nothing of, as a server of an earlier version. @type {string[]} */
+  unknown = [];
+  /** @type {Map<string, {seen: boolean, cause?: string}>} Attempt ids and what became of them. */
   receipts = new Map();
+  /** Hand it to the client. @type {typeof WebSocket} */
+  WebSocket;
+  /** Hand it to the client. @type {typeof fetch} */
+  fetch;
   #refusal = null;
   #losing = 0;
   #nextToken = 1;
   #revoked = new Set();
 
+  /** @param {{now?: () => number}} [options] */
   constructor({ now = Date.now } = {}) {
-    this.now = now;
+    this.now = () => now() + this.aheadMs;
     const server = this;
     this.WebSocket = class extends FakeWebSocket {
       constructor(url, protocols) {
@@ -45,7 +71,7 @@ export class FakeServer {
     this.fetch = (url, init) => this.#answer(new URL(url), init);
   }
 
-  /** @param {string} login @param {Partial<User>} [more] */
+  /** @param {string} login @param {Partial<User>} [more] @returns {User} */
   addUser(login, more = {}) {
     const name = login[0].toUpperCase() + login.slice(1);
     const user = { id: String(41 + this.users.size), name, role: "member", login, ...more };
@@ -53,7 +79,7 @@ export class FakeServer {
     return user;
   }
 
-  /** @param {string} id @param {string[]} logins */
+  /** @param {string} id @param {string[]} logins @param {string} [title] */
   addChat(id, logins, title = `Chat ${id}`) {
     const members = new Set(logins.map((login) => this.users.get(login).id));
     const chat = { id, title, members, messages: [], rev: 0, state: "open", reads: new Map(), ids: new Map() };
@@ -61,31 +87,39 @@ export class FakeServer {
     return chat;
   }
 
+  /** @param {string} login @param {{expired?: boolean}} [more] @returns {string} */
   token(login, { expired = false } = {}) {
-    const expiresAt = this.now() + (expired ? -1 : 1) * TOKEN_LIFE_MS;
+    const expiresAt = this.now() + (expired ? -1 : 1) * this.tokenLifeMs;
     return `${login}~${expiresAt}~${this.#nextToken++}`;
   }
 
+  /** @param {string} token */
   revoke(token) {
     this.#revoked.add(token);
   }
 
-  /** From now on every handshake is accepted and closed with this cause; null ends it. */
+  /** From now on every handshake is accepted and closed with this cause; null ends it. @param {string | null} cause @param {string} [detail] */
   refuse(cause, detail = "") {
     this.#refusal = cause ? { cause, detail } : null;
   }
 
-  /** Closes every connection; without a code as a cut line does. */
+  /** Closes every connection; without a code as a cut line does. @param {number} [code] @param {string} [reason] */
   drop(code, reason = "") {
     for (const connection of [...this.connections]) connection.end(code ?? 1006, reason);
   }
 
-  /** The next `count` messages reach the store but neither ack nor echo comes back. */
+  /** The next `count` messages reach the store but neither ack nor echo comes back. @param {number} count */
   lose(count) {
     this.#losing = count;
   }
 
-  /** A message that another client, or the app's back end, posts. */
+  /**
+   * A message that another client, or the app's back end, posts.
+   * @param {string} chatId
+   * @param {string} login
+   * @param {string} text
+   * @param {{id?: string, data?: any, at?: number}} [more]
+   */
   post(chatId, login, text, { id = crypto.randomUUID(), data, at } = {}) {
     const chat = this.chats.get(chatId);
     const known = chat.ids.get(id);
@@ -101,6 +135,7 @@ export class FakeServer {
     return { message, isNew: true };
   }
 
+  /** @param {any} chat @param {any} frame @param {any} [except] A connection that is not told. */
   toChat(chat, frame, except) {
     for (const connection of this.connections) {
       if (connection !== except && connection.chats.has(chat.id)) connection.tell(frame);
@@ -149,15 +184,17 @@ export class FakeServer {
   accept(url, protocols, peer) {
     this.handshakes += 1;
     const token = protocols.find((name) => name.startsWith("bearer."))?.slice(7) ?? url.searchParams.get("token");
-    const gate = this.gate(url, token);
     const attempt = url.searchParams.get("attempt");
+    const gate = this.front?.strips ? { cause: "proxy_no_upgrade" } : this.gate(url, token);
     if (attempt) this.receipts.set(attempt, { seen: true, ...("cause" in gate ? { cause: gate.cause } : {}) });
-    const connection = new Connection(this, peer, gate.user);
-    if ("cause" in gate) {
+    const connection = new Connection(this, peer, gate.user, Number(token?.split("~")[1]));
+    if (this.front?.strips) connection.end(1006, "");
+    else if ("cause" in gate) {
       connection.end(codeOf(gate.cause), gate.detail ? `${gate.cause}: ${gate.detail}` : gate.cause);
-      return connection;
     }
+    if ("cause" in gate) return connection;
     this.connections.add(connection);
+    if (this.deaf) return connection;
     connection.welcome();
     if (gate.entry) connection.subscribe({ chat: gate.entry, ...numbers(url.searchParams) });
     return connection;
@@ -170,11 +207,16 @@ export class FakeServer {
   }
 
   async #answer(url, init = {}) {
-    if (this.down) throw new TypeError("Failed to fetch");
-    const bearer = new Headers(init.headers).get("authorization")?.replace(/^Bearer /, "");
-    const body = init.body ? JSON.parse(init.body) : {};
-    const { status, json } = this.handle(init.method ?? "GET", url, bearer, body);
-    return Response.json(json, { status });
+    const { method = "GET", redirect = "follow", mode } = init;
+    const authorization = new Headers(init.headers).get("authorization");
+    this.requests.push({ method, url: url.href, authorization });
+    const { status, redirect: target, unreadable } = this.front ?? {};
+    if (this.down || (unreadable && mode !== "no-cors")) throw new TypeError("Failed to fetch");
+    if (target && redirect === "manual") return new Response(null, { status: 302, headers: { location: target } });
+    if (target) return Object.defineProperty(new Response("<!doctype html>"), "url", { value: new URL(target, url).href });
+    if (status) return new Response("<!doctype html>", { status, headers: { "content-type": "text/html" } });
+    const answer = this.handle(method, url, authorization?.replace(/^Bearer /, ""), init.body ? JSON.parse(init.body) : {});
+    return Response.json(answer.json, { status: answer.status });
   }
 
   /** The HTTP half: preflight, tokens, and what a page asks. @returns {{status: number, json: any}} */
@@ -236,152 +278,6 @@ export class FakeServer {
   }
 }
 
-class Connection {
-  /** @type {Set<string>} */
-  chats = new Set();
-
-  constructor(server, peer, user) {
-    this.server = server;
-    this.peer = peer;
-    this.user = user;
-  }
-
-  tell(frame) {
-    this.peer.send(JSON.stringify(frame));
-  }
-
-  end(code, reason) {
-    this.gone();
-    this.peer.close(code, reason);
-  }
-
-  /** The other end went away. */
-  gone() {
-    this.server.connections.delete(this);
-    for (const id of this.chats) this.#leave(id);
-  }
-
-  receive(text) {
-    const frame = JSON.parse(text);
-    this.server.received.push(frame);
-    const handle = REQUESTS[frame.type];
-    if (handle) handle(this, frame, this.server.chats.get(frame.chat));
-    else this.refuse(frame, "bad_request");
-  }
-
-  welcome() {
-    this.tell({
-      type: "welcome",
-      session: crypto.randomUUID(),
-      user: person(this.user),
-      tenant: "demo",
-      heartbeat_ms: this.server.heartbeatMs,
-      token_expires_at: null,
-      server_time: new Date(this.server.now()).toISOString(),
-      version: "fake",
-    });
-  }
-
-  refuse({ ref, chat, id }, cause, detail = "") {
-    this.tell({ type: "error", ref, chat, id, cause, detail, retry: CAUSES.get(cause)?.retry ?? "stop" });
-  }
-
-  subscribe({ ref, chat: id, after, rev }) {
-    const refusal = this.server.mayEnter(this.user, id);
-    if (refusal) return this.refuse({ ref, chat: id }, refusal.cause, refusal.detail);
-    const chat = this.server.chats.get(id);
-    const { messages } = chat;
-    const resumed = after !== undefined && messages.length - after <= RESUME_LIMIT;
-    const page = after === undefined ? [] : messages.slice(resumed ? after : -PAGE);
-    const changed = rev === undefined ? [] : messages.filter((each) => each.rev > rev && each.seq <= after);
-    if (!this.chats.has(id)) this.server.toChat(chat, { type: "presence", chat: id, user: person(this.user), state: "joined" });
-    this.chats.add(id);
-    const here = [...this.server.connections].filter((each) => each.chats.has(id)).map((each) => person(each.user));
-    return this.tell({
-      type: "subscribed",
-      ref,
-      chat: id,
-      title: chat.title,
-      state: chat.state,
-      role: this.user.role,
-      seq: messages.length,
-      rev: chat.rev,
-      resumed,
-      messages: page.map(shown),
-      changed: changed.map(shown),
-      members_online: [...new Map(here.map((user) => [user.id, user])).values()],
-      reads: [...chat.reads].map(([user, seq]) => ({ user, seq })),
-    });
-  }
-
-  #leave(id) {
-    const chat = this.server.chats.get(id);
-    const stays = [...this.server.connections].some((each) => each.user.id === this.user.id && each.chats.has(id));
-    if (!stays) this.server.toChat(chat, { type: "presence", chat: id, user: person(this.user), state: "left" });
-  }
-
-  change(frame, chat, apply) {
-    const message = chat?.messages[frame.seq - 1];
-    if (!message) return this.refuse(frame, "message_not_found");
-    if (message.author.id !== this.user.id && this.user.role !== "agent") return this.refuse(frame, "edit_forbidden");
-    chat.rev += 1;
-    message.rev = chat.rev;
-    this.tell({ type: "ack", ref: frame.ref, chat: chat.id, seq: frame.seq, rev: chat.rev });
-    const at = new Date(this.server.now()).toISOString();
-    return this.server.toChat(chat, { ...apply(message, at), chat: chat.id, seq: frame.seq, rev: chat.rev, by: person(this.user) });
-  }
-}
-
-const REQUESTS = {
-  send(connection, frame, chat) {
-    if (!connection.chats.has(frame.chat)) return connection.refuse(frame, "not_subscribed");
-    if (chat.state === "closed") return connection.refuse(frame, "chat_closed");
-    if (frame.text.length > 16_384) return connection.refuse(frame, "message_too_long", "16384 bytes at most");
-    const { user, server } = connection;
-    const lost = server.loses();
-    const { message } = server.post(frame.chat, user.login, frame.text, frame);
-    if (lost) return connection.end(1006, "");
-    return connection.tell({ type: "ack", ref: frame.ref, chat: frame.chat, id: frame.id, seq: message.seq, sent_at: message.sent_at });
-  },
-  subscribe: (connection, frame) => connection.subscribe(frame),
-  unsubscribe(connection, frame) {
-    connection.chats.delete(frame.chat);
-    connection.tell({ type: "unsubscribed", ref: frame.ref, chat: frame.chat });
-  },
-  history(connection, { ref, chat: id, before = Infinity, limit = PAGE }, chat) {
-    const older = chat.messages.filter(({ seq }) => seq < before);
-    connection.tell({ type: "history", ref, chat: id, messages: older.slice(-limit).map(shown), more: older.length > limit });
-  },
-  edit(connection, frame, chat) {
-    connection.change(frame, chat, (message, at) => {
-      message.text = frame.text;
-      message.edited_at = at;
-      return { type: "edited", text: frame.text, edited_at: at };
-    });
-  },
-  delete(connection, frame, chat) {
-    connection.change(frame, chat, (message, at) => {
-      message.text = "";
-      message.deleted = true;
-      return { type: "deleted", deleted_at: at };
-    });
-  },
-  read(connection, frame, chat) {
-    const { id } = connection.user;
-    if (frame.seq <= (chat.reads.get(id) ?? 0)) return;
-    chat.reads.set(id, frame.seq);
-    connection.server.toChat(chat, { type: "read", chat: frame.chat, user: person(connection.user), seq: frame.seq });
-  },
-  typing(connection, frame, chat) {
-    const user = person(connection.user);
-    connection.server.toChat(chat, { type: "typing", chat: frame.chat, user, on: frame.on }, connection);
-  },
-  refresh(connection, frame) {
-    connection.tell({ type: "refreshed", ref: frame.ref, token_expires_at: null });
-  },
-  ping: (connection) => connection.tell({ type: "pong" }),
-};
-
 /** The browser's WebSocket, its other end being a [`FakeServer`] in the same process. */
 class FakeWebSocket extends EventTarget {
   readyState = 0;
@@ -389,6 +285,7 @@ class FakeWebSocket extends EventTarget {
 
   constructor(server, url, protocols = []) {
     super();
+    server.attempts += 1;
     const later = (act) => setTimeout(act, 0);
     const peer = {
       send: (data) => later(() => this.readyState === 1 && this.dispatchEvent(new MessageEvent("message", { data }))),
@@ -396,9 +293,11 @@ class FakeWebSocket extends EventTarget {
     };
     later(() => {
       if (this.readyState !== 0) return;
-      if (server.down) return this.#end(1006, "");
-      this.readyState = 1;
-      this.dispatchEvent(new Event("open"));
+      if (server.down || (server.front && !server.front.strips)) return this.#end(1006, "");
+      if (!server.front) {
+        this.readyState = 1;
+        this.dispatchEvent(new Event("open"));
+      }
       this.#connection = server.accept(new URL(url), [protocols].flat(), peer);
     });
   }
@@ -424,22 +323,10 @@ function unread(chat, user) {
   return chat.messages.filter(({ seq, author }) => seq > (chat.reads.get(user) ?? 0) && author.id !== user).length;
 }
 
-function person({ id, name, role }) {
-  return { id, name, role };
-}
-
-function shown({ rev, ...message }) {
-  return { ...message };
-}
-
 function numbers(params) {
   const from = {};
   for (const name of ["after", "rev"]) if (params.has(name)) from[name] = Number(params.get(name));
   return from;
-}
-
-function codeOf(cause) {
-  return CAUSES.get(cause)?.code || 1011;
 }
 
 function ok(json) {

@@ -169,16 +169,15 @@ export class Link {
   }
 
   /**
-   * Writes a line of the trace. Nothing that looks like a token gets into it.
+   * Writes a line of the trace.
    * @param {Note["kind"]} kind
    * @param {object} fields
    */
   note(kind, fields) {
-    const note = { at: this.#now(), kind, ...fields };
-    const clean = JSON.parse(JSON.stringify(note, (_, value) => (typeof value === "string" ? redacted(value, this.#token) : value)));
-    this.#notes.push(clean);
+    const note = this.#clean({ at: this.#now(), kind, ...fields });
+    this.#notes.push(note);
     if (this.#notes.length > NOTES) this.#notes.shift();
-    this.#dialect.noted?.(clean);
+    this.#dialect.noted?.(note);
   }
 
   /** @param {{unacknowledged?: number}} [more] What the dialect adds to `now`. @returns {Report} */
@@ -191,9 +190,14 @@ export class Link {
       agent: globalThis.navigator?.userAgent ?? null,
       session,
       policy: this.#machine.policy,
-      now: { ...this.state, ...more },
+      now: this.#clean({ ...this.state, ...more }),
       notes: [...this.#notes],
     };
+  }
+
+  /** @param {object} fields @returns {any} A copy in which nothing looks like a token. */
+  #clean(fields) {
+    return JSON.parse(JSON.stringify(fields, (_, value) => (typeof value === "string" ? redacted(value, this.#token) : value)));
   }
 
   #now() {

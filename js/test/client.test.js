@@ -1,49 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeServer } from "../fake-server.js";
-import { Charla } from "../src/client.js";
-
-/** A fast policy: the waits are the machine's business and tested there. */
-const POLICY = { firstDelayMs: 1, maxDelayMs: 2, stableMs: 50 };
-
-function fakeServer() {
-  const server = new FakeServer();
-  for (const login of ["ana", "luis", "eva"]) server.addUser(login);
-  server.addChat("5", ["ana", "luis"]);
-  return server;
-}
-
-function client(t, server, login = "ana", more = {}) {
-  const charla = new Charla({
-    url: "ws://fake/ws/",
-    token: () => server.token(login),
-    policy: POLICY,
-    WebSocket: server.WebSocket,
-    fetch: server.fetch,
-    ...more,
-  });
-  t.after(() => charla.close());
-  return charla;
-}
-
-/** The next event of that type for which the test holds. */
-function event(charla, type, holds = () => true) {
-  return new Promise((resolve) => {
-    const off = charla.on(type, (detail) => {
-      if (!holds(detail)) return;
-      off();
-      resolve(detail);
-    });
-  });
-}
-
-const state = (charla, name) => event(charla, "state", (detail) => detail.name === name);
-
-function collect(charla, type = "message") {
-  const seen = [];
-  charla.on(type, (detail) => seen.push(detail));
-  return seen;
-}
+import { client, collect, event, fakeServer, state } from "./people.js";
 
 /** The client gives its requests up silently when it is closed at the end of a test. */
 const quiet = (promise) => promise.catch(() => {});
