@@ -26,9 +26,6 @@ const NPM: &[(&str, &str, &str)] = &[
     ("wscat", "6.1.0", "the terminal client that people already have"),
     ("typescript", "7.0.2", "checks the browser client's types"),
     ("esbuild", "0.28.2", "measures what the browser client weighs"),
-    ("react", "19.3.1", "what the browser client's hook is for"),
-    ("react-dom", "19.3.1", "renders it in tests"),
-    ("@types/react", "19.3.0", "its types"),
 ];
 
 /// Older than this, Node lacks what the browser client takes for granted (a global `crypto`, for one).
