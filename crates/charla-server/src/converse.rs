@@ -120,6 +120,10 @@ fn accept(
         // Between the gate and the register nobody would have found it.
         connection.close(Cause::TokenRevoked, "");
     }
+    if node.is_draining() {
+        // Likewise.
+        connection.close(Cause::Restarting, &node.returns.detail(Cause::Restarting, ""));
+    }
     make_room(node, &connection);
     node.metrics.connections.inc();
     let broken = Ending {

@@ -130,10 +130,11 @@ impl Server {
             // Without a store nobody is served, and there is nothing to wait for.
             let _ = tokio::time::timeout(pre_stop, self.store.ended()).await;
         }
+        // In this order: who registers after the look finds that the node drains.
+        self.node.draining.store(true, Ordering::Relaxed);
         let connections = self.node.users.all(|_| true);
         let accept_rate = self.node.accept_rate();
         tracing::info!(connections = connections.len(), accept_rate, "draining");
-        self.node.draining.store(true, Ordering::Relaxed);
         // Whoever waits for the end stops at once; nobody waiting is fine too.
         let _ = self.stop.send(true);
         for connection in &connections {

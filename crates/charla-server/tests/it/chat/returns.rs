@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use charla_wire::cause::retry_in_ms;
 use futures_util::future::join_all;
+use tokio::net::TcpStream;
 
-use crate::serving::{Client, Serving, soon, with_parameter};
+use crate::serving::{Client, PATIENCE, Serving, soon, until, with_parameter};
 
 /// Clients of a crowd.
 const CROWD: usize = 300;
@@ -87,6 +88,41 @@ async fn a_drained_crowd_comes_back_flat_and_is_let_in() {
             r#"charla_handshakes_total{{outcome="accepted"}} {CROWD}"#
         )]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_in_while_the_server_leaves_is_sent_away_too() {
+    let serving = Serving::start_with(|settings| {
+        settings.limits.connections_per_user = usize::MAX;
+        settings.limits.connections_per_address = usize::MAX;
+        settings.server.drain = 2 * PATIENCE;
+    })
+    .await;
+    let address = serving.address;
+    let path = format!("/ws/chat/5/?token={}", serving.token("ana").await);
+    let comers = (0..20).map(|_| {
+        let path = path.clone();
+        tokio::spawn(async move {
+            let mut inside = Vec::new();
+            while inside.len() < 100
+                && let Ok(socket) = TcpStream::connect(address).await
+                && let Some(client) = Client::try_open_over(socket, address, &path, &["charla.v1"]).await
+            {
+                inside.push(client);
+            }
+            for client in &mut inside {
+                let (code, reason) = client.end().await;
+                assert_eq!(code, 1012, "{reason}");
+            }
+        })
+    });
+    let comers: Vec<_> = comers.collect();
+    let connections = &serving.node().metrics.connections;
+    until("the first to be inside", || async { connections.get() >= 100 }).await;
+    soon("the drain", serving.drain()).await;
+    for comer in comers {
+        comer.await.unwrap();
+    }
 }
 
 #[tokio::test]
