@@ -38,14 +38,17 @@ const VERSION = 1;
 export function indexedDbQueue(name, options = {}) {
   if (!name) throw new TypeError("a kept queue needs the name of the person whose it is");
   const kept = new Kept(`charla:${name}`, options);
+  // Two in the same millisecond have an order too.
+  let written = 0;
   return {
     load: async () => {
-      /** @type {Entry[]} */
-      const entries = (await kept.run("load", "readonly", (store) => store.getAll())) ?? [];
-      return entries.sort((a, b) => a.queuedAt - b.queuedAt || (a.id < b.id ? -1 : 1));
+      /** @type {(Entry & {nth: number})[]} */
+      const found = (await kept.run("load", "readonly", (store) => store.getAll())) ?? [];
+      return found.sort((a, b) => a.queuedAt - b.queuedAt || a.nth - b.nth).map(({ nth, ...entry }) => entry);
     },
     put: async ({ id, chat, text, data, queuedAt }) => {
-      const entry = { id, chat, text, queuedAt, ...(data === undefined ? {} : { data }) };
+      written += 1;
+      const entry = { id, chat, text, queuedAt, nth: written, ...(data === undefined ? {} : { data }) };
       await kept.run("put", "readwrite", (store) => store.put(entry));
     },
     remove: async (id) => void (await kept.run("remove", "readwrite", (store) => store.delete(id))),

@@ -13,6 +13,8 @@ import { Leader } from "./tabs-leader.js";
 
 /** A leader that was silent for this long is asked whether it is there. */
 const SILENT_MS = 15_000;
+/** And if it owes an answer, after this. */
+const ASK_AFTER_MS = 1_000;
 /** A leader that does not answer for this long is frozen, and is deposed. */
 const ANSWER_WITHIN_MS = 5_000;
 /** Our own timer came so much too late that the silence was ours. */
@@ -58,6 +60,10 @@ export class Group {
   #calls = new Map();
   #lastCall = 0;
   #heardAt = 0;
+  /** When we asked whether anybody leads; null once we know. @type {number | null} */
+  #askedAt = null;
+  /** When the watchdog looks next. */
+  #due = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #watchdog;
   /** @type {(() => void)[]} */
@@ -134,6 +140,8 @@ export class Group {
       const n = this.#lastCall;
       this.#calls.set(n, { resolve, reject });
       this.#post({ from: this.#id, kind: "call", term: this.term, n, method, args });
+      // One that answers at once is there; one that does not is worth the question now, and not at the next round.
+      if (this.#askedAt === null && this.#due > this.#browser.now() + ASK_AFTER_MS) this.#watch(ASK_AFTER_MS);
     });
   }
 
@@ -284,26 +292,27 @@ export class Group {
   /** Asks whoever leads to say so. */
   #greet() {
     if (!this.#channel) return;
+    this.#askedAt = this.#browser.now();
     this.#post({ from: this.#id, kind: "hello", visible: isVisible() });
-    this.#watch(ANSWER_WITHIN_MS, this.#browser.now());
+    this.#watch(ANSWER_WITHIN_MS);
   }
 
-  /**
-   * Sees to it that somebody leads.
-   * @param {number} delayMs
-   * @param {number} [askedAt] An answer is awaited.
-   */
-  #watch(delayMs, askedAt) {
+  /** Sees to it that somebody leads. @param {number} delayMs */
+  #watch(delayMs) {
     clearTimeout(this.#watchdog);
-    const due = this.#browser.now() + delayMs;
+    this.#due = this.#browser.now() + delayMs;
     this.#watchdog = setTimeout(() => {
       const now = this.#browser.now();
-      const isOwnSleep = now - due > OWN_SLEEP_MS;
-      const isSilent = askedAt === undefined ? now - this.#heardAt >= SILENT_MS : this.#heardAt < askedAt;
+      const isOwnSleep = now - this.#due > OWN_SLEEP_MS;
+      const asked = this.#askedAt;
+      this.#askedAt = null;
       // Whom nobody looks at takes nothing from anybody.
-      if (this.leader || !isSilent || !isVisible()) return this.#watch(SILENT_MS);
-      if (askedAt === undefined || isOwnSleep) return this.#greet();
-      this.#election?.seize();
+      if (this.leader || !isVisible()) return this.#watch(SILENT_MS);
+      if (asked !== null && this.#heardAt < asked && !isOwnSleep) {
+        this.#election?.seize();
+        return this.#watch(SILENT_MS);
+      }
+      if (this.#calls.size > 0 || now - this.#heardAt >= SILENT_MS || isOwnSleep) return this.#greet();
       return this.#watch(SILENT_MS);
     }, delayMs);
   }
