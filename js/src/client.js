@@ -14,6 +14,8 @@ import { lost, Requests } from "./requests.js";
 
 /** A refused request that may be repeated waits this long unless the server names a time. */
 const AGAIN_AFTER_MS = 2_000;
+/** Longer than this no timer can be set. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Frames that are handed on as they come. */
 const RELAYED = ["read", "typing", "presence", "inbox", "notification"];
 
@@ -55,6 +57,8 @@ export class Charla extends EventTarget {
   #outbox;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** What an earlier load left is still being fetched: until then nothing goes out. */
+  #restoring = false;
   /** The server's clock less ours. */
   #aheadMs = 0;
   /** @type {Set<number>} Subscriptions in another's name. */
@@ -249,7 +253,7 @@ export class Charla extends EventTarget {
     edited: (frame) => this.#revised("edited", frame),
     deleted: (frame) => this.#revised("deleted", frame),
     ack: (frame) => {
-      this.#forget(frame.id)?.resolve(frame);
+      if (frame.id) this.#forget(frame.id)?.resolve(frame);
       this.#flush();
     },
     error: (frame) => this.#refused(frame),
@@ -303,7 +307,7 @@ export class Charla extends EventTarget {
     const { chat, promise } = entry;
     const { name, cause, exhausted } = this.state;
     const isOver = name === "closed" || (name === "disabled" && !(exhausted && this.#options.queue));
-    if (isOver) this.#drop(entry, new CharlaError(cause ?? "connection_lost"));
+    if (isOver) this.#drop(entry, new CharlaError(cause ?? "connection_lost"), name !== "closed");
     else if (!this.#outbox.add(entry)) this.#drop(entry, new CharlaError("outbox_full", "wait"));
     else {
       this.#store("put", kept(entry));
@@ -315,7 +319,9 @@ export class Charla extends EventTarget {
 
   /** What an earlier load of this page could not send goes first. @param {Queue} queue */
   async #restore(queue) {
+    this.#restoring = true;
     const found = await queue.load().catch(() => []);
+    this.#restoring = false;
     const written = this.#outbox.all();
     for (const { id } of written) this.#outbox.remove(id);
     for (const entry of found) this.#enqueue(entry).catch(() => {});
@@ -348,13 +354,13 @@ export class Charla extends EventTarget {
   #flush() {
     const now = this.#options.now();
     for (const entry of this.#outbox.expired(now)) this.#drop(entry, new CharlaError("outbox_expired"));
-    for (const entry of this.#outbox.take(now, (chat) => this.#entered.has(chat))) {
+    for (const entry of this.#outbox.take(now, (chat) => this.#entered.has(chat) && !this.#restoring)) {
       const { id, chat, text, data } = entry;
       this.#transmit({ type: "send", chat, id, text, data });
     }
     clearTimeout(this.#timer);
     const at = this.#outbox.deadline(now);
-    if (at < Infinity) this.#timer = setTimeout(() => this.#flush(), at - now);
+    if (at < Infinity) this.#timer = setTimeout(() => this.#flush(), Math.min(at - now, LONGEST_TIMER_MS));
   }
 
   /** @param {Cursor} cursor @param {any} message */

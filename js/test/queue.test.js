@@ -121,3 +121,36 @@ test("a refusal for good takes the send out of the store too", async (t) => {
   await new Promise(setImmediate);
   assert.equal(store.kept.size, 0);
 });
+
+test("nothing overtakes what an earlier load left, however slow the store", async (t) => {
+  const server = fakeServer();
+  let open;
+  const store = { ...queue(), load: () => new Promise((resolve) => (open = () => resolve([entry("0190-a", "earlier")]))) };
+  const ana = client(t, server, "ana", { queue: store });
+  await ana.connect().subscribe("5");
+  const sent = ana.send("5", "now");
+  await ana.history("5");
+  assert.deepEqual(texts(server), []);
+  open();
+  assert.equal((await sent).seq, 2);
+  assert.deepEqual(texts(server), ["earlier", "now"]);
+});
+
+test("a client that is closed while its store opens leaves the store alone", async (t) => {
+  const store = queue(entry("0190-a", "earlier"));
+  const ana = client(t, fakeServer(), "ana", { queue: store });
+  ana.connect().close();
+  await new Promise(setImmediate);
+  assert.equal(store.kept.size, 1);
+});
+
+test("a bound of a month is no reason to wake every millisecond", async (t) => {
+  const ana = client(t, fakeServer(), "ana", { outbox: { maxAgeMs: 30 * 86_400_000 } });
+  const warned = [];
+  const warn = ({ name }) => warned.push(name);
+  process.on("warning", warn);
+  t.after(() => process.off("warning", warn));
+  ana.send("5", "hola").catch(() => {});
+  await new Promise(setImmediate);
+  assert.deepEqual(warned, []);
+});
