@@ -1,5 +1,6 @@
 /** @file Whoever may not enter is told why, by the cause and its code: in the page and in the CloseEvent, never a 1006. */
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { Demo } from "./demo.mjs";
 import { launch, open } from "./people.mjs";
@@ -85,4 +86,34 @@ test("a wrong password is refused in words, at the door", async () => {
   await person.page.keyboard.press("Enter");
   await person.page.waitForSelector(".chat-row");
   await person.leave();
+});
+
+test("a page of another origin reads why, over plain HTTP, whether or not it may come in", async () => {
+  const elsewhere = createServer((_, response) => response.setHeader("content-type", "text/html").end("<p>elsewhere"));
+  await new Promise((listens) => elsewhere.listen(0, "127.0.0.1", listens));
+  const origin = `http://127.0.0.1:${elsewhere.address().port}`;
+  const strict = await Demo.start({ "origins.allow_loopback": "false" });
+  const page = await browser.newPage();
+  await page.goto(origin);
+  const ask = (server, path, headers) =>
+    page.evaluate(
+      async ([url, headers]) => {
+        const response = await fetch(url, { headers });
+        const answer = await response.json();
+        return [response.status, answer.cause ?? answer.user.id];
+      },
+      [server.url + path, headers],
+    );
+  // With the token in a header, which a browser asks leave for first.
+  const ana = (server) => ({ authorization: `Bearer ${server.user("ana").token}` });
+  try {
+    assert.deepEqual(await ask(demo, "/ws/", ana(demo)), [200, "ana"]);
+    assert.deepEqual(await ask(demo, "/ws/chat/999/", ana(demo)), [404, "chat_not_found"]);
+    assert.deepEqual(await ask(strict, "/ws/", ana(strict)), [403, "origin_forbidden"]);
+    assert.deepEqual(await ask(demo, `/ws/?token=${"x".repeat(20_000)}`, {}), [414, "uri_too_large"]);
+  } finally {
+    await page.close();
+    await strict.stop();
+    elsewhere.close();
+  }
 });
