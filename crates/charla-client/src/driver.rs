@@ -188,7 +188,7 @@ impl Driver {
             }
             self.chats.refuse_waiters(&refusal);
         }
-        self.emit(Event::State(state));
+        self.mention(Event::State(state));
     }
 
     fn obey(&mut self, command: Command) {

@@ -20,9 +20,9 @@ pub enum Event {
     Subscribed(Frame),
     /// Somebody said something: each once, and in order.
     Message(Frame),
-    /// A message has other words now. After a reconnect: the message itself.
+    /// A message has other words now. After a reconnect: the message itself, without who changed it.
     Edited(Frame),
-    /// A message was taken back. After a reconnect: the message itself.
+    /// A message was taken back. After a reconnect: the message itself, without who took it back.
     Deleted(Frame),
     /// Somebody has read so far.
     Read(Frame),
@@ -63,6 +63,14 @@ impl Frame {
             fields.insert("chat".into(), chat.as_str().into());
         }
         Self(message)
+    }
+
+    /// The same of another type.
+    pub(crate) fn of_kind(mut self, kind: &str) -> Self {
+        if let Some(fields) = self.0.as_object_mut() {
+            fields.insert("type".into(), kind.into());
+        }
+        self
     }
 
     /// The whole object.

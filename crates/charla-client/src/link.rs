@@ -306,7 +306,7 @@ impl Link {
         match token {
             Ok(token) => {
                 self.note_token("arrived", in_band, None);
-                self.token = token;
+                self.token = token.filter(|token| !token.is_empty());
                 self.feed(Event::Token);
             }
             Err(TokenError { stop, cause, detail }) => {

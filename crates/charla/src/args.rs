@@ -215,6 +215,7 @@ Exit codes:
 
 /// `charla connect`
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Connect {
     /// ws://, wss://, http:// or https:// address of a server, a chat or its page
     pub(crate) url: String,
@@ -236,6 +237,15 @@ pub(crate) struct Connect {
     /// The tenant, if the address names none
     #[arg(long)]
     pub(crate) tenant: Option<String>,
+    /// Keep trying when the server is not there yet, as after a connection that was lost
+    #[arg(long, conflicts_with = "plain")]
+    pub(crate) wait: bool,
+    /// Believe the authorities in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Go through this proxy: http://[USER:PASSWORD@]HOST:PORT or socks5://HOST:PORT [default: HTTPS_PROXY, HTTP_PROXY]
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
     /// Speak the plain dialect, for servers that know no charla.v1
     #[arg(long)]
     pub(crate) plain: bool,

@@ -1,19 +1,19 @@
 //! `charla connect`: a chat in the terminal, or out of a pipe.
 //!
-//! Lines are said one after the other, each acknowledged before the next is read; a message that the server
-//! refuses for its rate is said again under the same id. What ends the connection is told with its cause.
+//! Lines are said one after the other, each acknowledged before the next is read. A connection that is lost comes back
+//! by itself, with its cause told; what ends it for good is told with its cause too, and is the exit code.
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use charla_client::connection::Event;
-use charla_client::{Address, Closing, Connection, Dialect, Uuid};
-use charla_wire::{Cause, ChatId, Retry};
-use serde_json::{Map, Value, json};
+use charla_client::machine::Name;
+use charla_client::{Ack, Address, Charla, Event, Events, Frame, Place, Refusal, State};
+use charla_wire::{Cause, ChatId};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use self::entry::Entry;
 pub(crate) use self::entry::first_line;
 use self::line::Line;
 use self::show::Span;
@@ -23,6 +23,7 @@ use crate::exit::{Exit, Failure, Outcome, runtime};
 use crate::screen::{Screen, plain};
 use crate::words;
 
+mod bare;
 mod entry;
 mod line;
 pub(crate) mod show;
@@ -33,350 +34,397 @@ const LINES_WAITING: usize = 64;
 const PAGE: usize = 20;
 /// How long answers are waited for once nothing more is typed.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// The wait before a message is said again, if the server names none.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Connects, and stays until either side has enough.
 pub(crate) fn run(wanted: &Connect, screen: &mut Screen) -> Outcome {
     runtime()?.block_on(async {
-        let address = entry::address(wanted, screen).await?;
-        let dialect = if wanted.plain {
-            Dialect::Plain
-        } else {
-            Dialect::CharlaV1
-        };
-        screen.note(words::connecting(screen.lang, &address));
-        match Connection::connect_as(&address, dialect).await {
-            Ok(client) => Talk::new(client, &address, wanted, screen).run().await,
-            Err(error) => entry::not_connected(&error, &address, screen),
+        let entry = Entry::open(wanted, screen).await?;
+        screen.note(words::connecting(screen.lang, &entry.address));
+        if wanted.plain {
+            return bare::run(&entry, wanted, screen).await;
         }
+        let mut builder = Charla::builder(entry.address.to_string()).dialer(entry.dialer.clone());
+        if wanted.json {
+            builder = builder.raw();
+        }
+        let source = entry.clone();
+        let connected = builder.token(move |why| source.clone().token(why)).connect();
+        let (charla, events) = connected.map_err(|why| Failure::failed(why.to_string()))?;
+        Talk::new(charla, events, &entry.address, wanted, screen)
+            .run()
+            .await
     })
 }
 
-/// A message on its way.
-struct Saying {
-    id: Uuid,
-    /// The number of the request that carries it: what is refused for its rate is answered by that alone.
-    reference: u64,
-    chat: ChatId,
-    text: String,
-    again_at: Option<Instant>,
+/// What was asked for, and what came of it.
+enum Done {
+    Said(Result<Ack, Refusal>),
+    Joined(ChatId, Result<Frame, Refusal>),
+    /// A page of history, to be shown.
+    Paged(Result<Frame, Refusal>),
+    /// What shows by itself, when it is done.
+    Changed(Result<Frame, Refusal>),
+}
+
+/// How it is talked.
+struct Manner {
+    json: bool,
+    /// Both ends are a person's.
+    at_terminal: bool,
+    /// A server that is not there yet is waited for.
+    patient: bool,
+}
+
+/// How far we have come in.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Outside,
+    Welcomed,
+    /// Lines may be said: after `welcome` and, where the address names a chat, `subscribed`.
+    Ready,
 }
 
 /// One conversation.
 struct Talk<'s> {
-    client: Connection,
+    charla: Charla,
+    events: Events,
     screen: &'s mut Screen,
     address: Address,
-    dialect: Dialect,
-    json: bool,
-    /// Both ends are a person's.
-    at_terminal: bool,
+    manner: Manner,
+    stage: Stage,
     chat: Option<ChatId>,
     /// The oldest and newest message seen in the chat.
     oldest: Option<u64>,
     newest: u64,
-    /// Whether lines may be said: after `welcome` and, where the address names a chat, `subscribed`.
-    ready: bool,
-    saying: Option<Saying>,
-    /// The request to enter another chat: what is typed after it belongs there.
-    joining: Option<u64>,
-    /// Requests without an answer yet.
-    asked: BTreeSet<u64>,
-    /// Lines of the plain dialect that have not come back yet.
-    echoes: usize,
+    /// The last message that we said: it comes back before we leave.
+    said: u64,
+    /// What is typed after a message or a `/join` waits for its answer.
+    holding: bool,
+    doing: JoinSet<Done>,
     /// Set once nothing more will be typed.
     leave_at: Option<Instant>,
 }
 
 impl<'s> Talk<'s> {
-    fn new(client: Connection, address: &Address, wanted: &Connect, screen: &'s mut Screen) -> Self {
-        let dialect = if wanted.plain {
-            Dialect::Plain
-        } else {
-            Dialect::CharlaV1
-        };
+    fn new(
+        charla: Charla,
+        events: Events,
+        address: &Address,
+        wanted: &Connect,
+        screen: &'s mut Screen,
+    ) -> Self {
         Self {
-            client,
+            charla,
+            events,
             screen,
             chat: address.chat(),
             address: address.clone(),
-            dialect,
-            json: wanted.json,
-            at_terminal: io::stdin().is_terminal() && io::stdout().is_terminal(),
+            manner: Manner {
+                json: wanted.json,
+                at_terminal: io::stdin().is_terminal() && io::stdout().is_terminal(),
+                patient: wanted.wait,
+            },
+            stage: Stage::Outside,
             oldest: None,
             newest: 0,
-            ready: false,
-            saying: None,
-            joining: None,
-            asked: BTreeSet::new(),
-            echoes: 0,
+            said: 0,
+            holding: false,
+            doing: JoinSet::new(),
             leave_at: None,
         }
     }
 
     async fn run(mut self) -> Outcome {
-        if self.dialect == Dialect::Plain {
-            self.screen.note(words::connected_plain(self.screen.lang));
-            self.ready = true;
-        }
         let mut lines = typed();
-        loop {
-            if self.leave_at.is_some() && self.nothing_open() {
-                break;
-            }
-            let listening =
-                self.ready && self.saying.is_none() && self.joining.is_none() && self.leave_at.is_none();
-            let wake = self.saying.as_ref().and_then(|saying| saying.again_at);
-            let wake = wake.into_iter().chain(self.leave_at).min();
+        while self.leave_at.is_none() || !self.nothing_open() {
+            let listening = self.stage == Stage::Ready && !self.holding && self.leave_at.is_none();
             tokio::select! {
-                event = self.client.next() => match event {
-                    Event::Closed(closing) => return self.closed(&closing),
-                    Event::Frame(frame) => self.frame(&frame).await?,
-                    Event::Text(text) => self.text(&text)?,
+                // What an answer says has happened has been told before it: it is shown before we leave.
+                biased;
+                event = self.events.recv() => match event {
+                    Some(Event::State(state)) => if let Some(exit) = self.state(&state) {
+                        self.charla.close().await;
+                        return Ok(exit);
+                    },
+                    Some(event) => self.event(event)?,
+                    None => break,
+                },
+                Some(done) = self.doing.join_next(), if !self.doing.is_empty() => if let Ok(done) = done {
+                    self.done(done)?;
                 },
                 line = lines.recv(), if listening => {
-                    let line = line.map_or(Line::Quit, |line| Line::parse(&line));
-                    if let Err(closing) = self.line(line).await? {
-                        return self.closed(&closing);
-                    }
+                    self.line(line.map_or(Line::Quit, |line| Line::parse(&line)))?;
                 }
-                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                    if self.leave_at.is_some_and(|at| at <= Instant::now()) {
-                        break;
-                    }
-                    if let Err(closing) = self.say_again().await {
-                        return self.closed(&closing);
-                    }
-                }
+                () = sleep_until(self.leave_at.unwrap_or_else(Instant::now)), if self.leave_at.is_some() => break,
             }
         }
-        let unanswered = self.asked.len();
-        self.client.close().await;
-        if self.saying.is_some() || (unanswered > 0 && self.dialect == Dialect::CharlaV1) {
-            return Err(Failure::failed(words::unanswered(
-                self.screen.lang,
-                unanswered.max(1),
-            )));
+        let unanswered = self.doing.len();
+        self.charla.close().await;
+        if unanswered > 0 {
+            return Err(Failure::failed(words::unanswered(self.screen.lang, unanswered)));
         }
         Ok(Exit::Done)
     }
 
-    fn nothing_open(&self) -> bool {
-        self.saying.is_none() && self.asked.is_empty() && self.echoes == 0
+    fn welcomed(&self) -> bool {
+        self.stage >= Stage::Welcomed
     }
 
-    /// Does what a line asks for. The inner error is the connection's.
-    async fn line(&mut self, line: Line) -> Result<Result<(), Closing>, Failure> {
+    fn nothing_open(&self) -> bool {
+        self.doing.is_empty() && self.newest >= self.said
+    }
+
+    /// Does what a line asks for.
+    fn line(&mut self, line: Line) -> io::Result<()> {
         let lang = self.screen.lang;
-        let asked = match (line, self.chat.clone()) {
-            (Line::Nothing, _) => return Ok(Ok(())),
-            (Line::Quit, _) => {
-                self.leave_at = Some(Instant::now() + FAREWELL);
-                return Ok(Ok(()));
+        let charla = self.charla.clone();
+        match (line, self.chat.clone()) {
+            (Line::Nothing, _) => {}
+            (Line::Quit, _) => self.leave_at = Some(Instant::now() + FAREWELL),
+            (Line::Help, _) => self.screen.note(words::help_commands(lang)),
+            (Line::Unknown(command), _) => self.screen.note(words::unknown_command(lang, plain(&command))),
+            (Line::Wants(usage), _) => self.screen.note(words::wants(lang, usage)),
+            (Line::Join(chat), _) => {
+                self.holding = true;
+                self.doing.spawn(async move {
+                    let joined = charla.subscribe(&chat, Place::default()).await;
+                    Done::Joined(chat, joined)
+                });
             }
-            (Line::Help, _) => {
-                self.screen.note(words::help_commands(lang));
-                return Ok(Ok(()));
-            }
-            (Line::Unknown(command), _) => {
-                self.screen.note(words::unknown_command(lang, plain(&command)));
-                return Ok(Ok(()));
-            }
-            (Line::Wants(usage), _) => {
-                self.screen.note(words::wants(lang, usage));
-                return Ok(Ok(()));
-            }
-            (Line::Say(text), _) if self.dialect == Dialect::Plain => {
-                self.echoes += 1;
-                return Ok(self.client.send_text(&text).await);
-            }
-            (Line::Join(chat), _) => self.client.subscribe(&chat, None).await.map(|reference| {
-                self.joining = Some(reference);
-                Some(reference)
-            }),
-            (_, None) => {
-                self.screen.note(words::no_chat_yet(lang));
-                return Ok(Ok(()));
-            }
+            (_, None) => self.screen.note(words::no_chat_yet(lang)),
             (Line::Say(text), Some(chat)) => {
-                if self.at_terminal {
+                if self.manner.at_terminal {
                     // The line comes back from the server, with its time: the typed one goes.
                     self.screen.raw(b"\x1b[1A\x1b[2K\r")?;
                 }
-                self.say(chat, text).await.map(|()| None)
+                self.holding = true;
+                self.doing
+                    .spawn(async move { Done::Said(charla.send(&chat, text).await) });
             }
-            (Line::History(limit), Some(chat)) => {
-                let limit = limit.unwrap_or(PAGE);
-                self.client.history(&chat, self.oldest, limit).await.map(Some)
+            (Line::History(limit), Some(chat)) => self.page(chat, limit.unwrap_or(PAGE)),
+            (Line::Who, Some(chat)) => {
+                self.doing
+                    .spawn(async move { Done::Changed(charla.subscribe(&chat, Place::default()).await) });
             }
-            (Line::Who, Some(chat)) => self.client.subscribe(&chat, Some(self.newest)).await.map(Some),
             (Line::Edit(seq, text), Some(chat)) => {
-                let fields = json!({"chat": chat, "seq": seq, "text": text});
-                self.request("edit", fields).await.map(Some)
+                self.doing
+                    .spawn(async move { Done::Changed(charla.edit(&chat, seq, &text).await) });
             }
-            (Line::Delete(seq), Some(chat)) => self
-                .request("delete", json!({"chat": chat, "seq": seq}))
-                .await
-                .map(Some),
+            (Line::Delete(seq), Some(chat)) => {
+                self.doing
+                    .spawn(async move { Done::Changed(charla.delete(&chat, seq).await) });
+            }
             (Line::Read, Some(chat)) => {
-                let frame = json!({"type": "read", "chat": chat, "seq": self.newest});
-                self.client.send_frame(&frame).await.map(|()| None)
+                let newest = self.newest;
+                tokio::spawn(async move { charla.read(&chat, newest).await });
             }
             (Line::Typing, Some(chat)) => {
-                let frame = json!({"type": "typing", "chat": chat, "on": true});
-                self.client.send_frame(&frame).await.map(|()| None)
-            }
-        };
-        Ok(asked.map(|reference| self.asked.extend(reference)))
-    }
-
-    async fn request(&mut self, kind: &str, fields: Value) -> Result<u64, Closing> {
-        let Value::Object(fields) = fields else {
-            return self.client.request(kind, Map::new()).await;
-        };
-        self.client.request(kind, fields).await
-    }
-
-    async fn say(&mut self, chat: ChatId, text: String) -> Result<(), Closing> {
-        let id = Uuid::now_v7();
-        let reference = self.client.say(&chat, id, &text).await?;
-        self.saying = Some(Saying {
-            id,
-            reference,
-            chat,
-            text,
-            again_at: None,
-        });
-        Ok(())
-    }
-
-    async fn say_again(&mut self) -> Result<(), Closing> {
-        if let Some(saying) = &mut self.saying {
-            saying.again_at = None;
-            saying.reference = self.client.say(&saying.chat, saying.id, &saying.text).await?;
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        self.echoes = self.echoes.saturating_sub(1);
-        self.screen.line(plain(text))
-    }
-
-    async fn frame(&mut self, frame: &Value) -> Result<(), Failure> {
-        if self.json {
-            self.screen.line(frame)?;
-        }
-        if self.dialect == Dialect::Plain {
-            self.echoes = self.echoes.saturating_sub(1);
-            if !self.json {
-                show::plain_frame(frame, self.screen)?;
-            }
-            return Ok(());
-        }
-        if let Some(reference) = frame.get("ref").and_then(Value::as_u64) {
-            self.asked.remove(&reference);
-            self.joining = self.joining.filter(|joining| *joining != reference);
-        }
-        self.answer_to_saying(frame);
-        self.follow(frame);
-        if !self.json {
-            let shown = show::frame(frame, self.chat.as_ref(), self.screen)?;
-            self.note_seen(shown);
-        }
-        let entered = frame.get("type").and_then(Value::as_str) == Some("subscribed");
-        if entered && self.at_terminal && self.oldest.is_none() && !self.json {
-            let chat = self.chat.clone();
-            if let Some(chat) = chat
-                && let Ok(reference) = self.client.history(&chat, None, PAGE).await
-            {
-                self.asked.insert(reference);
+                tokio::spawn(async move { charla.typing(&chat, true).await });
             }
         }
         Ok(())
     }
 
-    /// What a frame changes in what may be said.
-    fn follow(&mut self, frame: &Value) {
-        match frame.get("type").and_then(Value::as_str) {
-            Some("welcome") if self.chat.is_none() => self.ready = true,
-            Some("subscribed") => {
-                self.ready = true;
-                let chat = frame.get("chat").and_then(Value::as_str);
-                let chat = chat.and_then(|chat| ChatId::parse(chat).ok());
-                if chat != self.chat {
-                    (self.chat, self.oldest, self.newest) = (chat, None, 0);
+    fn page(&mut self, chat: ChatId, limit: usize) {
+        let (charla, before) = (self.charla.clone(), self.oldest);
+        self.doing
+            .spawn(async move { Done::Paged(charla.history(&chat, before, limit).await) });
+    }
+
+    fn done(&mut self, done: Done) -> io::Result<()> {
+        let refusal = match done {
+            Done::Said(said) => {
+                self.holding = false;
+                said.map(|ack| self.said = self.said.max(ack.seq)).err()
+            }
+            Done::Joined(chat, joined) => {
+                self.holding = false;
+                match joined {
+                    Ok(frame) => {
+                        self.entered(chat, &frame);
+                        None
+                    }
+                    Err(refusal) => Some(refusal),
                 }
-                let seq = frame.get("seq").and_then(Value::as_u64);
-                self.newest = self.newest.max(seq.unwrap_or(0));
             }
-            _ => {}
+            Done::Paged(Ok(frame)) => {
+                self.show(&frame)?;
+                None
+            }
+            Done::Paged(Err(refusal)) => Some(refusal),
+            Done::Changed(changed) => changed.err(),
+        };
+        // What gave up tells the cause itself.
+        if let Some(refusal) = refusal
+            && self.charla.state().name != Name::Disabled
+            && !self.manner.json
+        {
+            show::refusal(refusal.cause.as_str(), &refusal.detail, self.screen);
         }
+        Ok(())
     }
 
-    fn note_seen(&mut self, shown: Span) {
-        if let Some((first, last)) = shown {
+    fn event(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Raw(frame) => self.screen.line(frame.json())?,
+            Event::Welcome(frame) => {
+                if self.chat.is_none() {
+                    self.stage = Stage::Ready;
+                } else if self.stage == Stage::Outside {
+                    self.stage = Stage::Welcomed;
+                }
+                self.show(&frame)?;
+            }
+            Event::Subscribed(frame) => {
+                let first = self.stage != Stage::Ready;
+                self.stage = Stage::Ready;
+                self.show(&frame)?;
+                if let Some(chat) = frame.chat()
+                    && first
+                {
+                    self.entered(chat, &frame);
+                }
+            }
+            Event::Message(frame)
+            | Event::Edited(frame)
+            | Event::Deleted(frame)
+            | Event::Read(frame)
+            | Event::Typing(frame)
+            | Event::Presence(frame)
+            | Event::Inbox(frame)
+            | Event::Notification(frame)
+            | Event::Closed(frame)
+            | Event::Reopened(frame)
+            | Event::Refused(frame) => self.show(&frame)?,
+            Event::State(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A chat is the one in view now.
+    fn entered(&mut self, chat: ChatId, frame: &Frame) {
+        if self.chat.as_ref() != Some(&chat) {
+            (self.oldest, self.newest, self.said) = (None, 0, 0);
+        }
+        self.newest = self.newest.max(frame.seq());
+        if self.manner.at_terminal && self.oldest.is_none() && !self.manner.json {
+            self.page(chat.clone(), PAGE);
+        }
+        self.chat = Some(chat);
+    }
+
+    fn show(&mut self, frame: &Frame) -> io::Result<()> {
+        let shown: Span = if self.manner.json {
+            (frame.kind() == "message").then(|| (frame.seq(), frame.seq()))
+        } else {
+            show::frame(frame.json(), self.chat.as_ref(), self.screen)?
+        };
+        if let Some((first, last)) = shown
+            && frame.chat() == self.chat
+        {
             self.oldest = Some(self.oldest.map_or(first, |oldest| oldest.min(first)));
             self.newest = self.newest.max(last);
         }
+        Ok(())
     }
 
-    fn answer_to_saying(&mut self, frame: &Value) {
-        let reference = frame.get("ref").and_then(Value::as_u64);
-        let ours = |saying: &Saying| reference == Some(saying.reference);
-        if !self.saying.as_ref().is_some_and(ours) {
-            return;
-        }
-        let cause = frame
-            .get("cause")
-            .and_then(Value::as_str)
-            .and_then(Cause::from_id);
-        match (frame.get("type").and_then(Value::as_str), cause.map(Cause::retry)) {
-            (Some("error"), Some(Retry::Wait | Retry::Backoff)) => {
-                let wait = frame.get("retry_in_ms").and_then(Value::as_u64);
-                let wait = wait.map_or(AGAIN_AFTER, Duration::from_millis);
-                if let Some(saying) = &mut self.saying {
-                    saying.again_at = Some(Instant::now() + wait);
-                }
-            }
-            (Some("ack" | "error"), _) => self.saying = None,
-            _ => {}
-        }
-    }
-
-    fn closed(self, closing: &Closing) -> Outcome {
+    /// Tells where the connection stands. The code to end with, if that is the end.
+    fn state(&mut self, state: &State) -> Option<Exit> {
         let lang = self.screen.lang;
-        if self.saying.is_some() {
-            self.screen.note(words::unanswered(lang, 1));
+        let cause = state.cause().map_or("", |cause| cause.as_str());
+        match state.name {
+            Name::Waiting if self.welcomed() || self.manner.patient => {
+                let why = if cause.is_empty() {
+                    words::closed_nameless(lang)
+                } else {
+                    reason(cause, state.detail().unwrap_or_default())
+                };
+                self.screen.note(words::lost(lang, why));
+                let seconds = state.retry_in.unwrap_or_default().as_secs_f64();
+                let (attempt, of, cycle) = (state.attempt, state.of, state.cycle);
+                self.screen
+                    .note(words::again_in(lang, format!("{seconds:.1}"), attempt, of, cycle));
+                None
+            }
+            // A first attempt that failed, once its cause is known or cannot be.
+            Name::Waiting if !cause.is_empty() => Some(self.no_way_in(state)),
+            Name::Connecting
+                if !(self.welcomed() || self.manner.patient) && state.spent > 1 && cause.is_empty() =>
+            {
+                Some(self.no_way_in(state))
+            }
+            Name::Refreshing if self.welcomed() => {
+                self.screen.note(words::new_token(lang));
+                None
+            }
+            Name::Disabled => {
+                if self.holding {
+                    self.screen.note(words::unanswered(lang, 1));
+                }
+                let exit = ended(
+                    state.code(),
+                    cause,
+                    state.detail().unwrap_or_default(),
+                    &self.address,
+                    self.screen,
+                );
+                if state.exhausted {
+                    self.screen.note(words::gave_up(lang, state.spent));
+                }
+                Some(exit)
+            }
+            Name::Idle
+            | Name::Refreshing
+            | Name::Connecting
+            | Name::Connected
+            | Name::Waiting
+            | Name::Closed => None,
         }
-        let code = closing.code.map_or_else(
-            || words::closed_nameless(lang),
-            |code| words::closed_code(lang, code),
-        );
-        if let Some((cause, detail)) = closing.cause() {
-            let detail = if detail.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", plain(detail))
-            };
-            self.screen.error(&format!("{code} {cause}{detail}"));
-            causes::explain(cause, self.screen);
-            return Ok(Exit::of(cause));
+    }
+
+    fn no_way_in(&self, state: &State) -> Exit {
+        let lang = self.screen.lang;
+        let cause = state.cause().map_or("", |cause| cause.as_str());
+        let why = if cause.is_empty() {
+            words::closed_nameless(lang)
+        } else {
+            reason(cause, state.detail().unwrap_or_default())
+        };
+        self.screen.error(&words::not_connected(lang, why));
+        let known = Cause::from_id(cause);
+        if let Some(known) = known {
+            causes::explain(known, self.screen);
         }
-        if closing.code == Some(1000) {
-            self.screen.note(words::closed_normally(lang));
-            return Ok(Exit::Done);
-        }
-        let reason = plain(&closing.reason);
-        self.screen.error(format!("{code} {reason}").trim_end());
         self.screen.note(words::doctor_hint(lang, &self.address));
-        Ok(match closing.code {
-            Some(4401) => Exit::Token,
-            Some(4400..=4499) => Exit::Refused,
-            Some(1001 | 1011..=1013) => Exit::Later,
-            _ => Exit::Failed,
-        })
+        known.map_or(Exit::Failed, Exit::of)
+    }
+}
+
+/// `token_expired: 3 min ago`, fit for a terminal.
+fn reason(cause: &str, detail: &str) -> String {
+    let parts = [plain(cause), plain(detail)];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(": ")
+}
+
+/// Tells what ended a connection for good; the code for it.
+fn ended(code: Option<u16>, cause: &str, detail: &str, address: &Address, screen: &Screen) -> Exit {
+    let lang = screen.lang;
+    let told = match code {
+        Some(1006) | None => words::closed_nameless(lang),
+        Some(code) => words::closed_code(lang, code),
+    };
+    screen.error(format!("{told} {}", reason(cause, detail)).trim_end());
+    if let Some(cause) = Cause::from_id(cause) {
+        causes::explain(cause, screen);
+        return Exit::of(cause);
+    }
+    screen.note(words::doctor_hint(lang, address));
+    match code {
+        Some(4401) => Exit::Token,
+        Some(4400..=4499) => Exit::Refused,
+        Some(1001 | 1011..=1013) => Exit::Later,
+        _ => Exit::Failed,
     }
 }
 

@@ -68,6 +68,15 @@ words! {
         "the connection broke without a close frame (a browser would say 1006)"
         "la conexión se cortó sin trama de cierre (un navegador diría 1006)"
     closed_normally() "closed" "cerrado"
+    lost(why) "connection lost: {why}" "conexión perdida: {why}"
+    again_in(seconds, attempt, of, cycle)
+        "trying again in {seconds} s (attempt {attempt} of {of}, cycle {cycle})"
+        "nuevo intento en {seconds} s (intento {attempt} de {of}, ciclo {cycle})"
+    new_token() "getting a new token ..." "solicitando un token nuevo ..."
+    gave_up(spent) "gave up after {spent} attempts" "se agotaron los {spent} intentos"
+    says_only()
+        "in the plain dialect there are only lines to say, /help and /quit"
+        "en el dialecto plano solo hay líneas que decir, /help y /quit"
     doctor_hint(address) "look closer: charla doctor '{address}'" "para ver más: charla doctor '{address}'"
     not_done(cause, detail) "not done: {cause}: {detail}" "no se hizo: {cause}: {detail}"
     unanswered(count)

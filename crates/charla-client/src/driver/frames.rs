@@ -68,7 +68,7 @@ impl Driver {
         if let Some(outage) = outage {
             self.link.push(report(&outage).to_string());
         }
-        self.emit(Event::Welcome(frame));
+        self.mention(Event::Welcome(frame));
         self.outbox.rewind();
         for chat in self.chats.which(|_| true) {
             if self.entry.as_ref() != Some(&chat) {
@@ -111,7 +111,7 @@ impl Driver {
             (Vec::new(), Vec::new())
         };
         let rev = frame.number_of("rev");
-        self.emit(Event::Subscribed(told.clone()));
+        self.mention(Event::Subscribed(told.clone()));
         for waiter in waiters {
             // Whoever asked may have gone.
             let _ = waiter.send(Ok(told.clone()));
@@ -125,11 +125,10 @@ impl Driver {
         }
         for message in changed {
             let message = Frame::listed(message, &chat);
-            let deleted = message.is_true("deleted");
-            self.emit(if deleted {
-                Event::Deleted(message)
+            self.emit(if message.is_true("deleted") {
+                Event::Deleted(message.of_kind("deleted"))
             } else {
-                Event::Edited(message)
+                Event::Edited(message.of_kind("edited"))
             });
         }
         if let Some(subscription) = self.chats.get(&chat) {

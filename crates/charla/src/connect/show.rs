@@ -42,10 +42,10 @@ pub(super) fn frame(frame: &Value, chat: Option<&ChatId>, screen: &mut Screen) -
             return Ok(Some((seq, seq)));
         }
         "edited" => {
-            let (seq, by) = (number(frame, "seq"), name(frame, "by"));
+            let (seq, by) = (number(frame, "seq"), changer(frame));
             screen.line(words::edited(lang, seq, by, plain(text(frame, "text"))))?;
         }
-        "deleted" => screen.line(words::deleted(lang, number(frame, "seq"), name(frame, "by")))?,
+        "deleted" => screen.line(words::deleted(lang, number(frame, "seq"), changer(frame)))?,
         "presence" if text(frame, "state") == "joined" => {
             screen.note(words::came(lang, name(frame, "user")).dimmed())
         }
@@ -78,22 +78,26 @@ pub(super) fn frame(frame: &Value, chat: Option<&ChatId>, screen: &mut Screen) -
             ));
         }
         "token_expiring" => screen.note(words::token_runs_out(lang, number(frame, "in_ms") / 1000)),
-        "error" => screen.error(&refusal(frame, screen)),
+        "error" => refusal(text(frame, "cause"), text(frame, "detail"), screen),
         // Answers that need no words, and frames of a later version.
         _ => {}
     }
     Ok(None)
 }
 
+/// Who changed a message; what was changed while we were away only says whose it is.
+fn changer(frame: &Value) -> String {
+    let by = name(frame, "by");
+    if by.is_empty() { name(frame, "author") } else { by }
+}
+
 /// The cause in this language, and what the server adds to it.
-fn refusal(frame: &Value, screen: &Screen) -> String {
+pub(super) fn refusal(cause: &str, detail: &str, screen: &Screen) {
     let lang = screen.lang;
-    let cause = text(frame, "cause");
     let title = Cause::from_id(cause).map_or("", |cause| cause.words(lang).title);
-    let said = [title, text(frame, "detail")]
-        .into_iter()
-        .filter(|said| !said.is_empty());
-    words::not_done(lang, plain(cause), plain(&said.collect::<Vec<_>>().join(": ")))
+    let said = [title, detail].into_iter().filter(|said| !said.is_empty());
+    let said = plain(&said.collect::<Vec<_>>().join(": "));
+    screen.error(&words::not_done(lang, plain(cause), said));
 }
 
 fn subscribed(frame: &Value, chat: Option<&ChatId>, screen: &mut Screen) -> io::Result<Span> {

@@ -1,6 +1,6 @@
 //! Errors of the client and of ids, as people read them. What the system itself says stays as it says it.
 
-use charla_client::{AddressError, ConnectError};
+use charla_client::{AddressError, ConnectError, ProxyError};
 use charla_wire::{IdError, Lang};
 
 /// Why a text is no address.
@@ -14,6 +14,17 @@ pub(crate) fn address(lang: Lang, error: &AddressError) -> String {
         (Lang::Es, AddressError::Port(port)) => format!("el puerto {port:?} no es un número de 1 a 65535"),
         (Lang::Es, AddressError::UserInfo) => "no se admite un nombre de usuario en la dirección".into(),
         (Lang::Es, AddressError::Character) => "tiene un espacio o un carácter de control".into(),
+    }
+}
+
+/// Why a text is no proxy.
+pub(crate) fn proxy(lang: Lang, error: &ProxyError) -> String {
+    match (lang, error) {
+        (Lang::En, _) => error.to_string(),
+        (Lang::Es, ProxyError::Scheme(scheme)) => {
+            format!("el esquema del proxy {scheme:?} no es http, socks5 ni socks5h")
+        }
+        (Lang::Es, ProxyError::Endpoint) => "el proxy no tiene host, o su puerto no es un número".into(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! `charla connect` and `charla doctor` against a demo.
 
-use crate::running::{Demo, run, run_with};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::Stdio;
+
+use crate::running::{Demo, charla, run, run_with};
 
 #[test]
 fn lines_out_of_a_pipe_are_said_in_order_and_come_back() {
@@ -175,6 +178,53 @@ fn a_refusal_has_its_cause_its_fix_and_its_code() {
         spanish.err.contains("cerrado con 4404") && spanish.err.contains(words.title),
         "{spanish:?}"
     );
+}
+
+#[test]
+fn a_lost_server_is_told_with_its_cause_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start_in(folder.path());
+    let address = demo.text("url").strip_prefix("http://").unwrap().to_owned();
+    let (url, token) = (demo.text("ws_url").to_owned(), demo.token("ana").to_owned());
+    let mut talks: Vec<_> = ["en", "es"]
+        .map(|lang| {
+            let mut child = charla(&["--lang", lang, "connect", &url, "--token", &token])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut said = BufReader::new(child.stdout.take().unwrap());
+            writeln!(child.stdin.as_mut().unwrap(), "{lang} before").unwrap();
+            let mut line = String::new();
+            while !line.contains(&format!("{lang} before")) {
+                assert!(said.read_line(&mut line).unwrap() > 0);
+            }
+            (lang, child, said)
+        })
+        .into();
+    assert_eq!(demo.end(), 0);
+    let again = Demo::start_again(folder.path(), &address);
+    for (lang, child, _) in &mut talks {
+        // Dropped, it is the end of what is typed.
+        let mut stdin = child.stdin.take().unwrap();
+        writeln!(stdin, "{lang} after").unwrap();
+    }
+    for (lang, child, mut said) in talks {
+        let (mut rest, mut told) = (String::new(), String::new());
+        said.read_to_string(&mut rest).unwrap();
+        let output = child.wait_with_output().unwrap();
+        told.push_str(&String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{told}");
+        assert!(rest.contains(&format!("{lang} after")), "{rest} {told}");
+        let words = match lang {
+            "en" => ["connection lost: restarting", "trying again in"],
+            _ => ["conexión perdida: restarting", "nuevo intento en"],
+        };
+        assert!(words.iter().all(|words| told.contains(words)), "{told}");
+        assert!(!told.contains(&token));
+    }
+    assert_eq!(again.end(), 0);
 }
 
 #[test]

@@ -83,8 +83,17 @@ impl Demo {
         Self::start_with(&["--data", folder.to_str().unwrap()])
     }
 
+    /// On a folder that is kept, where another has listened before.
+    pub(crate) fn start_again(folder: &Path, address: &str) -> Self {
+        Self::start_listening(address, &["--data", folder.to_str().unwrap()])
+    }
+
     fn start_with(more: &[&str]) -> Self {
-        let mut command = charla(&["demo", "--listen", "127.0.0.1:0", "--json"]);
+        Self::start_listening("127.0.0.1:0", more)
+    }
+
+    fn start_listening(address: &str, more: &[&str]) -> Self {
+        let mut command = charla(&["demo", "--listen", address, "--json"]);
         let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
