@@ -1,9 +1,11 @@
 //! What a client says and hears over its connections: nothing lost, nothing twice, in order.
 
-use charla_client::{Bounds, ChatId, Event, Place};
+use std::time::Duration;
+
+use charla_client::{Bounds, ChatId, Event, Place, Policy};
 use serde_json::{Value, json};
 
-use crate::scripted::{Scripted, message, next, next_text, soon};
+use crate::scripted::{Scripted, hasty, message, next, next_text, soon};
 
 fn chat() -> ChatId {
     ChatId::parse("5").unwrap()
@@ -247,4 +249,27 @@ async fn the_report_tells_all_and_no_token() {
     }
     let text = report.to_string();
     assert!(!text.contains("eyJ") && !text.contains("geheim"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_asked_and_then_left() {
+    let server = Scripted::new().await;
+    let policy = Policy {
+        grace: Duration::from_millis(50),
+        ..hasty()
+    };
+    let (charla, _events) = server.client("/ws/").policy(policy).connect().unwrap();
+    let mut silent = server.accept().await;
+    silent.say(&json!({"type": "welcome", "heartbeat_ms": 50})).await;
+    assert_eq!(silent.hear().await, json!({"type": "ping"}));
+    silent.say(&json!({"type": "pong"})).await;
+    assert_eq!(
+        silent.hear().await,
+        json!({"type": "ping"}),
+        "and again, since it answered"
+    );
+    // It answers no more, and the next connection is told why.
+    let mut peer = server.welcome().await;
+    assert_eq!(peer.hear().await["cause"], "heartbeat_timeout");
+    charla.close().await;
 }
