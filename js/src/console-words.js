@@ -39,6 +39,7 @@ export const LINES = Object.freeze({
     en: "⏸️ The page is hidden. The next attempt waits until somebody looks at it.",
     es: "⏸️ La página está oculta. El próximo intento espera a que alguien la mire.",
   },
+  back: { en: "▶️ Back again. Retrying in {seconds}s...", es: "▶️ De vuelta. Reintentando en {seconds}s..." },
   exhausted: {
     en: "❌ MAXIMUM ATTEMPTS REACHED. WebSocket disabled. Reload the page to try again.",
     es: "❌ MÁXIMO DE INTENTOS ALCANZADO. WebSocket deshabilitado. Recarga la página para reintentar.",

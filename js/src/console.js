@@ -65,11 +65,11 @@ export class Teller {
   }
 
   /** @param {Note} note @returns {Written[]} */
-  #token({ phase, inBand, cycle, cycles, cause, detail }) {
+  #token({ phase, inBand, cycle, cycles, cause, detail, retry }) {
     if (phase === "asked") return [this.#line("log", inBand ? "renewing" : "token", { cycle, cycles })];
     if (phase !== "failed") return [];
     const named = cause ?? "token_unavailable";
-    return [this.#line("error", "tokenFailed", { cause: named }), ...this.#cause("error", named, detail)];
+    return [this.#line("error", "tokenFailed", { cause: named }), ...this.#cause("error", named, detail, retry === "stop" ? "stop" : undefined)];
   }
 
   /** @param {Note} note @returns {Written[]} */
@@ -101,9 +101,12 @@ export class Teller {
     /** @type {Written[]} */
     const lines = [];
     if (wait !== this.#told) {
+      const wasHeld = this.#told === `${cycle}/${attempt}/offline` || this.#told === `${cycle}/${attempt}/hidden`;
+      const name = wasHeld && !held ? "back" : this.#waitingFor(previous, held);
+      // After a pause the cause of the wait has been told, or is over.
+      if (name !== "back") this.#toldCause = null;
       this.#told = wait;
-      this.#toldCause = null;
-      lines.push(this.#line("warn", this.#waitingFor(previous, held), { code, seconds: seconds(retryInMs) }));
+      lines.push(this.#line("warn", name, { code, seconds: seconds(retryInMs) }));
     }
     if (!held && cause !== this.#toldCause) lines.push(...this.#cause("warn", cause, detail));
     this.#toldCause = cause;

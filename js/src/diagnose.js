@@ -13,16 +13,19 @@
  * @typedef {{status: number | null, problem: Finding | null}} Diagnosis No problem where everything looks right.
  */
 
+/** Proxies cut what has been silent for longer than this, and servers that fall over do it sooner. */
+const SILENCE_MS = 3_000;
 /** A server that needs longer than this to answer a GET is as good as away. */
 const ANSWER_WITHIN_MS = 8_000;
 
 /**
  * @param {URL} socketUrl With the `attempt` of the failed socket.
- * @param {{token?: string, fetch?: typeof fetch, blocked?: () => boolean}} seen What the page knows by itself:
+ * @param {{token?: string, fetch?: typeof fetch, silentMs?: number | null, blocked?: () => boolean}} seen What the
+ *   page knows by itself: `silentMs` how long nothing had come when the connection ended, null if it never opened;
  *   `blocked` whether its own policy forbade the address.
  * @returns {Promise<Diagnosis>}
  */
-export async function diagnose(socketUrl, { token, fetch: get = fetch, blocked = () => false }) {
+export async function diagnose(socketUrl, { token, fetch: get = fetch, silentMs = null, blocked = () => false }) {
   const url = new URL(socketUrl);
   url.protocol = url.protocol.replace("ws", "http");
   /** @param {RequestInit} [more] */
@@ -40,8 +43,10 @@ export async function diagnose(socketUrl, { token, fetch: get = fetch, blocked =
   } catch (/** @type {any} */ error) {
     if (error?.name === "TimeoutError") return found("server_frozen");
     // A page may be kept from reading an answer that is there: a proxy's own page, or an origin not allowed.
-    const detail = await ask({ mode: "no-cors" }).then(() => UNREADABLE, () => NOTHING);
-    return blocked() || isMixed(url) ? forbidden() : found("server_unreachable", detail);
+    const isThere = await ask({ mode: "no-cors" }).then(() => true, () => false);
+    if (blocked() || isMixed(url)) return forbidden();
+    if (isThere && silentMs !== null) return { status: null, problem: endOf(silentMs, "app_exception") };
+    return found("server_unreachable", isThere ? UNREADABLE : NOTHING);
   }
   const { status, type } = response;
   if (type === "opaqueredirect" || (status >= 300 && status < 400)) {
@@ -49,7 +54,7 @@ export async function diagnose(socketUrl, { token, fetch: get = fetch, blocked =
     return found(redirectOf(url, target), target.split("?")[0], status || null);
   }
   const answer = await response.json().catch(() => null);
-  return { status, problem: findingOf(answer, status) };
+  return { status, problem: findingOf(answer, status, silentMs) };
 }
 
 const NOTHING = "nothing answers: it is down, or its name or certificate is wrong, which a page cannot tell apart";
@@ -58,19 +63,32 @@ const UNREADABLE = "something answers there, but nothing that this page may read
 /**
  * @param {any} answer The preflight's JSON.
  * @param {number} status
+ * @param {number | null} silentMs
  * @returns {Finding | null}
  */
-function findingOf(answer, status) {
+function findingOf(answer, status, silentMs) {
   if (answer?.ok === false && answer.cause) {
     const { cause, code = 1006, retry, detail, retry_in_ms: retryInMs } = answer;
     return { cause, code, ...(retry && { retry }), ...(detail && { detail }), ...(retryInMs !== undefined && { retryInMs }) };
   }
-  if (answer?.ok !== true) return problemOfStatus(status);
+  // A server that is not ours may know no plain GET there, though it serves the socket.
+  if (answer?.ok !== true) return silentMs !== null && status < 500 ? endOf(silentMs, "app_exception") : problemOfStatus(status);
   const { seen, cause, code } = answer.attempt ?? {};
   if (cause) return code ? { cause, code } : problem(cause);
+  if (silentMs !== null) return seen ? endOf(silentMs, "proxy_closed_silently") : null;
   // The gates are open and yet the handshake never came: something on the way dropped it.
   if (seen === false) return problem("proxy_closed_silently", "the handshake never reached the server");
   return null;
+}
+
+/**
+ * It was open, and ended without a word that the server knows of.
+ * @param {number} silentMs
+ * @param {string} otherwise Who did it if it was not for silence.
+ */
+function endOf(silentMs, otherwise) {
+  if (silentMs < SILENCE_MS) return problem(otherwise, "it was open, then cut without a word");
+  return problem("proxy_read_timeout", `cut after ${Math.round(silentMs / 1_000)} s of silence`);
 }
 
 /** An answer that is not the server's own: somebody stands in front of it. @param {number} status */
@@ -84,9 +102,11 @@ function problemOfStatus(status) {
 const STATUS = { 401: "proxy_auth_required", 404: "route_not_found", 407: "proxy_auth_required", 426: "proxy_no_upgrade", 429: "proxy_rate_limited" };
 /** What to do about a cause of our own finding; about all others: stop. @type {Record<string, import("./closes.js").Retry>} */
 const RETRY = {
+  app_exception: "backoff",
   offline: "wait",
   proxy_rate_limited: "wait",
   proxy_closed_silently: "backoff",
+  proxy_read_timeout: "backoff",
   server_down: "backoff",
   server_frozen: "backoff",
   server_unreachable: "backoff",

@@ -12,6 +12,10 @@ import { watchPage } from "./page.js";
 
 /** Notes kept for `report()`. */
 const NOTES = 200;
+/** Browsers end the connections of a page that they freeze, and tell it when it wakes. @type {Problem} */
+const FROZEN = { cause: "page_frozen", code: 1006, retry: "resume" };
+/** From waking to the news of what had ended. */
+const WAKING_MS = 1_000;
 /** Longer than this no timer can be set; it then wakes us early, which harms nothing. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -54,7 +58,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @typedef {{url: string | URL, token: TokenSource, policy?: Partial<Policy>} & World & Dialect} LinkOptions
  *
  * @typedef {{at: number} & (
- *   | {kind: "token", phase: "asked" | "arrived" | "failed", cycle: number, cycles: number, inBand: boolean, cause?: string, detail?: string}
+ *   | {kind: "token", phase: "asked" | "arrived" | "failed", cycle: number, cycles: number, inBand: boolean, cause?: string, detail?: string, retry?: string}
  *   | {kind: "socket", phase: "opening" | "opened" | "error" | "closed", url: string, attempt: number, total: number,
  *      code?: number, reason?: string, byUs?: boolean}
  *   | ({kind: "state", previous: string} & State)
@@ -98,6 +102,10 @@ export class Link {
   #unwatch = null;
   /** The page's own policy stopped us. */
   #blocked = false;
+  /** The page is frozen, or woke a moment ago. */
+  #frozenUntil = 0;
+  /** When something last came over the last socket; null if it was never answered 101. @type {number | null} */
+  #heardAt = null;
   #opened = 0;
   /** @type {{since: number, opened: number, cause: string | null, code: number | null} | null} */
   #outage = null;
@@ -260,7 +268,7 @@ export class Link {
       this.#token = await this.#dialect.token({ refused, expiring: inBand });
     } catch (/** @type {any} */ error) {
       const { cause, retry, message: detail } = error ?? {};
-      say("failed", { cause, detail });
+      say("failed", { cause, detail, retry });
       this.#feed({ type: "tokenFailed", cause, retry, detail });
       return;
     }
@@ -283,8 +291,10 @@ export class Link {
     const closed = ({ code, reason }) => {
       this.#socket = null;
       say("closed", { code, reason });
-      this.#feed({ type: "closed", code, reason });
+      const isFrozen = code === 1006 && this.#heardAt && this.#now() < this.#frozenUntil;
+      this.#feed({ type: isFrozen ? "failed" : "closed", code, reason, problem: FROZEN });
     };
+    this.#heardAt = null;
     say("opening");
     try {
       this.#socket = new this.#dialect.WebSocket(url, this.#dialect.protocols?.(this.#token));
@@ -299,10 +309,12 @@ export class Link {
     const on = (type, handle) => socket.addEventListener(type, (event) => socket === this.#socket && handle(event));
     on("open", () => {
       say("opened");
+      this.#heardAt = this.#now();
       this.#feed({ type: "opened" });
       this.#dialect.opened?.();
     });
     on("message", ({ data }) => {
+      this.#heardAt = this.#now();
       this.#feed({ type: "heard" });
       this.#dialect.hears(data);
     });
@@ -323,7 +335,8 @@ export class Link {
   async #preflight() {
     this.note("preflight", { phase: "asked" });
     const { fetch } = this.#dialect;
-    const seen = { token: this.#token, fetch, blocked: () => this.#blocked };
+    const silentMs = this.#heardAt && this.#now() - this.#heardAt;
+    const seen = { token: this.#token, fetch, silentMs, blocked: () => this.#blocked };
     const ask = await this.#diagnose;
     const { status, problem: found } = (await ask?.(this.#address(), seen).catch(() => null)) ?? { status: null, problem: null };
     const problem = found && { retry: retryOf(found.cause, found.code), ...found };
@@ -342,13 +355,18 @@ export class Link {
   /** @param {string} type */
   #page(type) {
     this.note("page", { event: type });
+    if (type === "frozen") this.#frozenUntil = Infinity;
+    if (type === "resumed") this.#frozenUntil = this.#now() + WAKING_MS;
     this.#feed({ type });
   }
 
   /** @param {string} uri What the page's content policy kept it from. Some browsers tell the scheme alone. */
   #violation(uri) {
     const { origin, protocol } = this.url;
-    if (uri.startsWith(origin) || uri + ":" === protocol) this.#blocked = true;
+    if (!uri.startsWith(origin) && uri + ":" !== protocol) return;
+    this.#blocked = true;
+    // Chromium fires an error for such a socket, and no close.
+    if (this.state.name === "connecting") this.#socket?.dispatchEvent(new CloseEvent("close", { code: 1006 }));
   }
 
   /**

@@ -91,7 +91,7 @@ test("offline and hidden are pauses, not failures", () => {
   assert.deepEqual(texts().map((text) => text.split(".")[0]), [
     "⏸️ No network",
     "⏸️ The page is hidden",
-    "⚠️ First connection failed with code 1006",
+    "▶️ Back again",
   ]);
 });
 
