@@ -18,6 +18,17 @@ export function launch(more = []) {
 }
 
 /**
+ * A browser whose tabs can be hidden and frozen: those that the driver launches all look as if they stood in front.
+ * @param {number} port Free, for the second hand on it.
+ * @returns {Promise<{context: import("playwright-core").BrowserContext, close: () => Promise<void>}>}
+ */
+export async function launchBare(port) {
+  const browser = await launch([`--remote-debugging-port=${port}`]);
+  const bare = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+  return { context: bare.contexts()[0], close: () => browser.close() };
+}
+
+/**
  * Opens a window and goes there.
  * @param {import("playwright-core").Browser} browser
  * @param {string} address
