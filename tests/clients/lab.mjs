@@ -118,6 +118,7 @@ async function soon(ask, willDo) {
   for (;;) {
     const found = await ask();
     if (willDo(found) || Date.now() > until) return found;
+    // sleeps because neither a log nor a figure tells when it is written
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -67,12 +67,13 @@ describe("the page", { concurrency: 2 }, () => {
   test("frozen, and thawed", async () => {
     const title = "The browser freezes the tab, and ends its connection with it; later the tab is thawed.";
     const wire = await line();
-    const visitor = await lab.visit({ title, context: await lab.bareContext(), url: socket(wire.port), policy: { stableMs: 100 } });
+    const visitor = await lab.visit({ title, context: await lab.bareContext(), url: socket(wire.port), policy: { stableMs: 50 } });
     await visitor.until({ name: "connected" });
-    await visitor.page.waitForTimeout(200);
+    // sleeps because the connection has to last for a moment before it counts as stable
+    await visitor.page.waitForTimeout(500);
     await visitor.hide();
     await visitor.freeze();
-    // Time for attempts that must not come.
+    // sleeps because a frozen page can be asked nothing, and has time for attempts that must not come
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     assert.equal(wire.handshakes, 1);
     await visitor.thaw();
@@ -89,11 +90,12 @@ describe("the page", { concurrency: 2 }, () => {
   test("the line goes dead while the tab is hidden: asked when somebody looks again, then connected anew", async () => {
     const title = "The line goes dead without a word while the tab is hidden.";
     const wire = await line();
-    const policy = { stableMs: 100, probeMs: 500 };
+    const policy = { stableMs: 50, probeMs: 500 };
     const visitor = await lab.visit({ title, context: await lab.bareContext(), url: socket(wire.port), policy });
     await visitor.until({ name: "connected" });
     await visitor.hide();
     wire.die();
+    // sleeps because silence has to last for a while before it is asked about
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     wire.revive();
     assert.equal((await visitor.state()).name, "connected");

@@ -17,6 +17,7 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     ("npm", "npm", "installs the tools below"),
     ("chromium", "chromium", "the browser of the end-to-end tests"),
     ("nginx", "nginx", "the proxy of the end-to-end tests"),
+    ("openssl", "openssl", "makes that proxy's certificate"),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
 ];
 
