@@ -21,9 +21,8 @@ pub(super) struct Calendar {
     lists: Vec<Vec<Appointment>>,
     spare: Vec<Vec<Appointment>>,
     waiting: u32,
-    /// The list that is being kept, and how far.
-    due: Vec<Appointment>,
-    kept: usize,
+    /// Met on the way, of a later round.
+    later: Vec<Appointment>,
 }
 
 impl Calendar {
@@ -34,8 +33,7 @@ impl Calendar {
             lists: vec![Vec::new(); RING],
             spare: Vec::new(),
             waiting: 0,
-            due: Vec::new(),
-            kept: 0,
+            later: Vec::new(),
         }
     }
 
@@ -57,45 +55,40 @@ impl Calendar {
         }
     }
 
-    /// The next client and its time, by the order in which appointments of one millisecond were made; nobody when
-    /// there is none until `end_ms`.
-    pub(super) fn next(&mut self, end_ms: u32) -> Option<(u32, u32)> {
-        loop {
-            if let Some(appointment) = self.due.get(self.kept) {
-                self.kept += 1;
-                self.waiting -= 1;
-                return Some((appointment.client, self.now_ms));
+    /// Goes to the next time that has appointments, and puts into `due` whose they are, by the order in which they
+    /// were made; `None` when there are none until `end_ms`.
+    pub(super) fn next(&mut self, end_ms: u32, due: &mut Vec<u32>) -> Option<u32> {
+        due.clear();
+        while self.waiting > 0 && self.now_ms <= end_ms {
+            self.collect(due);
+            if !due.is_empty() {
+                return Some(self.now_ms);
             }
-            self.collect();
-            if self.due.is_empty() {
-                if self.waiting == 0 || self.now_ms >= end_ms {
-                    return None;
-                }
-                self.now_ms += 1;
-            }
+            self.now_ms += 1;
         }
+        None
     }
 
-    /// Takes out who is due now.
-    fn collect(&mut self) {
-        self.kept = 0;
-        self.due.clear();
+    fn collect(&mut self, due: &mut Vec<u32>) {
         let slot = self.now_ms as usize % RING;
         let Some(list) = self.lists.get_mut(slot).filter(|list| !list.is_empty()) else {
             return;
         };
-        let emptied = std::mem::replace(&mut self.due, std::mem::take(list));
-        if emptied.capacity() > 0 {
-            self.spare.push(emptied);
-        }
-        let now_ms = self.now_ms;
-        if self.due.iter().any(|one| one.at_ms != now_ms) {
-            let (due, later) = self.due.drain(..).partition(|one| one.at_ms == now_ms);
-            self.due = due;
-            for appointment in later {
-                self.note(appointment);
+        let mut list = std::mem::take(list);
+        for appointment in list.drain(..) {
+            if appointment.at_ms == self.now_ms {
+                self.waiting -= 1;
+                due.push(appointment.client);
+            } else {
+                self.later.push(appointment);
             }
         }
+        self.spare.push(list);
+        let mut later = std::mem::take(&mut self.later);
+        for appointment in later.drain(..) {
+            self.note(appointment);
+        }
+        self.later = later;
     }
 
     /// Appointments not kept.
@@ -117,9 +110,10 @@ mod tests {
             calendar.put(client, at_ms);
         }
         let mut kept = Vec::new();
-        while let Some((client, now_ms)) = calendar.next(u32::MAX) {
-            assert_eq!(now_ms, times[client as usize]);
-            kept.push(client);
+        let mut due = Vec::new();
+        while let Some(now_ms) = calendar.next(u32::MAX, &mut due) {
+            assert!(due.iter().all(|&client| times[client as usize] == now_ms));
+            kept.append(&mut due);
         }
         assert_eq!(kept, [4, 1, 6, 0, 3, 5, 2]);
         assert_eq!(calendar.waiting(), 0);
@@ -128,19 +122,23 @@ mod tests {
     #[test]
     fn the_end_leaves_the_rest_waiting() {
         let mut calendar = Calendar::new();
+        let mut due = Vec::new();
         calendar.put(0, 10);
         calendar.put(1, 11);
-        assert_eq!(calendar.next(10), Some((0, 10)));
-        assert_eq!(calendar.next(10), None);
+        assert_eq!(calendar.next(10, &mut due), Some(10));
+        assert_eq!(due, [0]);
+        assert_eq!(calendar.next(10, &mut due), None);
         assert_eq!(calendar.waiting(), 1);
     }
 
     #[test]
     fn who_is_late_is_kept_at_once() {
         let mut calendar = Calendar::new();
+        let mut due = Vec::new();
         calendar.put(0, 10);
-        assert_eq!(calendar.next(99), Some((0, 10)));
+        assert_eq!(calendar.next(99, &mut due), Some(10));
         calendar.put(0, 3);
-        assert_eq!(calendar.next(99), Some((0, 10)));
+        assert_eq!(calendar.next(99, &mut due), Some(10));
+        assert_eq!(due, [0]);
     }
 }

@@ -104,8 +104,14 @@ impl<'a, P: Policy> Crowd<'a, P> {
                 self.follow(number, next);
             }
         }
-        while let Some((number, now_ms)) = self.calendar.next(self.scene.end_ms) {
-            self.act(number, now_ms);
+        let mut due = Vec::new();
+        while let Some(now_ms) = self.calendar.next(self.scene.end_ms, &mut due) {
+            // A million clients lie anywhere in memory: fetched together first, the processor waits once, not each time.
+            let fetched = due.iter().filter_map(|&number| self.clients.get(number as usize));
+            std::hint::black_box(fetched.fold(0, |all, client| all ^ client.attempts));
+            for &number in &due {
+                self.act(number, now_ms);
+            }
         }
         let attempts = self.clients.iter().map(|client| client.attempts);
         self.tally.close(self.calendar.waiting(), attempts);

@@ -132,7 +132,8 @@ fn a_restart_that_is_announced_is_no_storm() {
     }
 }
 
-/// `reliability.md` measured such a storm with a model of its own: what came out there must come out here.
+/// Such a storm was simulated before, by a model of its own: 271 s and 37.9 attempts each for phoenix.js, 150 s and
+/// 16.2 for socket.io, 131 s and 10.4 for centrifuge-js; and none of them ever, where refusing costs 0.3.
 #[test]
 fn what_is_known_of_storms_comes_out() {
     // 100 s of work for the server, which is back at once.
@@ -144,9 +145,9 @@ fn what_is_known_of_storms_comes_out() {
         ..scene()
     };
     for (which, least_s, most_s, tries) in [
-        (Which::Phoenix, 200.0, 350.0, 30.0..48.0),
-        (Which::SocketIo, 110.0, 190.0, 12.0..21.0),
-        (Which::Centrifuge, 105.0, 165.0, 8.0..13.0),
+        (Which::Phoenix, 255.0, 285.0, 34.0..41.0),
+        (Which::SocketIo, 143.0, 158.0, 15.0..17.5),
+        (Which::Centrifuge, 124.0, 138.0, 9.5..11.5),
     ] {
         let end = weather(which, &known).summary();
         let all = end.back_all_s.unwrap_or(f64::INFINITY);

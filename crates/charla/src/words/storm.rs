@@ -30,14 +30,14 @@ words! {
         "Peticiones por segundo, desde la pérdida hasta {seconds} s después; cada escalón son {times} veces más"
     meaning() "What it means" "Qué significa"
     charla_asks(each, most)
-        "Charla's clients tried {each} times on average and {most} times at most, then stop: a server that never comes back is left in peace."
-        "Los clientes de Charla lo intentaron {each} veces en promedio y {most} como máximo; después se detienen: un servidor que no vuelve queda en paz."
+        "Charla's clients tried {each} times on average and {most} times at most; after 15 each of them stops, so that a server that never comes back is left in peace."
+        "Los clientes de Charla lo intentaron {each} veces en promedio y {most} como máximo; tras 15 cada uno se detiene, así que un servidor que no vuelve queda en paz."
     charla_at_once(each)
         "Charla's clients tried {each} times on average: they come when they were told to, so almost nobody is refused."
         "Los clientes de Charla lo intentaron {each} veces en promedio: llegan cuando se les dijo, así que casi nadie es rechazado."
     fewer_attempts(times, title)
-        "{title} asked {times} times as often for the same."
-        "{title} preguntó {times} veces más para lo mismo."
+        "{title}: {times} times as many attempts."
+        "{title}: {times} veces tantos intentos."
     gave_up(title, count, share)
         "{title}: {count} clients ({share} %) spent their 15 attempts before it was their turn. They say so, and come back by a click, a reload, when their page is online or seen again, or by themselves where dormantProbeMs is set."
         "{title}: {count} clientes ({share} %) gastaron sus 15 intentos antes de que les tocara. Lo dicen, y vuelven con un clic, al recargar, cuando su página vuelve a tener red o a verse, o por sí mismos si dormantProbeMs está puesto."
