@@ -19,6 +19,7 @@ mod report;
 mod scenario;
 mod server;
 mod stats;
+mod storm;
 
 /// Measures Charla against the floor.
 #[derive(Parser)]
@@ -32,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Run the scenarios.
     All(All),
+    /// Simulate storms: every client loses the server at once.
+    Storm(storm::Storm),
     /// Serve the floor: a broadcast by one thread, one `send()` a socket.
     Floor {
         /// Address and port; port 0 picks one. The address is printed once it listens.
@@ -69,6 +72,7 @@ struct All {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::All(all) => scenario::run(&all),
+        Command::Storm(wanted) => storm::run(&wanted),
         Command::Floor { listen } => floor::serve(listen),
         Command::Plain { listen } => plain::serve(listen),
     };

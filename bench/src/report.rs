@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::failure::Outcome;
 use crate::process;
 use crate::stats::Spread;
+use crate::storm;
 
 /// What stands below the table: why a figure is what it is, and what was tried.
 const NOTES: &str = "
@@ -149,7 +150,8 @@ impl Report {
             folder.join("results.json"),
             serde_json::to_string_pretty(self)? + "\n",
         )?;
-        Ok(fs::write(folder.join("RESULTS.md"), self.markdown())?)
+        let text = self.markdown() + &storm::section_in(folder);
+        Ok(fs::write(folder.join("RESULTS.md"), text)?)
     }
 
     fn markdown(&self) -> String {
