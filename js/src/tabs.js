@@ -37,6 +37,8 @@ const OF_A_CHAT = new Set(["subscribed", "message", "edited", "deleted", "read",
 export class SharedCharla extends EventTarget {
   #now;
   #group;
+  /** What is written after a client gave up waits for a better day. */
+  #keeps;
   #joined = false;
   /** @type {State} As the leader last told it. */
   #state;
@@ -52,6 +54,7 @@ export class SharedCharla extends EventTarget {
     super();
     if (!name) throw new TypeError("tabs that share a connection need the name of the person whose it is");
     this.#now = options.now ?? Date.now;
+    this.#keeps = Boolean(options.queue);
     this.#outbox = new Outbox({ ...options.outbox, window: Infinity });
     this.#state = machine(options.policy).state;
     const entry = entryChatOf(socketUrl(options.url ?? "/ws/"));
@@ -278,8 +281,8 @@ export class SharedCharla extends EventTarget {
     /** @type {any} */
     const waiter = {};
     const promise = new Promise((resolve, reject) => Object.assign(waiter, { resolve, reject }));
-    const { name, cause } = this.#state;
-    if (name === "disabled" || name === "closed") waiter.reject(new CharlaError(cause ?? "connection_lost"));
+    const { name, cause, exhausted } = this.#state;
+    if (name === "closed" || (name === "disabled" && !(exhausted && this.#keeps))) waiter.reject(new CharlaError(cause ?? "connection_lost"));
     else if (!this.#outbox.add({ ...message, ...waiter, promise })) waiter.reject(new CharlaError("outbox_full", "wait"));
     else this.#flush();
     return promise;

@@ -26,7 +26,13 @@ const NPM: &[(&str, &str, &str)] = &[
     ("playwright-core", "1.65.1", "drives Chromium"),
     ("wscat", "6.1.0", "the terminal client that people already have"),
     ("typescript", "7.0.2", "checks the browser client's types"),
-    ("esbuild", "0.28.2", "measures what the browser client weighs"),
+    (
+        "esbuild",
+        "0.28.2",
+        "measures what the browser client weighs, and bundles the page of the React tests",
+    ),
+    ("react", "19.3.1", "the hooks are tried with a real React"),
+    ("react-dom", "19.3.1", "the same"),
 ];
 
 /// Older than this, Node lacks what the browser client takes for granted (a global `crypto`, for one).
