@@ -42,7 +42,7 @@ const OURS = /^(store|broker|authority)_unavailable$/;
 const FINAL = /^(token_user_mismatch|user_unknown|user_inactive)$/;
 
 const REASON = /^([a-z][a-z0-9_]*)(?:: ?(.*))?$/s;
-const ADVICE = /retry in (\d{1,9}) ?ms/i;
+const ADVICE = /retry in (\d{1,9}) ms/;
 
 /** @param {number} code */
 const meaning = (code) => /** @type {[] | [Retry, string]} */ (CODES[code]?.split(" ") ?? []);

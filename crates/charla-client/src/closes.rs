@@ -45,6 +45,14 @@ impl CauseName {
         Cause::from_id(id).map_or_else(|| Self::Other(id.into()), Self::Known)
     }
 
+    /// The close code of its own, where the table gives it one.
+    fn own_close_code(&self) -> Option<u16> {
+        match self {
+            Self::Known(cause) => cause.own_close_code(),
+            Self::Other(_) => None,
+        }
+    }
+
     /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -85,7 +93,7 @@ impl Problem {
     pub fn of_close(code: u16, reason: &str) -> Self {
         let named = named(reason)
             .map(|(id, detail)| (CauseName::parse(id), detail))
-            .filter(|(cause, _)| matches!(cause, CauseName::Known(_)) || code >= APPLICATION_CODES);
+            .filter(|(cause, _)| code >= APPLICATION_CODES || cause.own_close_code() == Some(code));
         let (cause, detail) = match named {
             Some((cause, detail)) => (Some(cause), detail),
             None => (cause_of_code(code).map(CauseName::Known), reason),

@@ -1,4 +1,4 @@
-//! Closes are read as the server means them.
+//! Closes are read as the server means them, and others as best they can be.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use serde_json::Value;
 fn closes_are_read_as_the_server_means_them() {
     let vectors: Value =
         serde_json::from_str(include_str!("../../../../protocol/vectors/closes.json")).unwrap();
-    for row in vectors["closes"].as_array().unwrap() {
+    let lists = ["closes", "foreign"].map(|list| vectors[list].as_array().unwrap());
+    for row in lists.into_iter().flatten() {
         let reason = row["reason"].as_str().unwrap();
         let code = u16::try_from(row["code"].as_u64().unwrap()).unwrap();
         let problem = Problem::of_close(code, reason);
