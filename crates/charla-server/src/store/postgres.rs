@@ -94,6 +94,7 @@ impl Postgres {
         let writer = Writer {
             pool: Arc::clone(&pool),
             session: None,
+            ids: append::Ids::new(),
             clock: Arc::clone(&clock),
             queue: jobs,
             group_max: settings.group_max.max(1),

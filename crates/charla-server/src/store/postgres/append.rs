@@ -1,4 +1,5 @@
-//! The hot path: a group of messages in two round trips, whatever its size and however many chats it touches.
+//! The hot path: a group of messages in two round trips, whatever its size and however many chats it touches (a chat that
+//! is new to this node costs one more).
 //!
 //! The first holds the rows of the chats, in one order so that two nodes never wait for each other, and looks for
 //! messages that are repeats; the second writes and commits. A chat's row is held from its numbering to the commit,
@@ -17,7 +18,7 @@ use super::fault::Fault;
 use super::numbering::{self, Earlier, Held, Numbered, Once};
 use super::rows::{self, MESSAGE_WIDTH, escaped, id, message_columns, unsigned};
 use super::session::{ANSWER_WITHIN, COMMIT, Param, Session};
-use crate::store::{AppendError, Appended};
+use crate::store::{AppendError, Appended, StoreError};
 
 /// Why a group was not stored.
 #[derive(Debug)]
@@ -28,19 +29,27 @@ pub(super) enum Undone {
     InDoubt(Vec<Stored>, Fault),
 }
 
-/// Rows in the order of their ids: whoever holds several takes them in this order.
-const HOLD: &str = "SELECT c.tenant, c.chat, c.id, c.last_seq, c.closed_at IS NOT NULL
-    FROM unnest($1::text[], $2::text[]) AS w (tenant, chat)
-    JOIN chats c ON c.tenant = w.tenant AND c.chat = w.chat ORDER BY c.id FOR NO KEY UPDATE OF c";
+/// Chats whose ids are remembered before all are forgotten and looked up anew: some 2 MiB.
+const REMEMBERED: usize = 16 * 1024;
 
-/// Runs after [`HOLD`] and so sees whatever was committed before the rows were held.
+/// The database's own names of chats. They never change; should somebody put another database in its place, what is
+/// held shows it.
+pub(super) type Ids = HashMap<RoomKey, i64>;
+
+const FIND: &str = "SELECT c.tenant, c.chat, c.id FROM unnest($1::text[], $2::text[]) AS w (tenant, chat)
+    JOIN chats c ON c.tenant = w.tenant AND c.chat = w.chat";
+
+/// Rows in the order of their ids: whoever holds several takes them in this order.
+const HOLD: &str = "SELECT tenant, chat, id, last_seq, closed_at IS NOT NULL FROM chats
+    WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE";
+
+/// Runs after [`HOLD`] and so sees whatever was committed before the rows were held. OFFSET keeps the planner from
+/// looking through the chat for the message: the id finds it.
 const EARLIER: &str = concat!(
     "SELECT ",
     message_columns!(),
-    ", m.rev, c.tenant, c.chat
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS w (tenant, chat, author, id)
-     JOIN chats c ON c.tenant = w.tenant AND c.chat = w.chat
-     JOIN messages m ON m.id = w.id AND m.author = w.author AND m.chat = c.id"
+    ", m.rev, m.chat FROM unnest($1::bigint[], $2::text[], $3::uuid[]) AS w (chat, author, id)
+     JOIN LATERAL (SELECT * FROM messages WHERE id = w.id AND author = w.author OFFSET 0) m ON m.chat = w.chat"
 );
 
 const INSERT: &str = "INSERT INTO messages (chat, seq, id, author, author_name, text, data, sent_at)
@@ -57,6 +66,7 @@ const MARK: &str = "INSERT INTO reads AS r (chat, person, seq)
 /// Stores a group in one transaction; what became of each draft, in the order given.
 pub(super) async fn group(
     session: &mut Session,
+    ids: &mut Ids,
     now: Timestamp,
     drafts: Vec<Draft>,
 ) -> Result<Vec<Result<Appended, AppendError>>, Undone> {
@@ -64,7 +74,7 @@ pub(super) async fn group(
         .iter()
         .map(|draft| (draft.room.clone(), draft.author.id.clone(), draft.id))
         .collect();
-    let (mut held, mut earlier) = match hold(session, &wanted).await {
+    let (mut held, mut earlier) = match hold(session, ids, &wanted).await {
         Ok(found) => found,
         Err(fault) => {
             session.roll_back().await;
@@ -93,7 +103,11 @@ pub(super) async fn group(
 
 /// Which of these messages are stored under their numbers. Holds their chats first, and so waits for the end of
 /// whatever transaction wrote them.
-pub(super) async fn settle(session: &mut Session, doubts: &[Stored]) -> Result<Vec<bool>, Fault> {
+pub(super) async fn settle(
+    session: &mut Session,
+    ids: &mut Ids,
+    doubts: &[Stored],
+) -> Result<Vec<bool>, Fault> {
     let wanted: Vec<Once> = doubts
         .iter()
         .map(|stored| {
@@ -101,7 +115,7 @@ pub(super) async fn settle(session: &mut Session, doubts: &[Stored]) -> Result<V
             (draft.room.clone(), draft.author.id.clone(), draft.id)
         })
         .collect();
-    let found = hold(session, &wanted).await;
+    let found = hold(session, ids, &wanted).await;
     session.roll_back().await;
     let (_, earlier) = found?;
     let is_stored = |(once, doubt): (&Once, &Stored)| {
@@ -112,31 +126,51 @@ pub(super) async fn settle(session: &mut Session, doubts: &[Stored]) -> Result<V
     Ok(wanted.iter().zip(doubts).map(is_stored).collect())
 }
 
+/// Finds the ids of chats that are not remembered.
+async fn find(session: &mut Session, ids: &mut Ids, wanted: &[Once]) -> Result<(), Fault> {
+    // Before it is known which ones are missing: those of this group must all be there afterwards.
+    if ids.len() + wanted.len() > REMEMBERED {
+        ids.clear();
+    }
+    let unknown: BTreeSet<(&str, &str)> = wanted
+        .iter()
+        .filter(|(room, ..)| !ids.contains_key(room))
+        .map(|(room, ..)| (room.tenant.as_str(), room.chat.as_str()))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let (tenants, chats): (Vec<&str>, Vec<&str>) = unknown.into_iter().unzip();
+    let found = session.rows(FIND, &[&tenants, &chats]).await?;
+    for row in &found {
+        ids.insert(room(row)?, row.try_get(2)?);
+    }
+    Ok(())
+}
+
 /// The first round trip: opens the transaction, holds the chats, finds the repeats.
 async fn hold(
     session: &mut Session,
+    ids: &mut Ids,
     wanted: &[Once],
 ) -> Result<(HashMap<RoomKey, Held>, HashMap<Once, Earlier>), Fault> {
+    find(session, ids, wanted).await?;
     let (holding, looking) = (session.statement(HOLD).await?, session.statement(EARLIER).await?);
-    let rooms: BTreeSet<(&str, &str)> = wanted
-        .iter()
-        .map(|(room, ..)| (room.tenant.as_str(), room.chat.as_str()))
-        .collect();
-    let (tenants, chats): (Vec<&str>, Vec<&str>) = rooms.into_iter().unzip();
-    let of = |part: fn(&Once) -> &str| wanted.iter().map(part).collect::<Vec<&str>>();
-    let each_tenant = of(|(room, ..)| room.tenant.as_str());
-    let each_chat = of(|(room, ..)| room.chat.as_str());
-    let each_author = of(|(_, author, _)| author.as_str());
-    let each_id: Vec<Uuid> = wanted.iter().map(|(_, _, id)| *id).collect();
+    let known = || wanted.iter().filter_map(|once| Some((*ids.get(&once.0)?, once)));
+    let rooms: HashMap<i64, &RoomKey> = known().map(|(chat, (room, ..))| (chat, room)).collect();
+    let chats: Vec<i64> = rooms.keys().copied().collect();
+    let each_chat: Vec<i64> = known().map(|(chat, _)| chat).collect();
+    let each_author: Vec<&str> = known().map(|(_, (_, author, _))| author.as_str()).collect();
+    let each_id: Vec<Uuid> = known().map(|(_, (_, _, id))| *id).collect();
     let client = session.client();
-    let rooms: [Param<'_>; 2] = [&tenants, &chats];
-    let each: [Param<'_>; 4] = [&each_tenant, &each_chat, &each_author, &each_id];
+    let held: [Param<'_>; 1] = [&chats];
+    let each: [Param<'_>; 3] = [&each_chat, &each_author, &each_id];
     // Sent one behind the other without waiting; the server answers them in this order.
     let answers = timeout(ANSWER_WITHIN, async {
         tokio::join!(
             biased;
             client.batch_execute("BEGIN"),
-            client.query(&holding, &rooms),
+            client.query(&holding, &held),
             client.query(&looking, &each),
         )
     })
@@ -145,32 +179,43 @@ async fn hold(
     session.judged(Ok(begun))?;
     let held = session.judged(Ok(held))?;
     let earlier = session.judged(Ok(earlier))?;
-    Ok((
-        held.iter().map(held_row).collect::<Result<_, _>>()?,
-        earlier.iter().map(earlier_row).collect::<Result<_, _>>()?,
-    ))
+    let held: HashMap<_, _> = held.iter().map(held_row).collect::<Result<_, _>>()?;
+    if rooms
+        .iter()
+        .any(|(chat, room)| held.get(*room).is_none_or(|held| held.id != *chat))
+    {
+        ids.clear();
+        return Err(Fault::Refused(StoreError::Unavailable(
+            "the chats of this database are not those that were there before".into(),
+        )));
+    }
+    let earlier = earlier.iter().map(|row| earlier_row(row, &rooms));
+    Ok((held, earlier.collect::<Result<_, _>>()?))
+}
+
+fn room(row: &Row) -> Result<RoomKey, Fault> {
+    Ok(RoomKey {
+        tenant: id(row, 0)?,
+        chat: id(row, 1)?,
+    })
 }
 
 fn held_row(row: &Row) -> Result<(RoomKey, Held), Fault> {
-    let room = RoomKey {
-        tenant: id(row, 0)?,
-        chat: id(row, 1)?,
-    };
     let held = Held {
         id: row.try_get(2)?,
         last_seq: unsigned(row, 3)?,
         closed: row.try_get(4)?,
     };
-    Ok((room, held))
+    Ok((room(row)?, held))
 }
 
-fn earlier_row(row: &Row) -> Result<(Once, Earlier), Fault> {
-    let room = RoomKey {
-        tenant: id(row, MESSAGE_WIDTH + 1)?,
-        chat: id(row, MESSAGE_WIDTH + 2)?,
-    };
-    let stored = rows::message(row, 0, room.clone())?;
-    let once = (room, stored.draft.author.id.clone(), stored.draft.id);
+fn earlier_row(row: &Row, rooms: &HashMap<i64, &RoomKey>) -> Result<(Once, Earlier), Fault> {
+    let chat: i64 = row.try_get(MESSAGE_WIDTH + 1)?;
+    let room = rooms
+        .get(&chat)
+        .ok_or_else(|| Fault::Contradiction(format!("chat {chat} was not asked for")))?;
+    let stored = rows::message(row, 0, (*room).clone())?;
+    let once = ((*room).clone(), stored.draft.author.id.clone(), stored.draft.id);
     let as_sent = unsigned(row, MESSAGE_WIDTH)? == 0;
     Ok((once, Earlier { stored, as_sent }))
 }

@@ -167,11 +167,13 @@ impl Session {
 /// is done, and the standby would not have it.
 pub(super) const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 
-/// `remote_apply` promises more than `on` and is left; whatever promises less is not.
+/// `remote_apply` promises more than `on` and is left; whatever promises less is not. Every statement here has an index
+/// to go by, and tables that grow from nothing would be walked until somebody counts them.
 fn setup() -> String {
     format!(
         "SELECT set_config('synchronous_commit',
              CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false);
+         SET enable_seqscan = off;
          SET default_transaction_isolation = 'read committed';
          SET statement_timeout = {};
          SET lock_timeout = {};

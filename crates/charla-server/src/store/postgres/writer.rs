@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::append::{self, Undone};
+use super::append::{self, Ids, Undone};
 use super::directory;
 use super::pool::Pool;
 use super::session::Session;
@@ -46,6 +46,7 @@ pub(super) type Running = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Writer {
     pub(super) pool: Arc<Pool>,
     pub(super) session: Option<Session>,
+    pub(super) ids: Ids,
     pub(super) clock: Clock,
     pub(super) queue: mpsc::Receiver<Job>,
     pub(super) group_max: usize,
@@ -162,7 +163,7 @@ impl Writer {
         self.settle().await?;
         let now = (self.clock)();
         let mut session = self.session().await?;
-        let stored = append::group(&mut session, now, drafts).await;
+        let stored = append::group(&mut session, &mut self.ids, now, drafts).await;
         if session.is_usable() {
             self.session = Some(session);
         }
@@ -182,7 +183,7 @@ impl Writer {
             return Ok(());
         }
         let mut session = self.session().await?;
-        let stored = append::settle(&mut session, &self.doubts).await;
+        let stored = append::settle(&mut session, &mut self.ids, &self.doubts).await;
         if session.is_usable() {
             self.session = Some(session);
         }
