@@ -55,6 +55,26 @@ for (const [what, fetch, cause] of [
   });
 }
 
+const json = (body, status = 200) => async () => ({ status, type: "basic", json: async () => body });
+const SEEN = { ok: true, attempt: { seen: true, outcome: "closed" } };
+for (const [what, fetch, silentMs, cause] of [
+  ["open, silent for long, then cut; the server did not do it", json(SEEN), 5_000, "proxy_read_timeout"],
+  ["open, then cut while it talked; the server did not do it", json(SEEN), 20, "proxy_closed_silently"],
+  ["open, then dropped by a server that knows no plain GET", json(null, 404), 20, "app_exception"],
+  ["open, silent, then cut before a server that knows no plain GET", json(null, 404), 60_000, "proxy_read_timeout"],
+  ["open, and now the proxy is alone", json(null, 502), 20, "server_down"],
+]) {
+  test(`${what}: ${cause}`, async () => {
+    const { problem } = await diagnose(ADDRESS, { fetch, silentMs });
+    assert.deepEqual([problem.cause, problem.retry, problem.code], [cause, CAUSES.get(cause).retry, 1006]);
+  });
+}
+
+test("open, and the node that answers now never saw it: nobody is blamed", async () => {
+  const { problem } = await diagnose(ADDRESS, { fetch: json({ ok: true, attempt: { seen: false } }), silentMs: 20 });
+  assert.equal(problem, null);
+});
+
 test("what the page itself forbids is known without asking anybody", async () => {
   const fetch = () => assert.fail("nobody is asked");
   const { problem } = await diagnose(ADDRESS, { fetch, blocked: () => true });
