@@ -47,7 +47,7 @@ describe("the page", { concurrency: 2 }, () => {
     const title = "The device loses its network and finds it again.";
     const wire = await line();
     const visitor = await lab.visit({ title, clock: true, url: socket(wire.port) });
-    await visitor.until({ name: "connected" });
+    await visitor.arrive();
     await visitor.pass(11_000);
     await visitor.context.setOffline(true);
     wire.cut();
@@ -68,7 +68,7 @@ describe("the page", { concurrency: 2 }, () => {
     const title = "The browser freezes the tab, and ends its connection with it; later the tab is thawed.";
     const wire = await line();
     const visitor = await lab.visit({ title, context: await lab.bareContext(), url: socket(wire.port), policy: { stableMs: 50 } });
-    await visitor.until({ name: "connected" });
+    await visitor.arrive();
     // sleeps because the connection has to last for a moment before it counts as stable
     await visitor.page.waitForTimeout(500);
     await visitor.hide();
@@ -92,7 +92,7 @@ describe("the page", { concurrency: 2 }, () => {
     const wire = await line();
     const policy = { stableMs: 50, probeMs: 500 };
     const visitor = await lab.visit({ title, context: await lab.bareContext(), url: socket(wire.port), policy });
-    await visitor.until({ name: "connected" });
+    await visitor.arrive();
     await visitor.hide();
     wire.die();
     // sleeps because silence has to last for a while before it is asked about

@@ -33,7 +33,7 @@ describe("on the way", { concurrency: 3 }, () => {
   test("nginx cuts what stays quiet for five seconds", async () => {
     const title = "nginx cuts connections that stay quiet (proxy_read_timeout 5s).";
     const visitor = await lab.visit({ title, url: lab.address("cut", { by: "/cut" }) });
-    await visitor.until({ name: "connected" });
+    await visitor.arrive();
     await visitor.until({ name: "waiting", cause: "proxy_read_timeout" });
     await visitor.until({ name: "connected", attempt: 2 });
     await assertTranscript("idle-cut", visitor, "2 handshakes, both accepted; 5 s later the first connection was gone");

@@ -122,7 +122,7 @@ test("the guide's lines, in its words and its order", async () => {
 /** A page that has been connected long enough to owe nobody anything. */
 async function settled(options) {
   const visitor = await lab.visit({ ...options, clock: true });
-  await visitor.until({ name: "connected" });
+  await visitor.arrive();
   await visitor.pass(11_000);
   return visitor;
 }

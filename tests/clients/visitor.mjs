@@ -87,6 +87,12 @@ export class Visitor {
     return found.jsonValue();
   }
 
+  /** Waits until the first connection is up and has entered its chat: from there a later one resumes. */
+  async arrive() {
+    await this.until({ name: "connected" });
+    await this.page.waitForFunction(() => globalThis.isIn, undefined, { polling: LOOK_EVERY_MS });
+  }
+
   /** Waits until nothing is under way that the network must answer. @returns {Promise<string>} The state's name. */
   async settle() {
     const settled = () => {

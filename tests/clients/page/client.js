@@ -7,6 +7,8 @@ globalThis.states = [];
 /** A preflight is under way. */
 globalThis.preflight = false;
 globalThis.messages = [];
+/** The chat of the address was entered. */
+globalThis.isIn = false;
 
 async function token(why) {
   const given = await globalThis.giveToken(why);
@@ -21,6 +23,7 @@ globalThis.enter = ({ url, lang, policy, random }) => {
   client.on("trace", ({ kind, phase }) => {
     if (kind === "preflight") globalThis.preflight = phase === "asked";
   });
+  client.on("subscribed", () => (globalThis.isIn = true));
   client.on("message", (message) => globalThis.messages.push(message));
   globalThis.client = client.connect();
 };
