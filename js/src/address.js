@@ -45,9 +45,7 @@ export function entryChatOf(url) {
  * exists in secure contexts only, which a demo on the local network is not.
  */
 export function uuid(nowMs = Date.now()) {
-  let hex = nowMs.toString(16).padStart(12, "0") + "7";
-  for (const byte of crypto.getRandomValues(new Uint8Array(10))) hex += byte.toString(16).padStart(2, "0");
-  // The variant's two bits are 10: the digit is 8, 9, a or b.
-  const variant = "89ab"[parseInt(hex[16], 16) % 4];
-  return hex.replace(/^(.{8})(.{4})(.{4}).(.{3})(.{12}).*/, `$1-$2-$3-${variant}$4-$5`);
+  const random = Array.from(crypto.getRandomValues(new Uint8Array(9)), (byte) => byte.toString(16).padStart(2, "0"));
+  const digits = nowMs.toString(16).padStart(12, "0") + random.join("");
+  return digits.replace(/(.{8})(.{4})(.{3})(.{3})/, "$1-$2-7$3-8$4-");
 }

@@ -15,26 +15,26 @@
  * @property {number} [retryInMs] The server's own advice.
  */
 
-/** What a client does after a code, and the cause that a bare code stands for. @type {Record<number, string>} */
+/** The cause that a bare code stands for, and what to do where that is not what [`retryOf`] says of most codes. @type {Record<number, string>} */
 const CODES = {
-  1001: "wait going_away",
-  1002: "stop protocol_error",
-  1003: "stop unsupported_data",
-  1007: "stop invalid_utf8",
-  1009: "stop message_too_big",
-  1011: "backoff internal_error",
-  1012: "wait restarting",
-  1013: "backoff overloaded",
-  4400: "stop bad_request",
-  4401: "refresh token_invalid",
-  4403: "stop not_a_member",
-  4404: "stop chat_not_found",
-  4408: "backoff heartbeat_timeout",
-  4409: "stop session_replaced",
-  4410: "stop chat_closed",
-  4413: "stop frame_flood",
-  4429: "wait rate_limited",
-  4508: "resume slow_consumer",
+  1001: "going_away wait",
+  1002: "protocol_error stop",
+  1003: "unsupported_data stop",
+  1007: "invalid_utf8 stop",
+  1009: "message_too_big stop",
+  1011: "internal_error",
+  1012: "restarting wait",
+  1013: "overloaded",
+  4400: "bad_request",
+  4401: "token_invalid refresh",
+  4403: "not_a_member",
+  4404: "chat_not_found",
+  4408: "heartbeat_timeout backoff",
+  4409: "session_replaced",
+  4410: "chat_closed",
+  4413: "frame_flood",
+  4429: "rate_limited wait",
+  4508: "slow_consumer resume",
 };
 /** Below 4000 others close too, with words of their own: these are ours beside those above. */
 const OURS = /^(store|broker|authority)_unavailable$/;
@@ -45,7 +45,7 @@ const REASON = /^([a-z][a-z0-9_]*)(?:: ?(.*))?$/s;
 const ADVICE = /retry in (\d{1,9}) ms/;
 
 /** @param {number} code */
-const meaning = (code) => /** @type {[] | [Retry, string]} */ (CODES[code]?.split(" ") ?? []);
+const meaning = (code) => /** @type {[string?, Retry?]} */ (CODES[code]?.split(" ") ?? []);
 
 /**
  * @param {number} code
@@ -53,7 +53,7 @@ const meaning = (code) => /** @type {[] | [Retry, string]} */ (CODES[code]?.spli
  * @returns {Problem}
  */
 export function problemOfClose(code, reason = "") {
-  const [, usual = null] = meaning(code);
+  const [usual = null] = meaning(code);
   const [, word, rest] = REASON.exec(reason) ?? [];
   const isNamed = word !== undefined && (code >= 4000 || word === usual || OURS.test(word));
   const cause = isNamed ? word : usual;
@@ -77,5 +77,5 @@ export function problemOfClose(code, reason = "") {
  */
 export function retryOf(cause, code) {
   if (FINAL.test(cause ?? "")) return "stop";
-  return meaning(code)[0] ?? (code >= 4000 ? "stop" : "backoff");
+  return meaning(code)[1] ?? (code >= 4000 ? "stop" : "backoff");
 }

@@ -21,7 +21,6 @@ export { POLICY };
  * @typedef {import("./state.js").State} State
  * @typedef {import("./state.js").Machine} Machine
  * @typedef {import("./state.js").Effect} Effect
- * @typedef {import("./state.js").Run} Run
  */
 
 /** @type {Problem} */
@@ -31,35 +30,20 @@ const RELOAD_LOOP = { cause: "reload_loop", code: 1006, retry: "wait" };
  * @param {Partial<Policy>} [policy]
  * @returns {Machine}
  */
-export function machine(policy = {}) {
-  /** @type {any} */
-  const run = {
-    m: {
-      policy: { ...POLICY, ...policy },
-      ...FRESH,
-      total: 0,
-      last: null,
-      probing: false,
-      shortLives: 0,
-      online: true,
-      visible: true,
-      frozen: false,
-      hiddenAt: 0,
-      revivedAt: -Infinity,
-      since: 0,
-      stable: false,
-      stableAt: null,
-      heartbeatMs: 25_000,
-      heardAt: 0,
-      answerBy: null,
-      pings: 0,
-      expiresAt: null,
-      renewAt: null,
-      renewing: null,
-    },
-  };
-  be(run, "idle");
-  return run.m;
+export function machine(policy) {
+  const m = /** @type {Machine} */ ({
+    ...FRESH,
+    policy: { ...POLICY, ...policy },
+    total: 0,
+    last: null,
+    shortLives: 0,
+    online: true,
+    visible: true,
+    revivedAt: -Infinity,
+    heartbeatMs: 25_000,
+  });
+  be(m, "idle");
+  return m;
 }
 
 /**
@@ -69,11 +53,12 @@ export function machine(policy = {}) {
  * @returns {{machine: Machine, effects: Effect[]}}
  */
 export function step(before, event, world) {
-  const run = { m: { ...before }, effects: /** @type {Effect[]} */ ([]), ...world };
+  /** @type {Machine} */
+  const m = { ...before, ...world, effects: [] };
   const handle = EVENTS[event.type];
   if (!handle) throw new TypeError(`the machine knows no event ${event.type}`);
-  handle(run, event);
-  return { machine: run.m, effects: run.effects };
+  handle(m, event);
+  return { machine: m, effects: m.effects };
 }
 
 /**
@@ -84,289 +69,282 @@ export function step(before, event, world) {
 export function deadline(m) {
   const { name, until } = m.state;
   if (name === "connected") {
-    const times = [m.stableAt, silentAt(m), m.renewAt].filter((at) => at !== null);
-    return times.length > 0 ? Math.min(.../** @type {number[]} */ (times)) : null;
+    const next = Math.min(m.stableAt ?? Infinity, silentAt(m) ?? Infinity, m.renewAt ?? Infinity);
+    return next < Infinity ? next : null;
   }
   if (name === "waiting") return until === null ? null : Math.max(until, m.by ?? until);
   return m.by;
 }
 
-/** @type {Record<string, (run: Run, event: any) => void>} */
+/** @type {Record<string, (m: Machine, event: any) => void>} */
 const EVENTS = {
   /** The user, or the page for them, asks: a fresh budget, at once. */
-  connect(run, { carried = 0 }) {
-    const { m } = run;
+  connect(m, { carried = 0 }) {
     const { name } = m.state;
     if (name === "connecting" || name === "connected" || name === "refreshing") return;
     forget(m);
     m.last = null;
-    if (name !== "idle") return attempt(run, true);
+    if (name !== "idle") return attempt(m, true);
     m.total = carried;
-    const slowedMs = reloadDelayMs(m.policy, carried, run.random);
-    if (slowedMs === null) return attempt(run, true);
+    const slowedMs = reloadDelayMs(m.policy, carried, m.random);
+    if (slowedMs === null) return attempt(m, true);
     m.last = RELOAD_LOOP;
-    wait(run, RELOAD_LOOP, slowedMs);
+    wait(m, RELOAD_LOOP, slowedMs);
   },
 
-  close(run) {
-    run.effects.push({ type: "shut", code: 1000, reason: "" });
-    be(run, "closed");
+  close(m) {
+    m.effects.push({ type: "shut", code: 1000, reason: "" });
+    be(m, "closed");
   },
 
-  token(run) {
-    const { m } = run;
+  token(m) {
     if (m.state.name === "refreshing") {
       m.hasToken = true;
-      open(run);
+      open(m);
     } else if (m.state.name === "connected" && m.renewing === "token") {
       m.renewing = "server";
-      m.renewAt = run.now + m.policy.tokenTimeoutMs;
-      run.effects.push({ type: "renew" });
+      m.renewAt = m.now + m.policy.tokenTimeoutMs;
+      m.effects.push({ type: "renew" });
     }
   },
 
   /** `retry: "stop"`: there will be no other token (the person must sign in again). */
-  tokenFailed(run, { cause = "token_unavailable", retry = "backoff", detail }) {
-    const { m } = run;
-    if (m.state.name === "connected" && m.renewing === "token") return notRenewed(run);
+  tokenFailed(m, { cause = "token_unavailable", retry = "backoff", detail }) {
+    if (m.state.name === "connected" && m.renewing === "token") return notRenewed(m);
     if (m.state.name !== "refreshing") return;
-    if (retry !== "stop") return lost(run, { cause, code: 1006, retry: "backoff", detail });
-    disable(run, m.refused && m.last ? m.last : { cause, code: 4401, retry: "stop", detail }, false);
+    if (retry !== "stop") return lost(m, { cause, code: 1006, retry: "backoff", detail });
+    disable(m, m.refused && m.last ? m.last : { cause, code: 4401, retry: "stop", detail }, false);
   },
 
   /** The handshake was answered 101: it got through, what is missing is the welcome. */
-  opened(run) {
-    if (run.m.state.name === "connecting") run.m.by = run.now + run.m.policy.connectTimeoutMs;
+  opened(m) {
+    if (m.state.name === "connecting") m.by = m.now + m.policy.connectTimeoutMs;
   },
 
-  welcomed(run, { heartbeatMs, tokenExpiresInMs }) {
-    const { m } = run;
+  welcomed(m, { heartbeatMs, tokenExpiresInMs }) {
     if (m.state.name !== "connecting") return;
-    be(run, "connected");
+    be(m, "connected");
     m.heartbeatMs = heartbeatMs ?? m.heartbeatMs;
-    m.since = run.now;
+    m.since = m.now;
     m.stable = false;
-    m.stableAt = run.now + m.policy.stableMs;
-    alive(run);
-    renewLater(run, tokenExpiresInMs);
+    m.stableAt = m.now + m.policy.stableMs;
+    alive(m);
+    renewLater(m, tokenExpiresInMs);
   },
 
-  heard(run) {
-    if (run.m.state.name !== "connected") return;
-    alive(run);
-    settle(run);
+  heard(m) {
+    if (m.state.name !== "connected") return;
+    alive(m);
+    settle(m);
   },
 
-  closed(run, { code, reason }) {
-    const { name } = run.m.state;
-    if (name === "connecting" || name === "connected") lost(run, problemOfClose(code, reason));
+  closed(m, { code, reason }) {
+    const { name } = m.state;
+    if (name === "connecting" || name === "connected") lost(m, problemOfClose(code, reason));
   },
 
   /** The same, where the caller knows more than a close frame says: mixed content, a policy of the page. */
-  failed(run, { problem }) {
-    const { name } = run.m.state;
-    if (name === "connecting" || name === "connected") lost(run, problem);
+  failed(m, { problem }) {
+    const { name } = m.state;
+    if (name === "connecting" || name === "connected") lost(m, problem);
   },
 
   /** The preflight's answer. A null problem means that it found nothing wrong. */
-  named(run, { problem }) {
-    const { m } = run;
-    if (m.state.name === "disabled" && m.probing) return probed(run, problem);
+  named(m, { problem }) {
+    if (m.state.name === "disabled" && m.probing) return probed(m, problem);
     if (m.state.name !== "waiting" || m.by === null) return;
     m.by = null;
     m.named = problem;
     if (problem) {
-      m.last = problem;
-      if (problem.retry === "stop") return disable(run, problem, false);
-      if (problem.retry === "refresh") return refresh(run, problem);
-      if (problem.retryInMs !== undefined && !m.advised) return follow(run, problem);
+      if (obeyed(m, problem)) return;
       m.state = { ...m.state, ...told(problem) };
     }
-    if (run.now >= (m.state.until ?? 0)) go(run);
+    if (m.now >= (m.state.until ?? 0)) go(m);
   },
 
-  wake(run) {
-    for (let at = deadline(run.m); at !== null && at <= run.now; at = deadline(run.m)) DUE[run.m.state.name](run);
+  wake(m) {
+    for (let at = deadline(m); at !== null && at <= m.now; at = deadline(m)) DUE[m.state.name](m);
   },
 
-  offline(run) {
-    run.m.online = false;
-    if (run.m.state.name === "waiting") hold(run, "offline");
+  offline(m) {
+    m.online = false;
+    if (m.state.name === "waiting") hold(m, "offline");
   },
 
-  online(run) {
-    const { m } = run;
+  online(m) {
     m.online = true;
-    if (m.state.name === "connected") return probe(run);
-    if (m.state.name !== "waiting" || m.state.held !== "offline") return revive(run);
+    if (m.state.name === "connected") return probe(m);
+    if (m.state.name !== "waiting" || m.state.held !== "offline") return revive(m);
     // All of a building comes back in the same instant.
-    const ms = Math.max(Math.round(run.random() * m.policy.firstDelayMs), m.state.notBefore - run.now);
-    m.state = { ...m.state, retryInMs: ms, until: run.now + ms, held: null };
+    const ms = Math.max(Math.round(m.random() * m.policy.firstDelayMs), m.state.notBefore - m.now);
+    m.state = { ...m.state, retryInMs: ms, until: m.now + ms, held: null };
   },
 
-  hidden(run) {
-    const { m } = run;
-    if (m.visible) m.hiddenAt = run.now;
+  hidden(m) {
+    if (m.visible) m.hiddenAt = m.now;
     m.visible = false;
   },
 
-  visible(run) {
-    const { m } = run;
-    const awayMs = m.visible ? 0 : run.now - m.hiddenAt;
+  visible(m) {
+    const awayMs = m.visible ? 0 : m.now - m.hiddenAt;
     m.visible = true;
-    back(run);
-    if (awayMs >= m.policy.reviveMs) revive(run);
+    back(m);
+    if (awayMs >= m.policy.reviveMs) revive(m);
   },
 
   /** The browser stops the tab's clocks. It is hidden, whatever it said before. */
-  frozen(run) {
-    run.m.frozen = true;
+  frozen(m) {
+    m.frozen = true;
   },
 
   /** The tab was thawed, or the machine slept. */
-  resumed(run) {
-    back(run);
+  resumed(m) {
+    back(m);
   },
 
   /** The server says that the token is about to run out. */
-  expiring(run, { tokenExpiresInMs }) {
-    const { m } = run;
+  expiring(m, { tokenExpiresInMs }) {
     if (m.state.name !== "connected") return;
-    if (tokenExpiresInMs > 0) m.expiresAt = run.now + tokenExpiresInMs;
-    if (m.renewing === null) renew(run);
+    if (tokenExpiresInMs > 0) m.expiresAt = m.now + tokenExpiresInMs;
+    if (m.renewing === null) renew(m);
   },
 
-  renewed(run, { tokenExpiresInMs }) {
-    if (run.m.state.name === "connected" && run.m.renewing) renewLater(run, tokenExpiresInMs);
+  renewed(m, { tokenExpiresInMs }) {
+    if (m.state.name === "connected" && m.renewing) renewLater(m, tokenExpiresInMs);
   },
 
-  renewFailed(run) {
-    if (run.m.state.name === "connected" && run.m.renewing) notRenewed(run);
+  renewFailed(m) {
+    if (m.state.name === "connected" && m.renewing) notRenewed(m);
   },
 };
 
-/** What happens when a state's deadline has passed. Each moves the deadline on. @type {Record<string, (run: Run) => void>} */
+/** What happens when a state's deadline has passed. Each moves the deadline on. @type {Record<string, (m: Machine) => void>} */
 const DUE = {
-  refreshing(run) {
-    lost(run, { cause: "token_unavailable", code: 1006, retry: "backoff" });
+  refreshing(m) {
+    lost(m, { cause: "token_unavailable", code: 1006, retry: "backoff" });
   },
 
-  connecting(run) {
-    run.effects.push({ type: "shut", code: 4408, reason: "handshake_timeout" });
-    lost(run, problemOfClose(1006));
+  connecting(m) {
+    cut(m, "handshake_timeout", 1006);
   },
 
-  waiting(run) {
-    go(run);
+  waiting(m) {
+    go(m);
   },
 
-  connected(run) {
-    const { m, now } = run;
-    settle(run);
-    if (!ask(run)) {
-      run.effects.push({ type: "shut", code: 4408, reason: "heartbeat_timeout" });
-      return lost(run, problemOfClose(4408, "heartbeat_timeout"));
-    }
-    if (m.renewAt === null || m.renewAt > now) return;
-    if (m.renewing === null) renew(run);
-    else notRenewed(run);
+  connected(m) {
+    settle(m);
+    if (!ask(m)) return cut(m, "heartbeat_timeout", 4408);
+    if (m.renewAt === null || m.renewAt > m.now) return;
+    if (m.renewing === null) renew(m);
+    else notRenewed(m);
   },
 
   /** Only asks while somebody could see the answer; the next turn comes either way. */
-  disabled(run) {
-    const { m } = run;
-    m.by = run.now + m.policy.dormantProbeMs;
+  disabled(m) {
+    m.by = m.now + m.policy.dormantProbeMs;
     if (!m.online || !attended(m)) return;
     m.probing = true;
-    run.effects.push({ type: "preflight" });
+    m.effects.push({ type: "preflight" });
   },
 };
 
-/** @param {Run} run @param {boolean} counted */
-function attempt(run, counted) {
-  const { m } = run;
+/**
+ * Nothing came in time.
+ * @param {Machine} m
+ * @param {string} reason
+ * @param {number} code What it is taken for.
+ */
+function cut(m, reason, code) {
+  m.effects.push({ type: "shut", code: 4408, reason });
+  lost(m, problemOfClose(code));
+}
+
+/** @param {Machine} m @param {boolean} counted */
+function attempt(m, counted) {
   m.counted = counted;
-  if (counted) count(run, 1);
-  if (m.hasToken) return open(run);
-  be(run, "refreshing", m.last, { by: run.now + m.policy.tokenTimeoutMs });
-  run.effects.push({ type: "token", refused: m.refused, inBand: false });
+  if (counted) count(m, 1);
+  if (m.hasToken) return open(m);
+  be(m, "refreshing", m.last, { by: m.now + m.policy.tokenTimeoutMs });
+  m.effects.push({ type: "token", refused: m.refused, inBand: false });
 }
 
-/** @param {Run} run */
-function open(run) {
-  be(run, "connecting", run.m.last, { by: run.now + run.m.policy.connectTimeoutMs });
-  run.effects.push({ type: "open" });
+/** @param {Machine} m */
+function open(m) {
+  be(m, "connecting", m.last, { by: m.now + m.policy.connectTimeoutMs });
+  m.effects.push({ type: "open" });
 }
 
-/** @param {Run} run @param {number} by */
-function count(run, by) {
-  const { m } = run;
+/** @param {Machine} m @param {number} by */
+function count(m, by) {
   m.attempt += by;
   m.spent += by;
   m.total += by;
-  run.effects.push({ type: "remember", spent: m.total });
+  m.effects.push({ type: "remember", spent: m.total });
 }
 
 /**
  * An attempt failed, or a connection ended: what now?
- * @param {Run} run
+ * @param {Machine} m
  * @param {Problem} bare
  */
-function lost(run, bare) {
-  const { m } = run;
-  if (m.state.name === "connected") ended(run);
+function lost(m, bare) {
+  if (m.state.name === "connected") ended(m);
   if (!m.online && bare.retry !== "stop") {
     const free = m.advised && !m.counted;
-    if (m.counted) count(run, -1);
+    if (m.counted) count(m, -1);
     m.counted = false;
-    wait(run, OFFLINE, 0, { free });
-    return hold(run, "offline");
+    wait(m, OFFLINE, 0, { free });
+    return hold(m, "offline");
   }
   const problem = bare.cause === null && m.named ? { ...m.named, retry: bare.retry, retryInMs: undefined } : bare;
-  m.last = problem;
-  if (problem.retry === "stop") return disable(run, problem, false);
-  if (problem.retry === "refresh") return refresh(run, problem);
-  if (problem.retryInMs !== undefined && !m.advised) return follow(run, problem);
-  backOff(run, problem, bare.cause === null && !m.asked);
+  if (!obeyed(m, problem)) backOff(m, problem, bare.cause === null && !m.asked);
 }
 
 /**
- * The first advice is free: the server chose the moment, so the wait is its, not ours.
- * @param {Run} run
+ * What the other side's word alone decides: a stop, a new token, its first advice.
+ * @param {Machine} m
  * @param {Problem} problem
+ * @returns {boolean} False: how long to wait is up to us.
  */
-function follow(run, problem) {
-  run.m.advised = true;
-  wait(run, problem, Math.max(adviceMs(run.m, problem), calmingMs(run)), { free: true, firm: true });
+function obeyed(m, problem) {
+  const { retry, retryInMs } = problem;
+  m.last = problem;
+  if (retry === "stop") disable(m, problem, false);
+  else if (retry === "refresh") refresh(m, problem);
+  else if (retryInMs !== undefined && !m.advised) {
+    // The first advice is free: the server chose the moment, so the wait is its, not ours.
+    m.advised = true;
+    wait(m, problem, Math.max(adviceMs(m, retryInMs), calmingMs(m)), { free: true, firm: true });
+  } else return false;
+  return true;
 }
 
-/** @param {Run} run @param {Problem} problem @param {boolean} asking */
-function backOff(run, problem, asking) {
-  const { m } = run;
-  if (m.attempt >= m.policy.attempts && !nextCycle(m)) return disable(run, problem, true);
-  if (problem.retryInMs !== undefined) wait(run, problem, adviceMs(m, problem), { firm: true });
+/** @param {Machine} m @param {Problem} problem @param {boolean} asking */
+function backOff(m, problem, asking) {
+  if (m.attempt >= m.policy.attempts && !nextCycle(m)) return disable(m, problem, true);
+  if (problem.retryInMs !== undefined) wait(m, problem, adviceMs(m, problem.retryInMs), { firm: true });
   // The server let go of a reader that was too slow: there is nothing to spare it.
-  else if (problem.retry === "resume" && m.spent === 0 && m.shortLives < 2) wait(run, problem, 0);
-  else wait(run, problem, ownDelayMs(run));
+  else if (problem.retry === "resume" && m.spent === 0 && m.shortLives < 2) wait(m, problem, 0);
+  else wait(m, problem, ownDelayMs(m));
   if (!asking) return;
   m.asked = true;
-  m.by = run.now + m.policy.preflightTimeoutMs;
-  run.effects.push({ type: "preflight" });
+  m.by = m.now + m.policy.preflightTimeoutMs;
+  m.effects.push({ type: "preflight" });
 }
 
 /**
  * A new token at once, for a new cycle; a new token refused in the same words is a refusal for good.
- * @param {Run} run
+ * @param {Machine} m
  * @param {Problem} problem
  */
-function refresh(run, problem) {
-  const { m } = run;
-  if (m.refused === problem.cause) return disable(run, problem, false);
+function refresh(m, problem) {
+  if (m.refused === problem.cause) return disable(m, problem, false);
   m.refused = problem.cause;
-  if (!nextCycle(m)) return disable(run, problem, true);
-  const ms = calmingMs(run);
-  wait(run, problem, ms);
-  if (ms === 0) go(run);
+  if (!nextCycle(m)) return disable(m, problem, true);
+  const ms = calmingMs(m);
+  wait(m, problem, ms);
+  if (ms === 0) go(m);
 }
 
 /** @param {Machine} m */
@@ -379,56 +357,52 @@ function nextCycle(m) {
   return true;
 }
 
-/** @param {Run} run */
-function go(run) {
-  const { m } = run;
-  if (!m.online) return hold(run, "offline");
-  if (!attended(m) && !m.state.free) return hold(run, "hidden");
-  attempt(run, !m.state.free);
+/** @param {Machine} m */
+function go(m) {
+  if (!m.online) return hold(m, "offline");
+  if (!attended(m) && !m.state.free) return hold(m, "hidden");
+  attempt(m, !m.state.free);
 }
 
 /**
  * Somebody looks again, or the clocks run again.
- * @param {Run} run
+ * @param {Machine} m
  */
-function back(run) {
-  const { m } = run;
+function back(m) {
   m.frozen = false;
-  if (m.state.name === "connected") probe(run);
-  else if (m.state.held === "hidden" && attended(m)) go(run);
+  if (m.state.name === "connected") probe(m);
+  else if (m.state.held === "hidden" && attended(m)) go(m);
 }
 
-/** @param {Run} run */
-function revive(run) {
-  const { m } = run;
+/** @param {Machine} m */
+function revive(m) {
   // What a server refused for good stays refused, however often the train leaves a tunnel.
   if (m.state.name !== "disabled" || !m.state.exhausted || !m.online) return;
-  if (run.now - m.revivedAt < m.policy.reviveMs) return;
-  m.revivedAt = run.now;
+  if (m.now - m.revivedAt < m.policy.reviveMs) return;
+  m.revivedAt = m.now;
   forget(m);
-  wait(run, m.last, 0);
-  go(run);
+  wait(m, m.last, 0);
+  go(m);
 }
 
 /**
  * The dormant client's preflight answered.
- * @param {Run} run
+ * @param {Machine} m
  * @param {Problem | null} problem
  */
-function probed(run, problem) {
-  const { m } = run;
+function probed(m, problem) {
   m.probing = false;
   if (problem) {
     m.last = problem;
     m.state = { ...m.state, ...told(problem) };
-  } else revive(run);
+  } else revive(m);
 }
 
-/** @param {Run} run @param {Problem} problem @param {boolean} exhausted */
-function disable(run, problem, exhausted) {
-  const { dormantProbeMs } = run.m.policy;
-  run.m.last = problem;
-  be(run, "disabled", problem, { exhausted, by: exhausted && dormantProbeMs > 0 ? run.now + dormantProbeMs : null });
+/** @param {Machine} m @param {Problem} problem @param {boolean} exhausted */
+function disable(m, problem, exhausted) {
+  const { dormantProbeMs } = m.policy;
+  m.last = problem;
+  be(m, "disabled", problem, { exhausted, by: exhausted && dormantProbeMs > 0 ? m.now + dormantProbeMs : null });
 }
 
 /** @param {Machine} m */
@@ -437,27 +411,26 @@ function forget(m) {
   m.shortLives = 0;
 }
 
-/** @param {Run} run */
-function ended(run) {
-  const { m } = run;
-  settle(run);
-  if (m.stable) m.shortLives = run.now - m.since < m.policy.calmMs ? m.shortLives + 1 : 0;
+/** @param {Machine} m */
+function ended(m) {
+  settle(m);
+  if (m.stable) m.shortLives = m.now - m.since < m.policy.calmMs ? m.shortLives + 1 : 0;
 }
 
-/** @param {Machine} m @param {Problem} problem */
-function adviceMs(m, { retryInMs = 0 }) {
+/** @param {Machine} m @param {number} retryInMs */
+function adviceMs(m, retryInMs) {
   return Math.min(retryInMs, m.policy.maxAdviceMs);
 }
 
-/** @param {Run} run */
-function ownDelayMs({ m, random }) {
-  return delayMs(m.policy, Math.max(1, m.spent, m.shortLives), random);
+/** @param {Machine} m */
+function ownDelayMs(m) {
+  return delayMs(m.policy, Math.max(1, m.spent, m.shortLives), m.random);
 }
 
 /**
  * One short life is an accident, a row of them a loop: it goes slower and slower, whatever the reason given.
- * @param {Run} run
+ * @param {Machine} m
  */
-function calmingMs(run) {
-  return run.m.shortLives > 1 ? ownDelayMs(run) : 0;
+function calmingMs(m) {
+  return m.shortLives > 1 ? ownDelayMs(m) : 0;
 }

@@ -19,7 +19,7 @@ export function watchPage(tell, blocked) {
   on(globalThis, "pageshow", ({ persisted }) => persisted && tell("resumed"));
   on(document, "freeze", () => tell("frozen"));
   on(document, "resume", () => tell("resumed"));
-  on(document, "visibilitychange", () => tell(document.visibilityState === "hidden" ? "hidden" : "visible"));
+  on(document, "visibilitychange", () => tell(document.visibilityState));
   on(globalThis, "securitypolicyviolation", ({ disposition, blockedURI }) => disposition === "enforce" && blocked(blockedURI));
   if (document?.visibilityState === "hidden") tell("hidden");
   if (navigator?.onLine === false) tell("offline");

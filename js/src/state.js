@@ -49,8 +49,9 @@
  * @property {number | null} expiresAt When the token of this connection runs out.
  * @property {number | null} renewAt When it is to be replaced, or its replacement to have arrived.
  * @property {"token" | "server" | null} renewing Who is asked at the moment.
- *
- * @typedef {{m: Machine, effects: Effect[], now: number, random: () => number}} Run A step under way.
+ * @property {number} now Of the latest step, as is what follows.
+ * @property {() => number} random
+ * @property {Effect[]} effects
  *
  * @typedef {object} State What a person may be told. Replaced whenever any of it changes, never changed in place.
  * @property {"idle" | "refreshing" | "connecting" | "connected" | "waiting" | "disabled" | "closed"} name
@@ -75,9 +76,8 @@ export const OFFLINE = { cause: "offline", code: 1006, retry: "wait" };
 
 const RETRYING = new Set(["refreshing", "connecting", "waiting"]);
 
-/** @param {Run} run @param {State["name"]} name @param {Problem | null} [problem] @param {Partial<State> & {by?: number | null}} [more] */
-export function be(run, name, problem = null, { by = null, ...more } = {}) {
-  const { m } = run;
+/** @param {Machine} m @param {State["name"]} name @param {Problem | null} [problem] @param {Partial<State> & {by?: number | null}} [more] */
+export function be(m, name, problem = null, { by = null, ...more } = {}) {
   m.by = by;
   m.probing = false;
   m.state = {
@@ -98,17 +98,15 @@ export function be(run, name, problem = null, { by = null, ...more } = {}) {
   };
 }
 
-/** @param {Run} run @param {Problem | null} problem @param {number} delay @param {{free?: boolean, firm?: boolean}} [more] */
-export function wait(run, problem, delay, { free = false, firm = false } = {}) {
-  const { m, now } = run;
-  const ms = Math.round(delay);
-  const attempt = m.attempt + (free ? 0 : 1);
-  be(run, "waiting", problem, { attempt, retryInMs: ms, until: now + ms, notBefore: firm ? now + ms : 0, free });
+/** @param {Machine} m @param {Problem | null} problem @param {number} delay @param {{free?: boolean, firm?: boolean}} [more] */
+export function wait(m, problem, delay, { free = false, firm = false } = {}) {
+  const retryInMs = Math.round(delay);
+  const until = m.now + retryInMs;
+  be(m, "waiting", problem, { attempt: m.attempt + (free ? 0 : 1), retryInMs, until, notBefore: firm ? until : 0, free });
 }
 
-/** @param {Run} run @param {"offline" | "hidden"} held */
-export function hold(run, held) {
-  const { m } = run;
+/** @param {Machine} m @param {"offline" | "hidden"} held */
+export function hold(m, held) {
   if (held === "offline") m.last = OFFLINE;
   m.by = null;
   m.state = { ...m.state, ...(held === "offline" && told(OFFLINE)), retryInMs: null, until: null, held };

@@ -5,7 +5,6 @@
  */
 
 /**
- * @typedef {import("./state.js").Run} Run
  * @typedef {import("./state.js").Machine} Machine
  */
 
@@ -28,10 +27,10 @@ export const FRESH = {
 /**
  * Ten seconds up forget the counters. A clock that comes late has slept, and a socket may have died
  * meanwhile: then something heard since is the proof.
- * @param {Run} run
+ * @param {Machine} m
  */
-export function settle(run) {
-  const { m, now } = run;
+export function settle(m) {
+  const { now } = m;
   const { stableMs, probeMs } = m.policy;
   if (m.stable || now - m.since < stableMs) return;
   m.stableAt = null;
@@ -40,13 +39,12 @@ export function settle(run) {
   Object.assign(m, FRESH);
   if (m.total === 0) return;
   m.total = 0;
-  run.effects.push({ type: "remember", spent: 0 });
+  m.effects.push({ type: "remember", spent: 0 });
 }
 
-/** @param {Run} run */
-export function alive(run) {
-  const { m } = run;
-  m.heardAt = run.now;
+/** @param {Machine} m */
+export function alive(m) {
+  m.heardAt = m.now;
   m.answerBy = null;
   m.pings = 0;
 }
@@ -61,50 +59,50 @@ export function silentAt(m) {
 
 /**
  * Silence: a ping, and after the ping the end. A clock that comes late has slept: then it is asked once more.
- * @param {Run} run
+ * @param {Machine} m
  * @returns {boolean} Whether the connection is to be taken for alive.
  */
-export function ask(run) {
-  const { m, now } = run;
+export function ask(m) {
+  const { now } = m;
   const silent = silentAt(m);
   if (silent === null || silent > now) return true;
   const late = now - silent > m.policy.probeMs;
   if (m.pings > (late ? 1 : 0)) return false;
-  ping(run, late ? m.policy.probeMs : m.policy.graceMs);
+  ping(m, late ? m.policy.probeMs : m.policy.graceMs);
   return true;
 }
 
 /**
  * An open socket proves nothing after a sleep: ask.
- * @param {Run} run
+ * @param {Machine} m
  */
-export function probe(run) {
-  const { m, now } = run;
+export function probe(m) {
+  const { now } = m;
   if (m.heartbeatMs === 0 || now - m.heardAt <= m.policy.probeMs) return;
-  if (m.answerBy === null || m.answerBy <= now) ping(run, m.policy.probeMs);
+  if (m.answerBy === null || m.answerBy <= now) ping(m, m.policy.probeMs);
   else m.answerBy = Math.min(m.answerBy, now + m.policy.probeMs);
 }
 
-/** @param {Run} run @param {number} answerMs */
-function ping(run, answerMs) {
-  run.m.answerBy = run.now + answerMs;
-  run.m.pings += 1;
-  run.effects.push({ type: "ping" });
+/** @param {Machine} m @param {number} answerMs */
+function ping(m, answerMs) {
+  m.answerBy = m.now + answerMs;
+  m.pings += 1;
+  m.effects.push({ type: "ping" });
 }
 
 /**
  * A new token for the same person, over the open connection. If it fails, the server closes and says so.
- * @param {Run} run
+ * @param {Machine} m
  */
-export function renew(run) {
-  run.m.renewing = "token";
-  run.m.renewAt = run.now + run.m.policy.tokenTimeoutMs;
-  run.effects.push({ type: "token", refused: null, inBand: true });
+export function renew(m) {
+  m.renewing = "token";
+  m.renewAt = m.now + m.policy.tokenTimeoutMs;
+  m.effects.push({ type: "token", refused: null, inBand: true });
 }
 
-/** @param {Run} run @param {number} [expiresInMs] */
-export function renewLater(run, expiresInMs = 0) {
-  const { m, now } = run;
+/** @param {Machine} m @param {number} [expiresInMs] */
+export function renewLater(m, expiresInMs = 0) {
+  const { now } = m;
   const known = expiresInMs > 0;
   m.renewing = null;
   m.expiresAt = known ? now + expiresInMs : null;
@@ -113,10 +111,10 @@ export function renewLater(run, expiresInMs = 0) {
 
 /**
  * Once more at half of what is left, as long as that is worth it.
- * @param {Run} run
+ * @param {Machine} m
  */
-export function notRenewed(run) {
-  const { m, now } = run;
+export function notRenewed(m) {
+  const { now } = m;
   m.renewing = null;
   const leftMs = (m.expiresAt ?? now) - now;
   m.renewAt = leftMs > RENEW_UNTIL_MS ? now + Math.floor(leftMs / 2) : null;
