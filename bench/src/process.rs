@@ -67,7 +67,9 @@ pub(crate) fn machine() -> String {
             .parse::<u64>()
             .ok()
     });
-    let kernel = read("/proc/sys/kernel/osrelease");
+    let release = read("/proc/sys/kernel/osrelease");
+    // The version; what a distributor or host appends to it says nothing about speed.
+    let kernel = release.split('-').next().unwrap_or_default();
     format!(
         "{cores} cores of {model}, {} GiB, Linux {}",
         kib.unwrap_or_default().div_ceil(1 << 20),
