@@ -30,7 +30,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {boolean} expiring The last one is about to run out: the new one goes in over the living connection.
  *
  * @typedef {(why: Why) => string | Promise<string>} TokenSource
- *   Called once per cycle, never per attempt. Throw an error with `retry: "stop"` when there will be no other token.
+ *   Called at most once a cycle, never per attempt. Throw an error with `retry: "stop"` when there will be no other token.
  *
  * @typedef {object} World What tests, workers and Node hand in; in a page there is nothing to say.
  * @property {typeof WebSocket} [WebSocket]

@@ -99,7 +99,7 @@ const EVENTS = {
 
   token(m) {
     if (m.state.name === "refreshing") {
-      m.hasToken = true;
+      m.tokenUntil = Infinity;
       open(m);
     } else if (m.state.name === "connected" && m.renewing === "token") {
       m.renewing = "server";
@@ -264,7 +264,7 @@ function cut(m, reason, code) {
 function attempt(m, counted) {
   m.counted = counted;
   if (counted) count(m, 1);
-  if (m.hasToken) return open(m);
+  if (m.now < m.tokenUntil) return open(m);
   be(m, "refreshing", m.last, { by: m.now + m.policy.tokenTimeoutMs });
   m.effects.push({ type: "token", refused: m.refused, inBand: false });
 }
@@ -352,7 +352,7 @@ function nextCycle(m) {
   if (m.cycle >= m.policy.cycles) return false;
   m.cycle += 1;
   m.attempt = 0;
-  m.hasToken = false;
+  m.tokenUntil = 0;
   m.asked = false;
   return true;
 }
@@ -414,7 +414,10 @@ function forget(m) {
 /** @param {Machine} m */
 function ended(m) {
   settle(m);
-  if (m.stable) m.shortLives = m.now - m.since < m.policy.calmMs ? m.shortLives + 1 : 0;
+  if (!m.stable) return;
+  m.shortLives = m.now - m.since < m.policy.calmMs ? m.shortLives + 1 : 0;
+  // What took the connection away left the token good: 100,000 clients of a crashed server need not all ask for one.
+  m.tokenUntil = m.nearAt;
 }
 
 /** @param {Machine} m @param {number} retryInMs */

@@ -25,7 +25,7 @@
  * @property {number} spent Attempts spent since the counters were last forgotten.
  * @property {number} total Attempts of this tab since its last stable connection, whoever asked for them.
  * @property {boolean} counted Whether the attempt under way was counted.
- * @property {boolean} hasToken The caller holds a token that this cycle may use.
+ * @property {number} tokenUntil Until when this cycle may use the token that the caller holds; 0: it must get one first.
  * @property {string | null} refused The refusal for which the present token was fetched.
  * @property {boolean} advised The server's advice was followed once already, uncounted.
  * @property {boolean} asked The preflight of this cycle was spent.
@@ -48,6 +48,7 @@
  * @property {number} pings Pings since something was heard.
  * @property {number | null} expiresAt When the token of this connection runs out.
  * @property {number | null} renewAt When it is to be replaced, or its replacement to have arrived.
+ * @property {number} nearAt From when on it is too near its end for another connection; 0: it is, or nobody knows.
  * @property {"token" | "server" | null} renewing Who is asked at the moment.
  * @property {number} now Of the latest step, as is what follows.
  * @property {() => number} random

@@ -17,7 +17,7 @@ export const FRESH = {
   cycle: 1,
   spent: 0,
   counted: false,
-  hasToken: false,
+  tokenUntil: 0,
   refused: null,
   advised: false,
   asked: false,
@@ -95,6 +95,7 @@ function ping(m, answerMs) {
  * @param {Machine} m
  */
 export function renew(m) {
+  m.nearAt = 0;
   m.renewing = "token";
   m.renewAt = m.now + m.policy.tokenTimeoutMs;
   m.effects.push({ type: "token", refused: null, inBand: true });
@@ -107,6 +108,7 @@ export function renewLater(m, expiresInMs = 0) {
   m.renewing = null;
   m.expiresAt = known ? now + expiresInMs : null;
   m.renewAt = known ? now + Math.max(expiresInMs - m.policy.renewBeforeMs, Math.floor(expiresInMs / 2)) : null;
+  m.nearAt = m.renewAt ?? 0;
 }
 
 /**

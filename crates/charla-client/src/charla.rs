@@ -54,8 +54,8 @@ impl std::fmt::Debug for Random {
 }
 
 impl Builder {
-    /// Where tokens come from. Asked once a cycle of attempts, never for each attempt, and again before a token runs out. An
-    /// empty one is none.
+    /// Where tokens come from. Asked at most once a cycle of attempts, never for each attempt, and again before a token
+    /// runs out. An empty one is none.
     pub fn token<F, R>(mut self, ask: F) -> Self
     where
         F: Fn(TokenRequest) -> R + Send + Sync + 'static,

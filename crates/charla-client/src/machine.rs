@@ -41,6 +41,7 @@ pub struct Machine {
     last: Option<Arc<Problem>>,
     page: Page,
     revived_at: Option<Duration>,
+    /// Zero: the peer knows no ping, silence means nothing.
     heartbeat: Duration,
 }
 
@@ -61,8 +62,8 @@ struct Tally {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Token {
-    /// The caller holds one that this cycle may use.
-    held: bool,
+    /// Until when this cycle may use the one that the caller holds; zero: it must get one first.
+    until: Duration,
     /// The refusal for which it was fetched.
     refused: Option<CauseName>,
 }
@@ -87,7 +88,7 @@ impl Tally {
         advised: false,
         asked: false,
         token: Token {
-            held: false,
+            until: Duration::ZERO,
             refused: None,
         },
         named: None,
@@ -137,7 +138,7 @@ impl Machine {
     /// When to feed [`Event::Wake`]; `None` while nothing but another event moves the machine.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        self.phase.deadline()
+        self.phase.deadline(self.heartbeat)
     }
 
     /// The state's name, without the rest of it.

@@ -1,4 +1,4 @@
-//! Where tokens come from: a function of the application's, asked once a cycle and before a token runs out.
+//! Where tokens come from: a function of the application's, asked at most once a cycle and before a token runs out.
 
 use std::fmt;
 use std::sync::Arc;

@@ -18,8 +18,6 @@ pub(super) struct Connection {
     /// The attempt and cycle that succeeded.
     pub(super) place: Place,
     trust: Trust,
-    /// Zero: the peer knows no ping, silence means nothing.
-    heartbeat: Duration,
     heard_at: Duration,
     /// When the ping that is out must have been answered.
     answer_by: Option<Duration>,
@@ -29,6 +27,8 @@ pub(super) struct Connection {
     expires_at: Option<Duration>,
     /// When it is to be replaced, or its replacement to have arrived.
     renew_at: Option<Duration>,
+    /// Its replacement was begun.
+    near_end: bool,
     renewing: Option<Renewing>,
 }
 
@@ -58,35 +58,29 @@ pub(super) enum Silence {
 }
 
 impl Connection {
-    pub(super) fn new(
-        now: Duration,
-        place: Place,
-        heartbeat: Duration,
-        expires_in: Option<Duration>,
-        policy: &Policy,
-    ) -> Self {
+    pub(super) fn new(now: Duration, place: Place, expires_in: Option<Duration>, policy: &Policy) -> Self {
         let mut connection = Self {
             since: now,
             place,
             trust: Trust::From(now + policy.stable),
-            heartbeat,
             heard_at: now,
             answer_by: None,
             pings: 0,
             expires_at: None,
             renew_at: None,
+            near_end: false,
             renewing: None,
         };
         connection.renew_later(now, expires_in, policy);
         connection
     }
 
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    pub(super) fn deadline(&self, heartbeat: Duration) -> Option<Duration> {
         let trusted = match self.trust {
             Trust::From(at) => Some(at),
             Trust::WhenHeard | Trust::Stable => None,
         };
-        [trusted, self.silent_at(), self.renew_at]
+        [trusted, self.silent_at(heartbeat), self.renew_at]
             .into_iter()
             .flatten()
             .min()
@@ -119,14 +113,14 @@ impl Connection {
     }
 
     /// When the silence is to be asked about, or has lasted too long.
-    fn silent_at(&self) -> Option<Duration> {
+    fn silent_at(&self, heartbeat: Duration) -> Option<Duration> {
         self.answer_by
-            .or_else(|| (!self.heartbeat.is_zero()).then(|| self.heard_at.saturating_add(self.heartbeat)))
+            .or_else(|| (!heartbeat.is_zero()).then(|| self.heard_at.saturating_add(heartbeat)))
     }
 
     /// Silence: a ping, and after the ping the end. A clock that comes late has slept: then it is asked once more.
-    pub(super) fn listen(&mut self, now: Duration, policy: &Policy) -> Silence {
-        let Some(silent_at) = self.silent_at().filter(|at| *at <= now) else {
+    pub(super) fn listen(&mut self, now: Duration, heartbeat: Duration, policy: &Policy) -> Silence {
+        let Some(silent_at) = self.silent_at(heartbeat).filter(|at| *at <= now) else {
             return Silence::Bearable;
         };
         let late = now.saturating_sub(silent_at) > policy.probe;
@@ -138,8 +132,8 @@ impl Connection {
     }
 
     /// An open socket proves nothing after a sleep. Whether to ping it now.
-    pub(super) fn probe(&mut self, now: Duration, policy: &Policy) -> bool {
-        if self.heartbeat.is_zero() || now.saturating_sub(self.heard_at) <= policy.probe {
+    pub(super) fn probe(&mut self, now: Duration, heartbeat: Duration, policy: &Policy) -> bool {
+        if heartbeat.is_zero() || now.saturating_sub(self.heard_at) <= policy.probe {
             return false;
         }
         let by = now + policy.probe;
@@ -182,6 +176,7 @@ impl Connection {
     }
 
     fn renew(&mut self, now: Duration, policy: &Policy) {
+        self.near_end = true;
         self.renewing = Some(Renewing::Token);
         self.renew_at = Some(now + policy.token_timeout);
     }
@@ -194,6 +189,12 @@ impl Connection {
             self.renew_at = Some(now + policy.token_timeout);
         }
         asked
+    }
+
+    /// Until when it may open another connection: until it would have been replaced over this one. Zero: it is too
+    /// near its end, or nobody knows when that is.
+    pub(super) fn token_good_until(&self) -> Duration {
+        self.renew_at.filter(|_| !self.near_end).unwrap_or_default()
     }
 
     pub(super) fn token_failed(&mut self, now: Duration) {
@@ -220,6 +221,7 @@ impl Connection {
         self.expires_at = known.map(|time| now.saturating_add(time));
         self.renew_at =
             known.map(|time| now.saturating_add(time.saturating_sub(policy.renew_before).max(half(time))));
+        self.near_end = false;
     }
 
     /// Once more at half of what is left, as long as that is worth it.

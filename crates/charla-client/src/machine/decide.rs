@@ -33,7 +33,7 @@ impl Step<'_> {
             self.m.total = self.m.total.saturating_add(1);
             self.remember();
         }
-        if self.m.tally.token.held {
+        if self.now < self.m.tally.token.until {
             return self.open();
         }
         let by = self.now + self.m.policy.token_timeout;
@@ -134,7 +134,7 @@ impl Step<'_> {
         if more {
             tally.place.cycle += 1;
             tally.place.attempt = 0;
-            tally.token.held = false;
+            tally.token.until = Duration::ZERO;
             tally.asked = false;
         }
         more
@@ -224,6 +224,9 @@ impl Step<'_> {
             } else {
                 self.m.short_lives.saturating_add(1)
             };
+            // What took the connection away left the token good: 100,000 clients of a crashed server need not all ask
+            // for one.
+            self.m.tally.token.until = connection.token_good_until();
         }
     }
 

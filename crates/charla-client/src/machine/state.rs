@@ -182,11 +182,11 @@ impl Phase {
         }
     }
 
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    pub(super) fn deadline(&self, heartbeat: Duration) -> Option<Duration> {
         match self {
             Self::Idle | Self::Closed => None,
             Self::Refreshing { by } | Self::Connecting { by } => Some(*by),
-            Self::Connected(connection) => connection.deadline(),
+            Self::Connected(connection) => connection.deadline(heartbeat),
             Self::Waiting(wait) => wait.deadline(),
             Self::Disabled(dormant) => dormant.probe_at,
         }

@@ -88,7 +88,7 @@ impl Step<'_> {
 
     fn token(&mut self) {
         if let Phase::Refreshing { .. } = self.m.phase {
-            self.m.tally.token.held = true;
+            self.m.tally.token.until = Duration::MAX;
             self.open();
         } else if let Phase::Connected(connection) = &mut self.m.phase
             && connection.token(self.now, &self.m.policy)
@@ -131,7 +131,7 @@ impl Step<'_> {
         }
         m.heartbeat = heartbeat.unwrap_or(m.heartbeat);
         let place = m.tally.place;
-        let connection = Connection::new(self.now, place, m.heartbeat, expires_in, &m.policy);
+        let connection = Connection::new(self.now, place, expires_in, &m.policy);
         m.phase = Phase::Connected(connection);
     }
 
@@ -230,7 +230,7 @@ impl Step<'_> {
         let Phase::Connected(connection) = &mut self.m.phase else {
             return;
         };
-        match connection.listen(self.now, &self.m.policy) {
+        match connection.listen(self.now, self.m.heartbeat, &self.m.policy) {
             Silence::Bearable => {}
             Silence::Ping => self.effects.push(Effect::Ping),
             Silence::Dead => {
@@ -283,7 +283,7 @@ impl Step<'_> {
     /// An open socket proves nothing after a sleep: ask.
     fn probe(&mut self) {
         if let Phase::Connected(connection) = &mut self.m.phase
-            && connection.probe(self.now, &self.m.policy)
+            && connection.probe(self.now, self.m.heartbeat, &self.m.policy)
         {
             self.effects.push(Effect::Ping);
         }
