@@ -113,7 +113,7 @@ export class Lab {
 }
 
 /** Asks until the answer will do; at the end the answer stands as it is. */
-async function soon(ask, willDo) {
+export async function soon(ask, willDo) {
   const until = Date.now() + COUNTED_WITHIN_MS;
   for (;;) {
     const found = await ask();
@@ -124,7 +124,7 @@ async function soon(ask, willDo) {
 }
 
 /** The page, with the package's own entries as its import map, and a certificate that nobody vouches for. */
-async function furnish(folder) {
+export async function furnish(folder) {
   const { exports } = JSON.parse(readFileSync(join(JS, "package.json"), "utf8"));
   const imports = Object.fromEntries(
     Object.entries(exports).map(([entry, target]) => [join("charla", entry), join("/js", target.default ?? target)]),

@@ -12,14 +12,15 @@ const FOLDER = new URL("./transcripts/", import.meta.url);
  * @param {string} name Of the file.
  * @param {import("./visitor.mjs").Visitor} visitor
  * @param {string} seen What the other side of the network saw.
+ * @param {URL} [folder]
  */
-export async function assertTranscript(name, visitor, seen) {
+export async function assertTranscript(name, visitor, seen, folder = FOLDER) {
   const { title, start } = visitor;
   const states = await visitor.states();
   const text = [title, "", "Seen by the server:", seen, "", "States:", ...states, "", `Console (${start.lang}):`, ...visitor.lines, ""].join("\n");
-  const file = new URL(`${name}.txt`, FOLDER);
+  const file = new URL(`${name}.txt`, folder);
   if (process.env.CHARLA_BLESS) {
-    await mkdir(FOLDER, { recursive: true });
+    await mkdir(folder, { recursive: true });
     await writeFile(file, text);
   }
   const kept = await readFile(file, "utf8").catch(() => "");

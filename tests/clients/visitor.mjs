@@ -31,8 +31,9 @@ export class Visitor {
    * @param {number} [options.random]
    * @param {import("playwright-core").BrowserContext} [options.context] The caller's own, of {@link Lab.bareContext}.
    * @param {(why: any, nth: number) => string | {stop: string}} [options.token] `stop`: there will be no other.
+   *   What else is given goes to the page as it is.
    */
-  static async enter(lab, { title, url, lang = "es", at = "/lab/", origin, clock = false, policy, random = 0.5, context, token }) {
+  static async enter(lab, { title, url, lang = "es", at = "/lab/", origin, clock = false, policy, random = 0.5, context, token, ...more }) {
     const visitor = new Visitor();
     visitor.title = title;
     visitor.context = context ?? (await lab.browser.newContext({ ignoreHTTPSErrors: true }));
@@ -55,7 +56,7 @@ export class Visitor {
       throw new Error(`the page did not start\n${[...visitor.troubles, ...visitor.native].join("\n")}`, { cause: error });
     });
     if (clock) await page.clock.pauseAt(Date.now() + LONGEST_WAIT_MS);
-    visitor.start = { url, lang, policy, random };
+    visitor.start = { url, lang, policy, random, ...more };
     await page.evaluate((start) => globalThis.enter(start), visitor.start);
     return visitor;
   }
@@ -111,9 +112,9 @@ export class Visitor {
   /** Until the client has given up. */
   async giveUp() {
     for (let name = await this.settle(); name !== "disabled"; name = await this.settle()) {
-      // A connection that is about to be closed.
+      // A connection that is about to be closed, perhaps for the last time.
       if (name === "waiting") await this.pass();
-      else await this.until({ name: "waiting" }, (await this.states()).length - 1);
+      else await this.page.waitForFunction(() => globalThis.client.state.name !== "connected", undefined, { polling: LOOK_EVERY_MS });
     }
   }
 

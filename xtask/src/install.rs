@@ -11,7 +11,8 @@ use std::{
 
 use crate::run::{cargo, on_path, output, run, target};
 
-/// A program that tests start, the Debian package that brings it, and what for.
+/// A program that tests start (or what else tells that a package is there, see [`is_there`]), the Debian package
+/// that brings it, and what for.
 const DEBIAN: &[(&str, &str, &str)] = &[
     ("node", "nodejs", "runs the JavaScript tests"),
     ("npm", "npm", "installs the tools below"),
@@ -19,6 +20,16 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     ("nginx", "nginx", "the proxy of the end-to-end tests"),
     ("openssl", "openssl", "makes that proxy's certificate"),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
+    (
+        "python3",
+        "python3",
+        "runs the Django servers that a page may come from",
+    ),
+    (
+        "python3 -m ensurepip",
+        "python3-venv",
+        "gives them a folder of their own",
+    ),
 ];
 
 /// npm packages with their versions, and what for.
@@ -35,6 +46,21 @@ const NPM: &[(&str, &str, &str)] = &[
     ("react-dom", "19.3.1", "the same"),
 ];
 
+/// Python packages with their versions, and what for. All of them wheels: nothing is compiled.
+const PIP: &[(&str, &str, &str)] = &[
+    ("django", "5.2.19", "the stack whose front ends can switch"),
+    ("channels", "4.3.2", "its WebSocket side"),
+    ("djangorestframework_simplejwt", "5.5.1", "its tokens"),
+    ("pyjwt", "2.15.1", "the same"),
+    ("djangorestframework", "3.18.3", "the same"),
+    ("uvicorn", "0.54.0", "serves it"),
+    ("websockets", "17.4", "what uvicorn speaks WebSocket with"),
+    ("daphne", "4.2.3", "serves it as well"),
+    // Newer ones bring three compiled packages along.
+    ("autobahn", "24.4.2", "what daphne speaks WebSocket with"),
+    ("twisted", "26.10.0", "what daphne stands on"),
+];
+
 /// Older than this, Node lacks what the browser client takes for granted (a global `crypto`, for one).
 const NODE_OLDEST: u32 = 20;
 
@@ -49,6 +75,8 @@ const NODE: (&str, &str, &str) = if cfg!(target_arch = "aarch64") {
 pub(crate) struct Tools {
     /// Holds `node_modules`.
     pub(crate) node: PathBuf,
+    /// A virtual environment: holds `bin/python`.
+    pub(crate) python: PathBuf,
     /// Holds `bin/cargo-nextest` when the machine had none.
     pub(crate) cargo: PathBuf,
 }
@@ -58,6 +86,7 @@ pub(crate) fn tools(root: &Path) -> Tools {
     let tools = target(root).join("tools");
     Tools {
         node: tools.join("node"),
+        python: tools.join("python"),
         cargo: tools.join("cargo"),
     }
 }
@@ -85,11 +114,12 @@ pub(crate) fn everything(root: &Path, allowed: bool) -> Result<(), String> {
     let tools = tools(root);
     debian(allowed)?;
     npm(&tools.node, allowed)?;
+    pip(&tools.python, allowed)?;
     nextest(root, &tools.cargo, allowed)
 }
 
 fn debian(allowed: bool) -> Result<(), String> {
-    let missing: Vec<_> = DEBIAN.iter().filter(|(program, ..)| !on_path(program)).collect();
+    let missing: Vec<_> = DEBIAN.iter().filter(|(sign, ..)| !is_there(sign)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -113,6 +143,14 @@ fn debian(allowed: bool) -> Result<(), String> {
     run(apt()
         .args(["install", "--yes", "--no-install-recommends"])
         .args(packages))
+}
+
+/// A program on the path; or a Python module, as in `python3 -m ensurepip`, where a package brings no program.
+fn is_there(sign: &str) -> bool {
+    match sign.strip_prefix("python3 -m ") {
+        Some(module) => output(Command::new("python3").args(["-c", &format!("import {module}")])).is_ok(),
+        None => on_path(sign),
+    }
 }
 
 fn apt() -> Command {
@@ -174,6 +212,46 @@ fn has_npm_package(folder: &Path, name: &str, version: &str) -> bool {
         .is_some_and(|package| package.get("version").and_then(|found| found.as_str()) == Some(version))
 }
 
+fn pip(folder: &Path, allowed: bool) -> Result<(), String> {
+    let installed = python_packages(folder);
+    let missing: Vec<_> = PIP
+        .iter()
+        .filter(|(name, version, _)| !installed.contains(&format!("{name}-{version}.dist-info")))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("Python packages that are missing in {}:", folder.display());
+    for (name, version, purpose) in &missing {
+        println!("  {:<37} {purpose}", format!("{name}=={version}"));
+    }
+    if !allowed {
+        return Ok(());
+    }
+    let python = folder.join("bin/python");
+    if !python.is_file() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    }
+    // Compiled when it is first imported: most of it never is.
+    run(Command::new(python)
+        .args(["-m", "pip", "install", "--quiet", "--no-compile"])
+        .args(["--disable-pip-version-check", "--only-binary", ":all:"])
+        .args(PIP.iter().map(|(name, version, _)| format!("{name}=={version}"))))
+}
+
+/// The names, in lower case, of what stands in a virtual environment's `lib/python3.*/site-packages`.
+fn python_packages(folder: &Path) -> Vec<String> {
+    let names = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+    };
+    let lib = folder.join("lib");
+    names(lib.clone())
+        .flat_map(|version| names(lib.join(version).join("site-packages")))
+        .map(|name| name.to_lowercase())
+        .collect()
+}
+
 /// Built without optimisation: the test runner only waits for the tests, and so it is there in a third of the time.
 fn nextest(root: &Path, folder: &Path, allowed: bool) -> Result<(), String> {
     if on_path("cargo-nextest") || folder.join("bin/cargo-nextest").is_file() {
@@ -202,6 +280,15 @@ mod tests {
         assert_eq!(parse_major("v18.20.4\n"), Some(18));
         assert_eq!(parse_major("v22.1.0"), Some(22));
         assert_eq!(parse_major("command not found"), None);
+    }
+
+    #[test]
+    fn python_packages_are_found_whatever_their_case() {
+        let folder = std::env::temp_dir().join(format!("charla-xtask-pip-{}", std::process::id()));
+        fs::create_dir_all(folder.join("lib/python3.11/site-packages/PyJWT-2.15.1.dist-info")).unwrap();
+        assert_eq!(python_packages(&folder), ["pyjwt-2.15.1.dist-info"]);
+        assert_eq!(python_packages(&folder.join("lib")), Vec::<String>::new());
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -74,7 +74,8 @@ fn js_tests(root: &Path, folders: &[&str], tools: &Tools) -> Result<(), String> 
     run(with_tools(&mut node, root, tools))
 }
 
-/// What JavaScript tests may rely on: `CHARLA_BIN`, `CHARLA_TOOLS_NODE` (a folder with `node_modules`) and npm's programs on the path.
+/// What JavaScript tests may rely on: `CHARLA_BIN`, `CHARLA_TOOLS_NODE` (a folder with `node_modules`),
+/// `CHARLA_TOOLS_PYTHON` (one with `bin/python`) and npm's programs on the path.
 fn with_tools<'a>(command: &'a mut Command, root: &Path, tools: &Tools) -> &'a mut Command {
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(tools.programs().into_iter().chain(env::split_paths(&path)));
@@ -84,6 +85,7 @@ fn with_tools<'a>(command: &'a mut Command, root: &Path, tools: &Tools) -> &'a m
     command
         .env("CHARLA_BIN", target(root).join("debug/charla"))
         .env("CHARLA_TOOLS_NODE", &tools.node)
+        .env("CHARLA_TOOLS_PYTHON", &tools.python)
         .env("NODE_PATH", tools.node.join("node_modules"))
 }
 
