@@ -261,6 +261,17 @@ impl<L: Clone, E: Event + Clone> Rooms<L, E> {
             && first.is_some_and(|first| first <= after + 1)
     }
 
+    /// The last message handed to delivery in a room; `None` before the first listener is live.
+    #[must_use]
+    pub fn delivered(&self, key: &RoomKey) -> Option<Seq> {
+        self.rooms.get(key)?.delivered
+    }
+
+    /// The rooms that have somebody in them.
+    pub fn keys(&self) -> impl Iterator<Item = &RoomKey> {
+        self.rooms.keys()
+    }
+
     /// How many rooms have somebody in them.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -10,7 +10,9 @@ use charla_wire::{Cause, codec};
 use tokio::net::TcpStream;
 
 use crate::admission::Place;
+use crate::broker::Topic;
 use crate::connection::{Connection, Ending, Initiator, Opening};
+use crate::follow::Following;
 use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch, note_receipt};
 use crate::happening::Variant;
 use crate::metrics::CloseLabels;
@@ -115,6 +117,7 @@ fn accept(
     };
     let token_ends = Some(node.token_end(expires_at));
     let connection = Arc::new(Connection::new(opening, socket));
+    let following = node.follow(Topic::User(connection.opening.visitor.key.clone()));
     let registered = node.users.register(&connection);
     if node.is_revoked(&connection) {
         // Between the gate and the register nobody would have found it.
@@ -134,7 +137,7 @@ fn accept(
         node: Arc::clone(node),
         connection,
         ending: broken,
-        counted: Some((registered, place)),
+        counted: Some((registered, place, following)),
     };
     (token_ends, held)
 }
@@ -156,7 +159,7 @@ struct Held {
     connection: Arc<Connection>,
     // A task that does not live to say how it ended has panicked.
     ending: Ending,
-    counted: Option<(Registered, Place)>,
+    counted: Option<(Registered, Place, Following)>,
 }
 
 async fn live(serving: Serving, mut held: Held) {

@@ -14,7 +14,6 @@ use parking_lot::Mutex;
 use crate::connection::Connection;
 use crate::happening::{Encoded, Happening, RoomEvent, UserEvent, Variant, text_frame};
 use crate::node::Node;
-use crate::store::Page;
 
 /// Locks that the rooms are spread over.
 const SHARDS: usize = 32;
@@ -79,6 +78,17 @@ impl RoomShards {
     /// Whether the room has all messages after `after` up to `last` at least.
     pub(crate) fn remembers(&self, key: &RoomKey, after: Seq, last: Seq) -> bool {
         self.of(key).lock().remembers(key, after, last)
+    }
+
+    /// The last message that a room's listeners were handed; `None` while there are none that are live.
+    pub(crate) fn delivered(&self, key: &RoomKey) -> Option<Seq> {
+        self.of(key).lock().delivered(key)
+    }
+
+    /// The rooms with somebody in them.
+    pub(crate) fn keys(&self) -> Vec<RoomKey> {
+        let of_shard = |shard: &Shard| shard.lock().keys().cloned().collect::<Vec<_>>();
+        self.shards.iter().flat_map(of_shard).collect()
     }
 
     /// Rooms with somebody in them.
@@ -201,18 +211,23 @@ impl Node {
         }
     }
 
-    fn hear_in_room(self: &Arc<Self>, room: &RoomKey, event: RoomEvent, except: Option<uuid::Uuid>) {
+    pub(crate) fn hear_in_room(
+        self: &Arc<Self>,
+        room: &RoomKey,
+        event: RoomEvent,
+        except: Option<uuid::Uuid>,
+    ) {
         let encoded = Arc::new(Encoded::new(
             room.clone(),
             event,
             except,
             Arc::clone(&self.speech),
         ));
-        self.pass_on(room, encoded);
+        self.pass_on(room, &encoded);
     }
 
-    fn pass_on(self: &Arc<Self>, room: &RoomKey, encoded: Arc<Encoded>) {
-        let published = self.rooms.of(room).lock().publish(room, Arc::clone(&encoded));
+    fn pass_on(self: &Arc<Self>, room: &RoomKey, encoded: &Arc<Encoded>) {
+        let published = self.rooms.of(room).lock().publish(room, Arc::clone(encoded));
         match published {
             Published::Settled => {}
             Published::Deliver { listeners } if listeners <= INLINE_MAX => self.deliver_now(room),
@@ -220,9 +235,11 @@ impl Node {
                 let (node, room) = (Arc::clone(self), room.clone());
                 tokio::spawn(async move { node.deliver_in_slices(&room).await });
             }
-            Published::Gap { after } => {
-                let (node, room) = (Arc::clone(self), room.clone());
-                tokio::spawn(async move { node.repair(&room, after, encoded).await });
+            // What showed the gap is in the store too: it is read with the rest.
+            Published::Gap { .. } => {
+                if let Some(upto) = encoded.seq() {
+                    self.catch_up(room, upto);
+                }
             }
         }
     }
@@ -266,25 +283,6 @@ impl Node {
             .inc_by((listeners.len() * round.events.len()) as u64);
         for (connection, has) in listeners.drain(..) {
             round.deliver(&connection, has);
-        }
-    }
-
-    /// Reads what the room missed from the store and passes it on, then the event that showed the gap.
-    async fn repair(self: &Arc<Self>, room: &RoomKey, after: Seq, event: Arc<Encoded>) {
-        let upto = event.seq().unwrap_or(after);
-        let missing = usize::try_from(upto.saturating_sub(after)).unwrap_or(usize::MAX);
-        match self.store.messages(room, Page::After(after), missing).await {
-            Ok(messages) => {
-                for message in messages {
-                    self.hear_in_room(room, RoomEvent::Message(message), None);
-                }
-                // Known by now, unless the store is behind the hint: then the next event repairs.
-                let published = self.rooms.of(room).lock().publish(room, event);
-                if let Published::Deliver { .. } = published {
-                    self.deliver_in_slices(room).await;
-                }
-            }
-            Err(error) => tracing::warn!(%room, after, upto, %error, "a gap could not be repaired yet"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Into a chat: everything missed, then everything live, nothing between lost and nothing twice.
 //!
-//! The seat is taken first and the store is read second; going live closes the gap between the two under
+//! The seat is taken first, other nodes are listened to second, and the store is read third; going live closes the gap between the two under
 //! the room's lock, or asks for another look.
 
 use std::sync::Arc;
@@ -76,6 +76,7 @@ pub(crate) async fn join(
         None => None,
     };
     let mut membership = Membership::enter(node, &room, connection);
+    membership.followed().await;
     let of_chat = |refusal: Refusal| Refusal {
         chat: Some(chat.clone()),
         ..refusal

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod connection;
 mod converse;
 mod deliver;
+mod follow;
 pub mod handshake;
 pub mod happening;
 mod inbox;

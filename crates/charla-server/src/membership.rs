@@ -6,7 +6,9 @@ use charla_core::presence::Moved;
 use charla_core::rooms::{Behind, Seat};
 use charla_core::{Author, CanEnter, RoomKey, Seq};
 
+use crate::broker::Topic;
 use crate::connection::Connection;
+use crate::follow::Following;
 use crate::happening::{Encoded, RoomEvent};
 use crate::node::Node;
 
@@ -18,6 +20,7 @@ pub(crate) struct Membership {
     seat: Seat,
     connection: Arc<Connection>,
     present: Option<Author>,
+    following: Following,
 }
 
 impl Membership {
@@ -31,7 +34,13 @@ impl Membership {
             seat,
             connection: Arc::clone(connection),
             present: None,
+            following: node.follow(Topic::Room(room.clone())),
         }
+    }
+
+    /// Waits until what happens on other nodes arrives, if it does now: a look into the store before would leave a gap.
+    pub(crate) async fn followed(&self) {
+        self.node.followed(&self.following).await;
     }
 
     /// Which room.

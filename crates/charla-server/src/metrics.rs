@@ -73,6 +73,12 @@ pub struct Metrics {
     pub outbox_bytes: Gauge,
     /// Rooms with a listener.
     pub rooms: Gauge,
+    /// 1 while happenings get through to other nodes and back.
+    pub broker_up: Gauge,
+    /// Happenings that other nodes were not told of: the broker was away, or too slow.
+    pub broker_dropped: Counter,
+    /// Messages that the store had and nobody had told this node of.
+    pub gaps_repaired: Counter,
     /// Jobs that shared a commit.
     pub commit_batch: Histogram,
     /// How long a commit took.
@@ -98,6 +104,9 @@ impl Default for Metrics {
             deliveries: Counter::default(),
             outbox_bytes: Gauge::default(),
             rooms: Gauge::default(),
+            broker_up: Gauge::default(),
+            broker_dropped: Counter::default(),
+            gaps_repaired: Counter::default(),
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             handshake_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -136,6 +145,21 @@ impl Metrics {
         );
         registry.register("messages", "Messages stored", self.messages.clone());
         registry.register("deliveries", "Events handed to a socket", self.deliveries.clone());
+        registry.register(
+            "broker_up",
+            "1 while happenings get through to other nodes and back, or there are none",
+            self.broker_up.clone(),
+        );
+        registry.register(
+            "broker_dropped",
+            "Happenings that other nodes were not told of: they look in the store",
+            self.broker_dropped.clone(),
+        );
+        registry.register(
+            "gaps_repaired",
+            "Messages that were found in the store because nobody had told of them",
+            self.gaps_repaired.clone(),
+        );
         registry.register("rooms", "Rooms with a listener", self.rooms.clone());
         registry.register(
             "commit_batch_jobs",

@@ -14,10 +14,11 @@ use uuid::Uuid;
 
 use crate::admission::Admission;
 use crate::auth::Auth;
-use crate::broker::Broker;
+use crate::broker::{Broker, Health};
 use crate::clock::{Clock, Uptime};
 use crate::connection::Connection;
 use crate::deliver::RoomShards;
+use crate::follow::CatchingUp;
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
@@ -57,6 +58,7 @@ pub struct Node {
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
+    pub(crate) catching_up_rooms: CatchingUp,
     pub(crate) leaving: AtomicBool,
     pub(crate) draining: AtomicBool,
     pub(crate) drained: Notify,
@@ -119,6 +121,7 @@ impl Node {
             returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
+            catching_up_rooms: CatchingUp::default(),
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
@@ -153,10 +156,15 @@ impl Node {
         });
     }
 
-    /// Whether the broker carries anything.
+    pub(crate) fn broker(&self) -> Option<&dyn Broker> {
+        self.broker.get().map(AsRef::as_ref)
+    }
+
+    /// Whether other nodes hear of what happens here only through the store, and the other way round.
     #[must_use]
-    pub fn broker_ready(&self) -> bool {
-        self.broker.get().is_some_and(|broker| broker.ready())
+    pub fn is_degraded(&self) -> bool {
+        self.broker()
+            .is_some_and(|broker| *broker.health().borrow() == Health::Away)
     }
 
     /// Handshakes a second that returning clients are spread over.

@@ -9,14 +9,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::auth::{Auth, AuthSetupError};
-use crate::broker::Local;
+use crate::broker::{Broker, Local, Redis, RedisSetupError};
 use crate::clock::Clock;
 use crate::listen::{self, HttpFace};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
-use crate::{clock, inbox, publish, timers};
+use crate::{clock, follow, inbox, publish, timers};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -30,6 +30,9 @@ pub enum StartError {
     /// Keys and secrets.
     #[error(transparent)]
     Auth(#[from] AuthSetupError),
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] RedisSetupError),
     /// The listening address.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -78,17 +81,13 @@ impl Server {
         }));
         let auth = Auth::start(&settings.auth, Arc::clone(&store), Arc::clone(&clock)).await?;
         let node = Arc::new(Node::new(settings, Arc::clone(&store), auth, metrics, clock));
-        let hears = Arc::downgrade(&node);
-        node.join(Box::new(Local::new(move |happening| {
-            if let Some(node) = hears.upgrade() {
-                node.hear(happening);
-            }
-        })));
+        node.join(broker(&node)?);
         let (stop, stopped) = watch::channel(false);
         let face = HttpFace::new(crate::api::router(&node));
         let tasks = vec![
             tokio::spawn(publish::publish_committed(Arc::clone(&node), groups)),
             tokio::spawn(inbox::tell_inboxes(Arc::clone(&node))),
+            tokio::spawn(follow::watch_store(Arc::clone(&node))),
             tokio::spawn(keep_time(Arc::clone(&node))),
             tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped)),
         ];
@@ -171,6 +170,26 @@ impl Server {
         }
         tracing::info!("stopped");
     }
+}
+
+/// The broker that the settings name.
+fn broker(node: &Arc<Node>) -> Result<Box<dyn Broker>, RedisSetupError> {
+    let hears = Arc::downgrade(node);
+    let settings = &node.settings.broker;
+    let Some(url) = &settings.url else {
+        node.metrics.broker_up.set(1);
+        return Ok(Box::new(Local::new(move |happening| {
+            if let Some(node) = hears.upgrade() {
+                node.hear(happening);
+            }
+        })));
+    };
+    let redis = Redis::start(url, settings, Arc::clone(&node.metrics), move |heard| {
+        if let Some(node) = hears.upgrade() {
+            node.hear_of(heard);
+        }
+    })?;
+    Ok(Box::new(redis))
 }
 
 /// Turns the wheel, and looks at what only time changes.

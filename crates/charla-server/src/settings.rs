@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod broker_url;
 mod default_file;
 mod keys;
 mod load;
@@ -22,6 +23,7 @@ mod store_url;
 mod tests;
 mod units;
 
+pub use broker_url::BrokerUrl;
 pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// Where chats live.
     pub store: StoreSettings,
+    /// How several nodes hear of each other.
+    pub broker: BrokerSettings,
     /// How much anybody may do.
     pub limits: LimitSettings,
     /// Pings and presence.
@@ -200,6 +204,17 @@ pub struct StoreSettings {
     pub group_max: usize,
     /// Drafts that may wait for the writer; more are refused with `overloaded`.
     pub queue_max: usize,
+}
+
+/// `[broker]`
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// The Redis or Valkey server between nodes; `None` for one node alone.
+    pub url: Option<BrokerUrl>,
+    /// The file with the password for it, read at the start.
+    pub password_file: Option<PathBuf>,
+    /// What the names of its topics begin with.
+    pub prefix: String,
 }
 
 /// What a user's connection meets when the user has as many as one may.
@@ -382,6 +397,16 @@ impl Default for AuthSettings {
             access_ttl: Duration::from_secs(15 * 60),
             refresh_ttl: Duration::from_secs(7 * 24 * 3600),
             secret: None,
+        }
+    }
+}
+
+impl Default for BrokerSettings {
+    fn default() -> Self {
+        Self {
+            url: None,
+            password_file: None,
+            prefix: "charla".into(),
         }
     }
 }

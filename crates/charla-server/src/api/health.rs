@@ -19,12 +19,11 @@ pub(super) fn routes() -> Router<Arc<Node>> {
         .route("/metrics", get(metrics))
 }
 
-/// 200 while new connections are welcome; 503 with the reason otherwise.
+/// 200 while new connections are welcome; 503 with the reason otherwise. A node without its broker is slower, not wrong: taking
+/// it out would take out all of them at once.
 async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
     let trouble = if node.is_leaving() {
         Some("draining".to_owned())
-    } else if !node.broker_ready() {
-        Some("broker_unavailable".to_owned())
     } else {
         node.store
             .ready()
@@ -33,6 +32,7 @@ async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
             .map(|error| format!("store_unavailable: {error}"))
     };
     match trouble {
+        None if node.is_degraded() => (StatusCode::OK, "degraded: broker_unavailable\n".to_owned()),
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
     }

@@ -42,7 +42,7 @@ pub(super) const FOREIGN_KEY_FIELDS: [&str; 8] = [
 ];
 
 /// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 11] = [
+pub(super) const SECTIONS: [(&str, &str); 12] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -54,6 +54,10 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
         "Where a token says what. The defaults are SimpleJWT's names.",
     ),
     ("store", "Where chats live."),
+    (
+        "broker",
+        "How several nodes on one PostgreSQL hear of each other.",
+    ),
     ("limits", "How much anybody may do."),
     ("liveness", "Pings and presence."),
     ("plain", "Front ends that know nothing of charla.v1."),
@@ -206,6 +210,13 @@ keys! {
         "Most messages that share one commit.";
     "store.queue_max", count(1, 1_000_000), Some(|s| &mut s.store.queue_max), "",
         "Messages that may wait for the writer; more are refused with overloaded.";
+
+    "broker.url", Rule::BrokerUrl, Some(|s| &mut s.broker.url), "redis://bus.example.org:6379",
+        "A Redis (6 or newer) or Valkey server between nodes. Not set: this node is alone. A password in it only in the variable.";
+    "broker.password_file", Rule::Path, Some(|s| &mut s.broker.password_file), "/etc/charla/bus-password",
+        "A file with the password for broker.url; a line end at its end is cut.";
+    "broker.prefix", Rule::Text, Some(|s| &mut s.broker.prefix), "",
+        "What the names of its topics begin with: another one for each group of nodes on the same server.";
 
     "limits.connections", count(1, MANY), Some(|s| &mut s.limits.connections), "",
         "Connections of this node.";

@@ -12,7 +12,7 @@ use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
 use super::source::{Given, Layer, read_file, read_flags, read_variables};
-use super::{KeyMaterial, KeySettings, Settings, StoreUrl};
+use super::{BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
 
 /// Settings that passed, and where each value came from.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Loaded {
                         }
                         _ => given.raw.clone(),
                     };
-                    if given.key.rule == Rule::StoreUrl && shows_password(given) {
+                    if shows_password(given) {
                         let key = given.key.path.into();
                         vault
                             .problems
@@ -163,19 +163,24 @@ impl Loaded {
 
 /// Whether an address has a password in it outside of the environment: files and command lines are read by others.
 fn shows_password(given: &Given) -> bool {
-    !matches!(given.place, Place::Variable(_))
-        && given
-            .raw
-            .text()
-            .and_then(StoreUrl::parse)
-            .is_some_and(|url| url.has_password())
+    let Some(text) = given
+        .raw
+        .text()
+        .filter(|_| !matches!(given.place, Place::Variable(_)))
+    else {
+        return false;
+    };
+    if given.key.rule == Rule::BrokerUrl {
+        return BrokerUrl::parse(text).is_some_and(|url| url.password().is_some());
+    }
+    given.key.rule == Rule::StoreUrl && StoreUrl::parse(text).is_some_and(|url| url.has_password())
 }
 
 fn refused(given: &Given) -> Fault {
     Fault::NotAllowed {
         key: given.key.path.into(),
         // An address that is not understood may still have a password in it.
-        given: (given.key.rule != Rule::StoreUrl).then(|| given.raw.shown()),
+        given: (!matches!(given.key.rule, Rule::StoreUrl | Rule::BrokerUrl)).then(|| given.raw.shown()),
         rule: given.key.rule,
     }
 }

@@ -279,12 +279,14 @@ impl Fault {
 }
 
 fn password_shown(lang: Lang, key: &str) -> String {
+    let section = key.split('.').next().unwrap_or_default();
+    let variable = section.to_ascii_uppercase();
     match lang {
         Lang::En => format!(
-            "`{key}` holds a password; put it in a file of its own and name that in `store.password_file`, or give the whole address in CHARLA_STORE_URL"
+            "`{key}` holds a password; put it in a file of its own and name that in `{section}.password_file`, or give the whole address in CHARLA_{variable}_URL"
         ),
         Lang::Es => format!(
-            "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `store.password_file`, o da la dirección entera en CHARLA_STORE_URL"
+            "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `{section}.password_file`, o da la dirección entera en CHARLA_{variable}_URL"
         ),
     }
 }

@@ -54,6 +54,8 @@ pub(super) enum Rule {
     Choice(&'static [&'static str]),
     /// The address of a database; may have a password in it.
     StoreUrl,
+    /// The address of a bus; may have a password in it.
+    BrokerUrl,
     /// Text that must not be shown.
     Secret,
     /// The path of a file with the secret.
@@ -122,6 +124,10 @@ impl Rule {
             Self::StoreUrl => (
                 "an address of PostgreSQL, such as \"postgres://charla@db.example.org:5432/charla\" or \"postgres:///charla?host=/run/postgresql\"",
                 "una dirección de PostgreSQL, por ejemplo \"postgres://charla@db.example.org:5432/charla\" o \"postgres:///charla?host=/run/postgresql\"",
+            ),
+            Self::BrokerUrl => (
+                "an address of Redis or Valkey, such as \"redis://bus.example.org:6379\"",
+                "una dirección de Redis o Valkey, por ejemplo \"redis://bus.example.org:6379\"",
             ),
             Self::Path | Self::SecretFile => ("a path as text", "una ruta como texto"),
             Self::Filter => (

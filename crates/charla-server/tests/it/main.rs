@@ -10,6 +10,8 @@
 mod api;
 mod auth;
 mod bad_inputs;
+mod broker_redis;
+mod bus;
 mod cause_snippets;
 mod chat;
 mod client;

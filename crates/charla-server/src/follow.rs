@@ -1,0 +1,189 @@
+//! What a node does about other nodes: it follows the topics that somebody here listens to, and looks in the store for
+//! what it did not hear of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use charla_core::{RoomKey, Seq};
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::broker::{Health, Heard, Topic};
+use crate::happening::RoomEvent;
+use crate::node::Node;
+use crate::store::{Page, StoreError};
+
+/// How often the store is asked for news of each chat with a listener while the broker is alive: for hints that were
+/// lost on the way.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The same while it is away.
+const LOOK_EVERY_AWAY: Duration = Duration::from_millis(200);
+/// For this long after it came back the store is asked as if it were away: other nodes may be later.
+const OTHERS_BACK_WITHIN: Duration = Duration::from_secs(5);
+/// Messages read at once while catching up.
+const CATCH_UP_PAGE: usize = 200;
+
+/// A topic that a connection listens to. Leaving it is dropping it.
+#[must_use]
+pub(crate) struct Following {
+    node: Arc<Node>,
+    // Every connection has two of these.
+    topic: Box<Topic>,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(broker) = self.node.broker() {
+            broker.leave(&self.topic);
+        }
+    }
+}
+
+/// The chats that are being caught up with, and how far at least.
+#[derive(Debug, Default)]
+pub(crate) struct CatchingUp {
+    goals: Mutex<HashMap<RoomKey, Seq>>,
+}
+
+impl CatchingUp {
+    /// Whether the caller is to begin; if not, whoever does it goes as far.
+    fn begin(&self, room: &RoomKey, upto: Seq) -> bool {
+        let mut goals = self.goals.lock();
+        if let Some(goal) = goals.get_mut(room) {
+            *goal = upto.max(*goal);
+            return false;
+        }
+        goals.insert(room.clone(), upto);
+        true
+    }
+
+    /// Whether there is nothing left to do, at `reached`; then it is done.
+    fn is_done(&self, room: &RoomKey, reached: Seq) -> bool {
+        let mut goals = self.goals.lock();
+        let done = goals.get(room).is_none_or(|goal| *goal <= reached);
+        if done {
+            goals.remove(room);
+        }
+        done
+    }
+
+    fn give_up(&self, room: &RoomKey) {
+        self.goals.lock().remove(room);
+    }
+}
+
+impl Node {
+    /// Listens to a topic for as long as the answer lives.
+    pub(crate) fn follow(self: &Arc<Self>, topic: Topic) -> Following {
+        if let Some(broker) = self.broker() {
+            broker.follow(&topic);
+        }
+        Following {
+            node: Arc::clone(self),
+            topic: Box::new(topic),
+        }
+    }
+
+    /// Waits until a room's topic is heard, if that can be.
+    pub(crate) async fn followed(&self, following: &Following) {
+        if let Some(broker) = self.broker() {
+            broker.followed(&following.topic).await;
+        }
+    }
+
+    /// What the broker hands to this node, its own happenings too.
+    pub(crate) fn hear_of(self: &Arc<Self>, heard: Heard) {
+        match heard {
+            Heard::Happening(happening) => self.hear(happening),
+            Heard::Unreadable(Topic::Room(room)) => {
+                let node = Arc::clone(self);
+                tokio::spawn(async move { node.look(&room).await });
+            }
+            Heard::Unreadable(topic @ (Topic::User(_) | Topic::Everybody)) => {
+                tracing::debug!(?topic, "another node speaks of something newer than this program");
+            }
+        }
+    }
+
+    /// Passes on what a room has not heard of up to a message, from the store. One at a time does it for a room.
+    pub(crate) fn catch_up(self: &Arc<Self>, room: &RoomKey, upto: Seq) {
+        if self.catching_up_rooms.begin(room, upto) {
+            let (node, room) = (Arc::clone(self), room.clone());
+            tokio::spawn(async move {
+                if let Err(error) = node.read_missed(&room).await {
+                    node.catching_up_rooms.give_up(&room);
+                    tracing::warn!(%room, %error, "a gap could not be repaired yet");
+                }
+            });
+        }
+    }
+
+    async fn read_missed(self: &Arc<Self>, room: &RoomKey) -> Result<(), StoreError> {
+        loop {
+            let Some(delivered) = self.rooms.delivered(room) else {
+                // Nobody listens any more.
+                self.catching_up_rooms.give_up(room);
+                return Ok(());
+            };
+            if self.catching_up_rooms.is_done(room, delivered) {
+                return Ok(());
+            }
+            let missed = self
+                .store
+                .messages(room, Page::After(delivered), CATCH_UP_PAGE)
+                .await?;
+            if missed.is_empty() {
+                // Who spoke of it was mistaken, or the store was put back: nothing to read.
+                self.catching_up_rooms.give_up(room);
+                return Ok(());
+            }
+            self.metrics.gaps_repaired.inc_by(missed.len() as u64);
+            for message in missed {
+                self.hear_in_room(room, RoomEvent::Message(message), None);
+            }
+        }
+    }
+
+    /// Looks whether a room has moved without this node's knowing.
+    async fn look(self: &Arc<Self>, room: &RoomKey) {
+        let Some(delivered) = self.rooms.delivered(room) else {
+            return;
+        };
+        match self.store.chat(room).await {
+            Ok(Some(chat)) if chat.last_seq > delivered => self.catch_up(room, chat.last_seq),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%room, %error, "the store was not asked for news"),
+        }
+    }
+}
+
+/// Looks in the store for news of every chat with a listener: now and then while the broker is alive, at once when it
+/// comes back, and all the time while it is away.
+pub(crate) async fn watch_store(node: Arc<Node>) {
+    let Some(mut health) = node
+        .broker()
+        .filter(|broker| broker.has_peers())
+        .map(|broker| broker.health())
+    else {
+        return;
+    };
+    let mut away_at = Instant::now();
+    loop {
+        if *health.borrow_and_update() == Health::Away {
+            away_at = Instant::now();
+        }
+        let every = if away_at.elapsed() < OTHERS_BACK_WITHIN {
+            LOOK_EVERY_AWAY
+        } else {
+            LOOK_EVERY
+        };
+        // One after the other: however many chats there are, this takes one connection of the store at a time.
+        for room in node.rooms.keys() {
+            node.look(&room).await;
+        }
+        if let Ok(Err(_)) = timeout(every, health.changed()).await {
+            return;
+        }
+    }
+}

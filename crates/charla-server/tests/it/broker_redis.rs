@@ -1,0 +1,195 @@
+//! Several nodes on one PostgreSQL and one Redis: what happens on one is heard on the others.
+
+use charla_server::settings::StoreUrl;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::bus::Bus;
+use crate::cluster::Cluster;
+use crate::serving::{Client, Serving, until};
+
+mod plug;
+
+/// A database and a bus for nodes to share.
+struct Shared {
+    bus: Bus,
+    url: StoreUrl,
+    _cluster: Cluster,
+}
+
+impl Shared {
+    async fn start() -> Self {
+        let (cluster, bus) = tokio::task::block_in_place(|| (Cluster::start(), Bus::start()));
+        let url = cluster.url(&cluster.database().await);
+        Self {
+            bus,
+            url,
+            _cluster: cluster,
+        }
+    }
+
+    /// A node that hears from the others.
+    async fn node(&self) -> Serving {
+        self.node_called("charla").await
+    }
+
+    async fn node_called(&self, prefix: &str) -> Serving {
+        let node = Serving::start_with(|settings| {
+            settings.store.url = Some(self.url.clone());
+            settings.broker.url = Some(self.bus.url());
+            prefix.clone_into(&mut settings.broker.prefix);
+            // Load tests send faster than people.
+            settings.limits.sends_per_second = 1_000;
+            settings.limits.send_burst = 1_000;
+        })
+        .await;
+        readiness(&node, "ready").await;
+        node
+    }
+}
+
+/// Waits until a node says so.
+async fn readiness(node: &Serving, word: &str) {
+    until(word, || async {
+        let reply = node.http("GET", "/readyz", &[], b"").await;
+        assert_eq!(reply.status, 200, "balancers keep sending: {reply:?}");
+        String::from_utf8_lossy(&reply.body).starts_with(word)
+    })
+    .await;
+}
+
+async fn figure(node: &Serving, name: &str) -> u64 {
+    let reply = node.http("GET", "/metrics", &[], b"").await;
+    let text = String::from_utf8_lossy(&reply.body).into_owned();
+    let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+    line.unwrap_or_else(|| panic!("{name} in {text}"))
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+async fn send(client: &mut Client, text: &str) -> u64 {
+    client
+        .say(&json!({"type": "send", "chat": "5", "id": Uuid::now_v7(), "text": text}))
+        .await;
+    client.next_of("ack").await["seq"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_on_one_node_is_heard_on_the_other() {
+    let shared = Shared::start().await;
+    let (here, there) = (shared.node().await, shared.node().await);
+    let mut ana = here.connect("ana", "/ws/chat/5/").await;
+    ana.next_of("subscribed").await;
+    let mut luis = there.connect("luis", "/ws/chat/5/").await;
+    luis.next_of("subscribed").await;
+    assert_eq!(ana.next_of("presence").await["user"]["id"], "luis");
+    ana.say(&json!({"type": "typing", "chat": "5", "on": true})).await;
+    assert_eq!(luis.next_of("typing").await["user"]["id"], "ana");
+    assert_eq!(send(&mut ana, "hola").await, 1);
+    assert_eq!(luis.next_of("message").await["text"], "hola");
+    ana.say(&json!({"type": "edit", "ref": 1, "chat": "5", "seq": 1, "text": "buenas"}))
+        .await;
+    assert_eq!(luis.next_of("edited").await["text"], "buenas");
+    luis.say(&json!({"type": "read", "chat": "5", "seq": 1})).await;
+    assert_eq!(ana.next_of("read").await["seq"], 1);
+    for turn in 0..20 {
+        let (speaker, listener) = if turn % 2 == 0 {
+            (&mut ana, &mut luis)
+        } else {
+            (&mut luis, &mut ana)
+        };
+        let text = format!("turn {turn}");
+        let seq = send(speaker, &text).await;
+        let message = loop {
+            let message = listener.next_of("message").await;
+            if message["seq"] == seq {
+                break message;
+            }
+        };
+        assert_eq!(message["text"], text.as_str());
+    }
+    assert_eq!(figure(&here, "charla_broker_up").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_cut_off_wherever_it_is_connected() {
+    let shared = Shared::start().await;
+    let (here, there) = (shared.node().await, shared.node().await);
+    let mut luis = there.connect("luis", "/ws/chat/5/").await;
+    luis.next_of("subscribed").await;
+    // A topic of a person is not waited for: the node is asked what it listens to.
+    until("the person's topic", || async {
+        shared
+            .bus
+            .command(&["PUBSUB", "NUMSUB", "charla:user:demo:luis"])
+            .ends_with('1')
+    })
+    .await;
+    here.node().disconnect(
+        &crate::serving::user_key("demo", "luis"),
+        None,
+        charla_wire::Cause::UserBlocked,
+    );
+    let end = loop {
+        if let Err(end) = luis.hear().await {
+            break end;
+        }
+    };
+    assert_eq!(end.0, 4403, "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_listen_only_to_what_somebody_listens_to() {
+    let shared = Shared::start().await;
+    let node = shared.node().await;
+    let rooms = || shared.bus.command(&["PUBSUB", "CHANNELS", "charla:room:*"]);
+    assert_eq!(rooms(), "");
+    let mut ana = node.connect("ana", "/ws/chat/5/").await;
+    ana.next_of("subscribed").await;
+    assert_eq!(
+        rooms(),
+        "charla:room:demo:5",
+        "before the client is told that it hears the chat"
+    );
+    drop(ana);
+    until("the last one takes the topic along", || async {
+        rooms().is_empty()
+    })
+    .await;
+}
+
+/// Two databases, so that the same numbers of the same chats are not the same messages; a frame that crossed would
+/// have the number that the other side waits for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_with_the_same_chats_and_people_do_not_hear_each_other() {
+    let shared = Shared::start().await;
+    let (here, there) = (shared.node().await, shared.node().await);
+    let hour = std::time::Duration::from_secs(3600);
+    let enter = async |node: &Serving, tenant: &str| {
+        let token = node.token_of(tenant, "luis", hour).await;
+        let path = format!("/ws/chat/5/?tenant={tenant}&token={token}");
+        let mut client = Client::open(node.address, &path, &["charla.v1"]).await;
+        client.next_of("subscribed").await;
+        client
+    };
+    let (mut demo, mut acme) = (enter(&here, "demo").await, enter(&here, "acme").await);
+    let (mut demo_there, mut acme_there) = (enter(&there, "demo").await, enter(&there, "acme").await);
+    for turn in 1..=10 {
+        assert_eq!(send(&mut demo, &format!("demo {turn}")).await, turn);
+        assert_eq!(send(&mut acme, &format!("acme {turn}")).await, turn);
+    }
+    for (client, tenant) in [(&mut demo_there, "demo"), (&mut acme_there, "acme")] {
+        let mut turn = 0;
+        while turn < 10 {
+            for frame in client.up_to("message").await {
+                assert_eq!(frame["type"], "message", "{frame}");
+                turn += 1;
+                assert_eq!(frame["text"], format!("{tenant} {turn}"));
+                assert_eq!(frame["seq"], turn);
+            }
+        }
+    }
+}
