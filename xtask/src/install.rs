@@ -19,7 +19,11 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     ("chromium", "chromium", "the browser of the end-to-end tests"),
     ("nginx", "nginx", "the proxy of the end-to-end tests"),
     ("openssl", "openssl", "makes that proxy's certificate"),
-    ("redis-server", "redis-server", "the bus of the tests with several nodes"),
+    (
+        "redis-server",
+        "redis-server",
+        "the bus of the tests with several nodes",
+    ),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
     (
         "python3",

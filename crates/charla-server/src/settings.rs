@@ -23,7 +23,7 @@ mod store_url;
 mod tests;
 mod units;
 
-pub use broker_url::BrokerUrl;
+pub use broker_url::{BrokerSettings, BrokerUrl};
 pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;
@@ -206,17 +206,6 @@ pub struct StoreSettings {
     pub queue_max: usize,
 }
 
-/// `[broker]`
-#[derive(Debug, Clone)]
-pub struct BrokerSettings {
-    /// The Redis or Valkey server between nodes; `None` for one node alone.
-    pub url: Option<BrokerUrl>,
-    /// The file with the password for it, read at the start.
-    pub password_file: Option<PathBuf>,
-    /// What the names of its topics begin with.
-    pub prefix: String,
-}
-
 /// What a user's connection meets when the user has as many as one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenFull {
@@ -397,16 +386,6 @@ impl Default for AuthSettings {
             access_ttl: Duration::from_secs(15 * 60),
             refresh_ttl: Duration::from_secs(7 * 24 * 3600),
             secret: None,
-        }
-    }
-}
-
-impl Default for BrokerSettings {
-    fn default() -> Self {
-        Self {
-            url: None,
-            password_file: None,
-            prefix: "charla".into(),
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The address of a Redis or Valkey server: whole for the connection, without its password for people.
+//! `[broker]`, and the address of a Redis or Valkey server in it: whole for the connection, without its password for people.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
@@ -9,6 +10,27 @@ use secrecy::SecretString;
 const HIDDEN: &str = "(hidden)";
 /// The port that Redis registered.
 const PORT: u16 = 6379;
+
+/// `[broker]`
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// The Redis or Valkey server between nodes; `None` for one node alone.
+    pub url: Option<BrokerUrl>,
+    /// The file with the password for it, read at the start.
+    pub password_file: Option<PathBuf>,
+    /// What the names of its topics begin with.
+    pub prefix: String,
+}
+
+impl Default for BrokerSettings {
+    fn default() -> Self {
+        Self {
+            url: None,
+            password_file: None,
+            prefix: "charla".into(),
+        }
+    }
+}
 
 /// `redis://user@host:port`.
 #[derive(Clone)]
