@@ -201,11 +201,7 @@ export class Charla extends EventTarget {
    * @returns {Promise<import("./frames.js").Subscribed>}
    */
   peek(chat, from) {
-    if (!this.connected) return Promise.reject(lost());
-    return this.#requests.ask({ type: "subscribe", chat, ...from }, (frame) => {
-      this.#peeks.add(frame.ref);
-      this.#transmit(frame);
-    });
+    return this.#request({ type: "subscribe", chat, ...from }, this.#peeks);
   }
 
   /** What happened last, without tokens: paste it into `charla explain`. */
@@ -221,7 +217,7 @@ export class Charla extends EventTarget {
       this.#aheadMs = Date.parse(server_time) - this.#options.now();
       const outage = this.#link.welcomed({ session, heartbeatMs, tokenExpiresInMs: this.#lifeOf(frame) });
       this.#reported = outage !== null;
-      if (outage) this.#transmit({ type: "report", ...outage, cause: outage.cause ?? "unknown" });
+      if (outage) this.#transmit({ type: "report", ...outage });
       this.#emit("welcome", frame);
       for (const [chat, subscription] of this.#chats) {
         if (chat !== this.#entry) this.#enter(chat, subscription);
@@ -354,8 +350,7 @@ export class Charla extends EventTarget {
   #flush() {
     const now = this.#options.now();
     for (const entry of this.#outbox.expired(now)) this.#drop(entry, new CharlaError("outbox_expired"));
-    for (const entry of this.#outbox.take(now, (chat) => this.#entered.has(chat) && !this.#restoring)) {
-      const { id, chat, text, data } = entry;
+    for (const { id, chat, text, data } of this.#outbox.take(now, (chat) => this.#entered.has(chat) && !this.#restoring)) {
       this.#transmit({ type: "send", chat, id, text, data });
     }
     clearTimeout(this.#timer);
@@ -392,11 +387,9 @@ export class Charla extends EventTarget {
     const { ref, chat, id, cause, detail, retry, retry_in_ms: retryInMs } = frame;
     const error = new CharlaError(cause, retry, { detail, retryInMs });
     const entry = this.#outbox.get(id);
-    if (entry && passes(error)) {
-      this.#outbox.postpone(id, this.#options.now() + (retryInMs ?? AGAIN_AFTER_MS));
-      this.#flush();
-    } else if (entry) {
-      this.#drop(entry, error);
+    if (entry) {
+      if (passes(error)) this.#outbox.postpone(id, this.#options.now() + (retryInMs ?? AGAIN_AFTER_MS));
+      else this.#drop(entry, error);
       this.#flush();
     } else if (this.#requests.settle(ref, null, error)) {
       // Whoever asked is told.
@@ -426,10 +419,13 @@ export class Charla extends EventTarget {
     return end ? Date.parse(end) - this.#options.now() - this.#aheadMs : undefined;
   }
 
-  /** @param {any} frame @returns {Promise<any>} */
-  #request(frame) {
+  /** @param {any} frame @param {Set<number>} [among] Where its number is put down. @returns {Promise<any>} */
+  #request(frame, among) {
     if (!this.connected) return Promise.reject(lost());
-    return this.#requests.ask(frame, (numbered) => this.#transmit(numbered));
+    return this.#requests.ask(frame, (numbered) => {
+      among?.add(numbered.ref);
+      this.#transmit(numbered);
+    });
   }
 
   /** @param {any} frame */

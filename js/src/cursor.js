@@ -46,9 +46,8 @@ export class Cursor {
   fill(messages) {
     for (const message of messages) if (message.seq > (this.seq ?? 0)) this.#held.set(message.seq, message);
     const deliver = this.#run();
-    for (const seq of [...this.#held.keys()].sort((a, b) => a - b)) {
-      if (!this.#held.has(seq)) continue;
-      this.seq = seq - 1;
+    while (this.#held.size > 0) {
+      this.seq = Math.min(...this.#held.keys()) - 1;
       deliver.push(...this.#run());
     }
     return deliver;

@@ -249,17 +249,17 @@ export class Link {
 
   /** What the machine asks for. @type {Record<string, (effect: any) => void>} */
   #effects = {
-    token: ({ refused, inBand }) => this.#askToken(refused, inBand),
+    token: (effect) => this.#askToken(effect),
     open: () => this.#open(),
-    shut: ({ code, reason }) => this.#shut(code, reason),
+    shut: (effect) => this.#shut(effect),
     ping: () => this.#dialect.ping?.(),
     preflight: () => this.#preflight(),
     renew: () => this.#renew(),
     remember: ({ spent }) => this.#remembered(spent),
   };
 
-  /** @param {string | null} refused @param {boolean} inBand */
-  async #askToken(refused, inBand) {
+  /** @param {{refused: string | null, inBand: boolean}} effect */
+  async #askToken({ refused, inBand }) {
     const { cycle, policy } = this.#machine;
     /** @param {string} phase @param {object} [more] */
     const say = (phase, more) => this.note("token", { phase, cycle, cycles: policy.cycles, inBand, ...more });
@@ -268,9 +268,9 @@ export class Link {
       this.#token = await this.#dialect.token({ refused, expiring: inBand });
     } catch (/** @type {any} */ error) {
       const { cause, retry, message: detail } = error ?? {};
-      say("failed", { cause, detail, retry });
-      this.#feed({ type: "tokenFailed", cause, retry, detail });
-      return;
+      const failure = { cause, detail, retry };
+      say("failed", failure);
+      return this.#feed({ type: "tokenFailed", ...failure });
     }
     say("arrived");
     this.#feed({ type: "token" });
@@ -290,9 +290,10 @@ export class Link {
     /** @param {{code: number, reason: string}} close */
     const closed = ({ code, reason }) => {
       this.#socket = null;
-      say("closed", { code, reason });
+      const close = { code, reason };
+      say("closed", close);
       const isFrozen = code === 1006 && this.#heardAt && this.#now() < this.#frozenUntil;
-      this.#feed({ type: isFrozen ? "failed" : "closed", code, reason, problem: FROZEN });
+      this.#feed(isFrozen ? { type: "failed", problem: FROZEN } : { type: "closed", ...close });
     };
     this.#heardAt = null;
     say("opening");
@@ -322,8 +323,8 @@ export class Link {
     on("close", closed);
   }
 
-  /** @param {number} code @param {string} reason */
-  #shut(code, reason) {
+  /** @param {{code: number, reason: string}} how */
+  #shut({ code, reason }) {
     const socket = this.#socket;
     if (!socket) return;
     this.#socket = null;
@@ -337,8 +338,8 @@ export class Link {
     const { fetch } = this.#dialect;
     const silentMs = this.#heardAt && this.#now() - this.#heardAt;
     const seen = { token: this.#token, fetch, silentMs, blocked: () => this.#blocked };
-    const ask = await this.#diagnose;
-    const { status, problem: found } = (await ask?.(this.#address(), seen).catch(() => null)) ?? { status: null, problem: null };
+    const diagnose = await this.#diagnose;
+    const { status = null, problem: found = null } = (await diagnose?.(this.#address(), seen).catch(() => null)) ?? {};
     const problem = found && { retry: retryOf(found.cause, found.code), ...found };
     this.note("preflight", { phase: "answered", status, problem });
     this.#feed({ type: "named", problem });

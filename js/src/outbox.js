@@ -41,7 +41,7 @@ export class Outbox {
     return this.#entries.size;
   }
 
-  /** @returns {(Entry & More)[]} A copy of the queue. */
+  /** A copy of the queue. */
   all() {
     return [...this.#entries.values()];
   }
@@ -58,8 +58,7 @@ export class Outbox {
   add(entry) {
     const { maxCount, maxBytes } = this.#bounds;
     const bytes = sizeOf(entry);
-    let total = bytes;
-    for (const other of this.#entries.values()) total += other.bytes;
+    const total = this.all().reduce((sum, other) => sum + other.bytes, bytes);
     if (this.size >= maxCount || total > maxBytes) return false;
     this.#entries.set(entry.id, { ...entry, bytes, sent: false });
     return true;
@@ -73,7 +72,7 @@ export class Outbox {
    */
   take(now, mayWrite) {
     if (now < this.#heldUntil) return [];
-    const ready = [...this.#entries.values()].filter(({ sent, chat }) => sent || mayWrite(chat));
+    const ready = this.all().filter(({ sent, chat }) => sent || mayWrite(chat));
     const taken = ready.slice(0, this.#bounds.window).filter(({ sent }) => !sent);
     for (const entry of taken) entry.sent = true;
     return taken;
