@@ -14,8 +14,7 @@ const PAGE = 50;
  * @typedef {import("./frames.js").Person} Person
  * @typedef {import("./frames.js").Ack} Ack
  *
- * @typedef {Pick<import("./client.js").Charla,
- *   "on" | "subscribe" | "unsubscribe" | "send" | "edit" | "delete" | "history" | "read" | "typing" | "state" | "welcome" | "unsent">} Client
+ * @typedef {Pick<import("./client.js").Charla, "on" | "subscribe" | "unsubscribe" | "send" | "edit" | "delete" | "history" | "read" | "typing" | "state" | "welcome" | "unsent">} Client
  *   A `Charla` or a `SharedCharla`.
  *
  * @typedef {object} Unsent What this page wrote and the chat has not got yet.

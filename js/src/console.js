@@ -19,7 +19,7 @@ import { LINES, NAMES, NEXT, OWN_TITLES } from "./console-words.js";
 
 /**
  * Writes what the client goes through to the console.
- * @param {{on: (type: string, listener: (note: any) => void) => () => void}} client A `Charla`, or any of its kind.
+ * @param {{on: (type: "trace", listener: (note: any) => void) => () => void}} client A `Charla`, or any of its kind.
  * @param {{lang?: Language, console?: Console}} [options]
  * @returns {() => void} Ends it.
  */
