@@ -30,8 +30,19 @@ export function withParameters(url, parameters) {
 export function redacted(text, token) {
   const bare = token ? text.replaceAll(token, "***") : text;
   return bare
-    .replace(/([?&](?!tenant|schema|attempt|after|rev)[\w-]+=)[^&\s]*/g, "$1***")
+    .replace(/([?&](?!(?:tenant|schema|attempt|after|rev)=)[\w-]+=)[^&\s]*/g, "$1***")
     .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, "***");
+}
+
+/** @param {() => number} now @returns {() => number} The same clock in whole milliseconds, going on from where it was when somebody sets it back. */
+export function steady(now) {
+  let last = -Infinity;
+  let setBackMs = 0;
+  return () => {
+    const at = Math.round(now());
+    setBackMs = Math.max(setBackMs, last - at);
+    return (last = at + setBackMs);
+  };
 }
 
 /** @param {URL} url @returns {string | null} The chat that this address enters by itself. */

@@ -27,9 +27,16 @@ test("parameters without a value are left out, others are kept", () => {
 for (const [text, shown] of [
   ["wss://h/ws/?token=abc&tenant=acme&attempt=1&after=5", "wss://h/ws/?token=***&tenant=acme&attempt=1&after=5"],
   ["wss://h/ws/?access_token=abc&ticket=T1&key=k", "wss://h/ws/?access_token=***&ticket=***&key=***"],
+  ["wss://h/ws/?revision_key=k&tenant_token=t&rev=7", "wss://h/ws/?revision_key=***&tenant_token=***&rev=7"],
   ["token_invalid: eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln is not known", "token_invalid: *** is not known"],
   ["the key s3cret~1 is not known", "the key *** is not known"],
   ["retry in 734 ms", "retry in 734 ms"],
 ]) {
   test(`shown as ${shown}`, () => assert.equal(redacted(text, "s3cret~1"), shown));
 }
+
+test("a clock that is set back goes on from where it was", () => {
+  const shown = [100, 105, 40, 42, 43, 30, 31];
+  const now = steady(() => shown.shift());
+  assert.deepEqual(Array.from({ length: 7 }, now), [100, 105, 105, 107, 108, 108, 109]);
+});
