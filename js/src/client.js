@@ -39,7 +39,7 @@ const RELAYED = ["read", "typing", "presence", "inbox", "notification"];
  * @typedef {OwnOptions & import("./link.js").World} Options
  *
  * @typedef {{promise: Promise<any>, resolve: (answer: any) => void, reject: (error: Error) => void}} Deferred
- * @typedef {{cursor: Cursor, next: Deferred | null}} Subscription
+ * @typedef {{cursor: Cursor, next: Deferred | null, left?: boolean}} Subscription `left` once the last send for it is through.
  */
 
 /** Tells its events (see [`Events`]) through `on(type, listener)`, or as `detail` through `addEventListener`. */
@@ -138,6 +138,7 @@ export class Charla extends EventTarget {
     const subscription = this.#chats.get(chat) ?? { cursor: new Cursor(from), next: null };
     this.#chats.set(chat, subscription);
     subscription.next ??= deferred();
+    subscription.left = false;
     if (this.connected) this.#enter(chat, subscription);
     return subscription.next.promise;
   }
@@ -145,8 +146,10 @@ export class Charla extends EventTarget {
   /** @param {string} chat */
   unsubscribe(chat) {
     const known = this.#chats.get(chat);
+    if (!known) return;
     // What is still to be sent there needs the subscription.
-    if (!known || this.#outbox.all().some((entry) => entry.chat === chat)) return;
+    known.left = this.#outbox.all().some((entry) => entry.chat === chat);
+    if (known.left) return;
     this.#chats.delete(chat);
     this.#entered.delete(chat);
     known.next?.reject(new CharlaError("unsubscribed"));
@@ -336,7 +339,9 @@ export class Charla extends EventTarget {
   /** @param {string} id */
   #forget(id) {
     this.#store("remove", id);
-    return this.#outbox.remove(id);
+    const entry = this.#outbox.remove(id);
+    if (entry && this.#chats.get(entry.chat)?.left) this.unsubscribe(entry.chat);
+    return entry;
   }
 
   /** @param {Entry & Deferred} entry @param {CharlaError} error @param {boolean} [forGood] */

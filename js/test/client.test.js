@@ -235,3 +235,15 @@ test("a send needs no subscription of one's own, and says why when the chat is n
   assert.equal((await ana.send("5", "hola")).seq, 1);
   await assert.rejects(ana.send("999", "hola"), { cause: "chat_not_found" });
 });
+
+test("a chat that is left with a send under way is left once that has arrived", async (t) => {
+  const server = fakeServer();
+  const ana = client(t, server).connect();
+  await ana.subscribe("5");
+  const sent = ana.send("5", "bye");
+  ana.unsubscribe("5");
+  assert.equal((await sent).seq, 1);
+  await ana.send("5", "back again");
+  const frames = server.received.map(({ type }) => type);
+  assert.deepEqual(frames, ["subscribe", "send", "unsubscribe", "subscribe", "send"]);
+});
