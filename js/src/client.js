@@ -319,7 +319,11 @@ export class Charla extends EventTarget {
   /** What an earlier load of this page could not send goes first. @param {Queue} queue */
   async #restore(queue) {
     this.#restoring = true;
-    const found = await queue.load().catch(() => []);
+    /** @type {Entry[]} */
+    let found = [];
+    try {
+      found = await queue.load();
+    } catch {}
     this.#restoring = false;
     const written = this.#outbox.all();
     for (const { id } of written) this.#outbox.remove(id);

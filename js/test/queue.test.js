@@ -111,6 +111,11 @@ test("a store that fails costs nothing but the safety", async (t) => {
   const fail = () => Promise.reject(new DOMException("no room", "QuotaExceededError"));
   const ana = client(t, server, "ana", { queue: { load: fail, put: fail, remove: fail } });
   assert.equal((await ana.connect().send("5", "hola")).seq, 1);
+  const broken = () => {
+    throw new TypeError("no store");
+  };
+  const luis = client(t, server, "luis", { queue: { load: broken, put: broken, remove: broken } });
+  assert.equal((await luis.connect().send("5", "hola")).seq, 2);
 });
 
 test("a refusal for good takes the send out of the store too", async (t) => {
