@@ -137,6 +137,7 @@ export class Link {
 
   /** Connects; after a stop or while waiting: at once, with a fresh budget. */
   connect() {
+    if (!this.#dialect.WebSocket) throw new TypeError("no WebSocket here: hand one in");
     this.#unwatch ??= this.#dialect.watchPage((type) => this.#page(type), (uri) => this.#violation(uri));
     this.#feed({ type: "connect", carried: Number(this.#remembered()) || 0 });
   }
@@ -265,7 +266,9 @@ export class Link {
     const say = (phase, more) => this.note("token", { phase, cycle, cycles: policy.cycles, inBand, ...more });
     say("asked");
     try {
-      this.#token = await this.#dialect.token({ refused, expiring: inBand });
+      const token = await this.#dialect.token({ refused, expiring: inBand });
+      if (!token || typeof token !== "string") throw new TypeError(`token() gave ${token === "" ? "nothing" : typeof token}`);
+      this.#token = token;
     } catch (/** @type {any} */ error) {
       const { cause, retry, message: detail } = error ?? {};
       const failure = { cause, detail, retry };
