@@ -5,7 +5,7 @@
  * A message is handed on once and in order, whatever the connection goes through; a send ends in its ack
  * or in a refusal, never in silence.
  */
-import { entryChatOf, uuid, withParameters } from "./address.js";
+import { entryChatOf, steady, uuid, withParameters } from "./address.js";
 import { Cursor } from "./cursor.js";
 import { CharlaError } from "./error.js";
 import { Link } from "./link.js";
@@ -71,7 +71,7 @@ export class Charla extends EventTarget {
   /** @param {Options} options */
   constructor(options) {
     super();
-    this.#options = { now: Date.now, url: "/ws/", ...options };
+    this.#options = { url: "/ws/", ...options, now: steady(options.now ?? Date.now) };
     this.#outbox = new Outbox(options.outbox);
     this.#link = new Link({
       ...this.#options,

@@ -5,7 +5,7 @@
  * page's events, and notes down all that happens. It knows no frames: whoever speaks a protocol over it
  * gets every message, and says when the other side has welcomed it. No note ever holds a token.
  */
-import { redacted, socketUrl, uuid, withParameters } from "./address.js";
+import { redacted, socketUrl, steady, uuid, withParameters } from "./address.js";
 import { retryOf } from "./closes.js";
 import { deadline, machine, step } from "./machine.js";
 import { watchPage } from "./page.js";
@@ -87,6 +87,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Link {
   #dialect;
+  #now;
   #machine;
   /** @type {{type: string, [field: string]: any}[]} Events that wait for the one being handled, which stands in front. */
   #events = [];
@@ -120,6 +121,7 @@ export class Link {
     /** @type {NonNullable<Dialect["address"]>} */
     const address = (url, { attempt }) => withParameters(url, { attempt });
     this.#dialect = { WebSocket, fetch, now: Date.now, random: Math.random, address, watchPage, ...options };
+    this.#now = steady(this.#dialect.now);
     this.url = socketUrl(options.url);
     this.#machine = machine(options.policy);
     // Loaded beside the first connection: once the network is gone it would be too late.
@@ -207,10 +209,6 @@ export class Link {
   /** @param {object} fields @returns {any} A copy in which nothing looks like a token. */
   #clean(fields) {
     return JSON.parse(JSON.stringify(fields, (_, value) => (typeof value === "string" ? redacted(value, this.#token) : value)));
-  }
-
-  #now() {
-    return Math.round(this.#dialect.now());
   }
 
   /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { entryChatOf, redacted, socketUrl, uuid, withParameters } from "../src/address.js";
+import { entryChatOf, redacted, socketUrl, steady, uuid, withParameters } from "../src/address.js";
 
 test("an id says when it was made, and is a UUID of version 7", () => {
   const id = uuid(1795428000123);

@@ -257,3 +257,33 @@ test("an older server that knows no report disturbs nobody", async (t) => {
   ana.typing("5", true);
   assert.equal((await told).cause, "bad_request", "what is not about the report is told");
 });
+
+test("where there is no WebSocket it says so, and no policy of a page is blamed", (t) => {
+  const ana = client(t, fakeServer(), "ana", { WebSocket: undefined });
+  assert.throws(() => ana.connect(), /no WebSocket here/);
+  assert.equal(ana.state.name, "idle");
+});
+
+for (const [given, said] of [[null, "object"], [undefined, "undefined"], [{ access: "a" }, "object"], ["", "nothing"]]) {
+  test(`a token source that gives ${JSON.stringify(given)} has brought no token`, async (t) => {
+    const server = fakeServer();
+    const ana = client(t, server, "ana", { token: async () => given });
+    const end = await state(ana.connect(), "disabled");
+    assert.deepEqual([end.cause, end.detail, server.attempts], ["token_unavailable", `token() gave ${said}`, 0]);
+  });
+}
+
+test("a clock that is set back by an hour holds up nothing", async (t) => {
+  const server = fakeServer();
+  let aheadMs = 0;
+  const ana = client(t, server, "ana", { now: () => Date.now() + aheadMs, random: () => 0.9, policy: { ...POLICY, graceMs: 20 } });
+  server.down = true;
+  await state(ana.connect(), "waiting");
+  aheadMs = -3_600_000;
+  server.down = false;
+  server.heartbeatMs = 20;
+  await state(ana, "connected");
+  aheadMs *= 2;
+  server.deaf = true;
+  assert.equal((await state(ana, "waiting")).cause, "heartbeat_timeout");
+});
