@@ -9,7 +9,7 @@
  * client's machine to them, effect by effect.
  */
 import { problemOfClose } from "./closes.js";
-import { delayMs, POLICY, reloadDelayMs } from "./policy.js";
+import { delayMs, POLICY, reloadDelayMs, settings } from "./policy.js";
 import { attended, be, hold, OFFLINE, told, wait } from "./state.js";
 import { alive, ask, FRESH, notRenewed, probe, renew, renewLater, settle, silentAt } from "./upkeep.js";
 
@@ -33,7 +33,7 @@ const RELOAD_LOOP = { cause: "reload_loop", code: 1006, retry: "wait" };
 export function machine(policy) {
   const m = /** @type {Machine} */ ({
     ...FRESH,
-    policy: { ...POLICY, ...policy },
+    policy: settings(POLICY, policy),
     total: 0,
     last: null,
     shortLives: 0,

@@ -6,6 +6,7 @@
  * in count, bytes and age; what does not fit is refused and what grows too old is handed back, never
  * dropped without a word. No clock of its own: `now` is passed in.
  */
+import { settings } from "./policy.js";
 
 /**
  * @typedef {object} Entry What is worth keeping of a send, from one load of the page to the next too.
@@ -34,7 +35,7 @@ export class Outbox {
 
   /** @param {Partial<Bounds>} [bounds] */
   constructor(bounds) {
-    this.#bounds = { ...BOUNDS, ...bounds };
+    this.#bounds = settings(BOUNDS, bounds);
   }
 
   get size() {

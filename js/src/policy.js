@@ -43,6 +43,18 @@ export const POLICY = Object.freeze({
 });
 
 /**
+ * What was set, and the default for all else: a bound set to undefined must not be a bound less.
+ * @template {object} Settings
+ * @param {Settings} defaults
+ * @param {Partial<Settings>} [given]
+ * @returns {Settings}
+ */
+export function settings(defaults, given) {
+  const set = Object.entries(given ?? {}).filter(([, value]) => value != null);
+  return { ...defaults, ...Object.fromEntries(set) };
+}
+
+/**
  * Full jitter in the first cycle, where most outages end; from then on the upper half, so that the
  * 15 attempts span more than six minutes on average and an ordinary deploy strands nobody.
  * @param {Policy} policy

@@ -287,3 +287,14 @@ test("a clock that is set back by an hour holds up nothing", async (t) => {
   server.deaf = true;
   assert.equal((await state(ana, "waiting")).cause, "heartbeat_timeout");
 });
+
+test("a bound that is set to undefined is the default, not a bound less", async (t) => {
+  const server = fakeServer();
+  server.down = true;
+  const ana = client(t, server, "ana", { policy: { ...POLICY, attempts: undefined, cycles: undefined }, outbox: { maxCount: undefined } });
+  const all = Promise.allSettled(Array.from({ length: 201 }, () => ana.send("5", "hola")));
+  assert.equal(ana.unsent.length, 200);
+  await state(ana.connect(), "disabled");
+  assert.equal(server.attempts, 15);
+  assert.equal((await all).at(-1).reason.cause, "outbox_full");
+});
