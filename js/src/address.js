@@ -30,6 +30,7 @@ export function withParameters(url, parameters) {
 export function redacted(text, token) {
   const bare = token ? text.replaceAll(token, "***") : text;
   return bare
+    .replace(/\/\/[^/\s]*@/g, "//***@")
     .replace(/([?&](?!(?:tenant|schema|attempt|after|rev)=)[\w-]+=)[^&\s]*/g, "$1***")
     .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, "***");
 }

@@ -27,6 +27,7 @@ test("parameters without a value are left out, others are kept", () => {
 for (const [text, shown] of [
   ["wss://h/ws/?token=abc&tenant=acme&attempt=1&after=5", "wss://h/ws/?token=***&tenant=acme&attempt=1&after=5"],
   ["wss://h/ws/?access_token=abc&ticket=T1&key=k", "wss://h/ws/?access_token=***&ticket=***&key=***"],
+  ["wss://ana:s3cr3t@h:9001/ws/ and ws://h/@b", "wss://***@h:9001/ws/ and ws://h/@b"],
   ["wss://h/ws/?revision_key=k&tenant_token=t&rev=7", "wss://h/ws/?revision_key=***&tenant_token=***&rev=7"],
   ["token_invalid: eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln is not known", "token_invalid: *** is not known"],
   ["the key s3cret~1 is not known", "the key *** is not known"],
