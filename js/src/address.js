@@ -6,6 +6,8 @@
  */
 export function socketUrl(url) {
   const absolute = new URL(url, globalThis.location?.href);
+  // No socket opens with a fragment, and the token would be blamed for it.
+  absolute.hash = "";
   absolute.protocol = absolute.protocol.replace("http", "ws");
   return absolute;
 }

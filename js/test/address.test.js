@@ -14,7 +14,7 @@ test("an id says when it was made, and is a UUID of version 7", () => {
 test("an address may be given as the page knows it", () => {
   assert.equal(socketUrl("https://chat.example/ws/").href, "wss://chat.example/ws/");
   assert.equal(socketUrl("http://chat.example:9001/ws/").href, "ws://chat.example:9001/ws/");
-  assert.equal(socketUrl("wss://chat.example/ws/").href, "wss://chat.example/ws/");
+  assert.equal(socketUrl("wss://chat.example/ws/#top").href, "wss://chat.example/ws/");
   assert.equal(entryChatOf(new URL("wss://chat.example/ws/chat/a%5Fb/")), "a_b");
   assert.equal(entryChatOf(new URL("wss://chat.example/ws/")), null);
 });
