@@ -1,6 +1,7 @@
 //! Where tokens come from: a function of the application's, asked at most once a cycle and before a token runs out.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
@@ -81,7 +82,15 @@ impl TokenSource {
     pub(crate) fn ask(&self, why: TokenRequest) -> BoxFuture<'static, Result<Option<String>, TokenError>> {
         match self {
             Self::None => ready(Ok(None)).boxed(),
-            Self::Ask(ask) => ask(why).map(|token| token.map(Some)).boxed(),
+            Self::Ask(ask) => {
+                let ask = Arc::clone(ask);
+                // A panic of the application's must not leave a client behind that says it goes on and does not.
+                let asked = AssertUnwindSafe(async move { ask(why).await }).catch_unwind();
+                let panicked = |_| Err(TokenError::later("the application's token function panicked"));
+                asked
+                    .map(move |token| token.unwrap_or_else(panicked).map(Some))
+                    .boxed()
+            }
         }
     }
 }

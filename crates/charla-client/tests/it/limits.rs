@@ -103,3 +103,19 @@ async fn a_token_is_asked_for_once_a_cycle_and_its_failures_are_within_the_budge
     assert_eq!((state.spent, state.exhausted), (1, false));
     assert_eq!(state.detail(), Some("signed out"));
 }
+
+#[tokio::test]
+async fn a_token_function_that_panics_is_a_failure_with_a_cause() {
+    let address = format!("ws://{}/ws/", closed_port());
+    let builder = charla_client::Charla::builder(address).policy(hasty());
+    let (charla, _events) = builder.token(panics).connect().unwrap();
+    let state = gives_up(&charla).await;
+    assert_eq!(state.cause().unwrap().as_str(), "token_unavailable");
+    assert_eq!(state.detail(), Some("the application's token function panicked"));
+    charla.close().await;
+    assert_eq!(charla.state().name.as_str(), "closed");
+}
+
+async fn panics(_: TokenRequest) -> Result<String, TokenError> {
+    panic!("as it is meant to")
+}
