@@ -89,9 +89,13 @@ fn certificate_cause(error: &CertificateError) -> Option<Cause> {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
     ) {
         Some(Cause::TlsWrongHost)
-    } else if matches!(error, CertificateError::UnknownIssuer) {
+    } else if matches!(
+        error,
+        CertificateError::UnknownIssuer | CertificateError::Other(_)
+    ) {
         // Signed by itself, by an authority of one's own, or an intermediate one is missing: the first is by far the
-        // most frequent, and its fix names the authority's file.
+        // most frequent, and its fix names the authority's file. What `openssl req -x509` makes calls itself an
+        // authority, which comes as one of the others.
         Some(Cause::TlsSelfSigned)
     } else {
         None

@@ -105,6 +105,11 @@ async fn each_certificate_that_is_not_believed_has_its_cause() {
             params.not_after = date_time_ymd(2021, 1, 1);
         })
         .await;
+    let authority_itself = authority
+        .listen("localhost", |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        })
+        .await;
     let elsewhere = authority.listen("other.example", |_| {}).await;
     let plain = listen(|mut stream| async move {
         let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n";
@@ -114,6 +119,7 @@ async fn each_certificate_that_is_not_believed_has_its_cause() {
     .await;
     let rows = [
         (Dialer::new(), good, Cause::TlsSelfSigned),
+        (Dialer::new(), authority_itself, Cause::TlsSelfSigned),
         (authority.believer(), expired, Cause::TlsExpired),
         (authority.believer(), elsewhere, Cause::TlsWrongHost),
         (authority.believer(), plain, Cause::TlsOnPlainPort),
