@@ -6,8 +6,10 @@ use std::fmt;
 
 use charla_wire::ChatId;
 
+use crate::redact::redact;
+
 /// Where a chat server listens, without any secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     secure: bool,
     authority: String,
@@ -180,6 +182,13 @@ impl Address {
             if self.secure { "https" } else { "http" },
             self.authority
         )
+    }
+}
+
+impl fmt::Debug for Address {
+    /// Without any secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", redact(&self.to_string()))
     }
 }
 

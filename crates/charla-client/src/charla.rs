@@ -1,5 +1,6 @@
 //! The client as an application holds it: [`Charla`] to speak with, [`Events`] to listen to.
 
+use std::fmt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::link::{Link, Setup};
 use crate::machine::{Name, Policy, State};
 use crate::outbox::{Bounds, Entry};
 use crate::proxy::Proxies;
+use crate::redact::redact;
 use crate::requests::Reply;
 use crate::tls::AuthorityError;
 use crate::token::{TokenError, TokenRequest, TokenSource};
@@ -26,13 +28,13 @@ use crate::trace::Recorder;
 
 /// Commands that were given and not looked at yet; whoever gives one more waits.
 const COMMANDS: usize = 64;
-/// Events that wait for the application to read them, unless it [says otherwise](Builder::events). Beyond it nothing is
-/// lost: messages are asked for again when there is room.
+/// Events that wait for the application to read them, unless it [says otherwise](Builder::events). Beyond it
+/// messages are asked for again when there is room. What is then further behind than the server resumes is not told one
+/// by one: [`Event::Subscribed`] says `resumed: false`, and history has it.
 const EVENTS: usize = 1024;
 
 /// How a client is to be.
 #[must_use]
-#[derive(Debug)]
 pub struct Builder {
     address: String,
     tenant: Option<String>,
@@ -42,14 +44,19 @@ pub struct Builder {
     events: usize,
     raw: bool,
     dialer: Dialer,
-    random: Random,
+    random: Box<dyn FnMut() -> f64 + Send>,
 }
 
-struct Random(Box<dyn FnMut() -> f64 + Send>);
-
-impl std::fmt::Debug for Random {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Random")
+impl fmt::Debug for Builder {
+    /// Without any token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("address", &redact(&self.address))
+            .field("tenant", &self.tenant)
+            .field("policy", &self.policy)
+            .field("outbox", &self.outbox)
+            .field("dialer", &self.dialer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,7 +131,7 @@ impl Builder {
 
     /// Numbers from 0 to below 1, for the jitter.
     pub fn random(mut self, random: impl FnMut() -> f64 + Send + 'static) -> Self {
-        self.random = Random(Box::new(random));
+        self.random = Box::new(random);
         self
     }
 
@@ -133,6 +140,9 @@ impl Builder {
     ///
     /// # Errors
     /// [`AddressError`] when the address is none.
+    ///
+    /// # Panics
+    /// Outside a runtime of tokio's.
     pub fn connect(self) -> Result<(Charla, Events), AddressError> {
         let mut address = Address::parse(&self.address)?;
         if let Some(tenant) = &self.tenant {
@@ -149,7 +159,7 @@ impl Builder {
             token,
             policy: self.policy,
             dialer: self.dialer,
-            random: self.random.0,
+            random: self.random,
             address: address.clone(),
         };
         let (commands, obeyed) = mpsc::channel(COMMANDS);
@@ -216,7 +226,7 @@ impl Charla {
             events: EVENTS,
             raw: false,
             dialer: Dialer::new(),
-            random: Random(Box::new(dice)),
+            random: Box::new(dice),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One HTTP exchange: sign-in, REST and the preflight, with the errors of a WebSocket's connection.
 
 use std::error::Error as _;
+use std::fmt;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::dial::Dialer;
+use crate::redact::redact;
 use crate::transport::ConnectError;
 
 /// From the first packet to the end of the answer.
@@ -28,7 +30,6 @@ const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
 const BEGINNING_BYTES: usize = 512;
 
 /// What is asked.
-#[derive(Debug)]
 pub struct Question<'a> {
     /// GET, POST ...
     pub method: Method,
@@ -53,8 +54,14 @@ impl<'a> Question<'a> {
     }
 }
 
+impl fmt::Debug for Question<'_> {
+    /// Without token and body, which may be a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Question({} {})", self.method, redact(self.target))
+    }
+}
+
 /// What is answered.
-#[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
@@ -64,6 +71,13 @@ pub struct Answer {
     pub json: Value,
     /// The body's first bytes, for what answers in other words.
     pub body: String,
+}
+
+impl fmt::Debug for Answer {
+    /// Without what it says, which may be a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({})", self.status)
+    }
 }
 
 impl Answer {

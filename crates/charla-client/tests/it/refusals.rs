@@ -1,6 +1,7 @@
 //! What answers in place of the upgrade, and what does not answer at all.
 
-use charla_client::{Address, ConnectError, Connection};
+use charla_client::http::Question;
+use charla_client::{Address, Charla, ConnectError, Connection};
 use charla_wire::Cause;
 use tokio::io::AsyncWriteExt as _;
 
@@ -71,4 +72,23 @@ async fn a_server_that_never_answers_is_given_up() {
     let address = listener.local_addr().unwrap();
     let error = refused(&format!("ws://{address}/")).await;
     assert!(matches!(error, ConnectError::Timeout(_)), "{error}");
+}
+
+#[test]
+fn what_is_printed_to_find_a_mistake_has_no_secret_in_it() {
+    let address = "ws://h/ws/?token=opaque-secret&ticket=opaque-secret";
+    let body = serde_json::json!({"password": "opaque-secret"});
+    let question = Question {
+        bearer: Some("opaque-secret"),
+        body: Some(&body),
+        ..Question::get("/api/token/?token=opaque-secret")
+    };
+    let builder = Charla::builder(address).fixed_token("opaque-secret");
+    let address = Address::parse(address).unwrap();
+    let printed = format!("{address:?} {builder:?} {question:?}");
+    assert!(
+        printed.contains("ws://h/ws/") && printed.contains("/api/token/"),
+        "{printed}"
+    );
+    assert!(!printed.contains("opaque-secret"), "{printed}");
 }
