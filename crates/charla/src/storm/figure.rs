@@ -2,6 +2,15 @@
 
 use charla_wire::Lang;
 
+/// A time in the unit that is read at a glance.
+pub(super) fn span(seconds: u32) -> String {
+    if seconds < 120 {
+        format!("{seconds} s")
+    } else {
+        format!("{} min", seconds / 60)
+    }
+}
+
 /// Thousands apart: 1,234,567; in Spanish with a space that does not break (Ortografía de la lengua española, 2010).
 pub(super) fn grouped(lang: Lang, number: impl Into<u64>) -> String {
     let digits = number.into().to_string();

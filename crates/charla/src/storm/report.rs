@@ -6,7 +6,7 @@ use charla_wire::Lang;
 use owo_colors::OwoColorize as _;
 
 use super::Weathered;
-use super::figure::{grouped, seconds, times};
+use super::figure::{grouped, seconds, span, times};
 use super::policy::Which;
 use super::scene::Scene;
 use super::tally::{Summary, Tally, buckets};
@@ -28,7 +28,7 @@ pub(super) fn tell(scene: &Scene, weathered: &[Weathered], screen: &mut Screen) 
     })?;
     screen.line(words::at_best(lang, seconds(lang, scene.at_best_s())))?;
     screen.line("")?;
-    screen.table(&table(lang, weathered))?;
+    screen.table(&table(lang, scene, weathered))?;
     picture(scene, weathered, screen)?;
     screen.heading(format_args!("\n{}", words::meaning(lang)))?;
     for sentence in sentences(lang, scene, weathered) {
@@ -37,7 +37,7 @@ pub(super) fn tell(scene: &Scene, weathered: &[Weathered], screen: &mut Screen) 
     screen.line(words::assumptions(lang).dimmed())
 }
 
-fn table(lang: Lang, weathered: &[Weathered]) -> Vec<Vec<String>> {
+fn table(lang: Lang, scene: &Scene, weathered: &[Weathered]) -> Vec<Vec<String>> {
     let mut rows = vec![vec![
         words::column_policy(lang),
         words::column_attempts(lang),
@@ -52,8 +52,11 @@ fn table(lang: Lang, weathered: &[Weathered]) -> Vec<Vec<String>> {
         words::column_trying(lang),
     ]];
     for Weathered { which, summary, .. } in weathered {
-        let when =
-            |at: Option<f64>| at.map_or_else(|| words::never(lang), |at| format!("{} s", seconds(lang, at)));
+        let when = |at: Option<f64>, share: f64| match at {
+            Some(at) => format!("{} s", seconds(lang, at)),
+            None if may_come(summary, share) => format!("> {} s", grouped(lang, scene.end_ms / 1_000)),
+            None => words::never(lang),
+        };
         rows.push(vec![
             which.title(lang).to_owned(),
             grouped(lang, summary.attempts),
@@ -61,14 +64,28 @@ fn table(lang: Lang, weathered: &[Weathered]) -> Vec<Vec<String>> {
             grouped(lang, summary.most),
             grouped(lang, summary.peak),
             grouped(lang, summary.tokens),
-            when(summary.back_50_s),
-            when(summary.back_95_s),
-            when(summary.back_all_s),
+            when(summary.back_50_s, 0.5),
+            when(summary.back_95_s, 0.95),
+            when(summary.back_all_s, 1.0),
             grouped(lang, summary.gave_up),
             grouped(lang, summary.trying),
         ]);
     }
     right_aligned(rows)
+}
+
+/// Whether so many may be back after nobody watches any more.
+fn may_come(summary: &Summary, share: f64) -> bool {
+    let hopeful = f64::from(summary.back + summary.trying);
+    hopeful >= share * (hopeful + f64::from(summary.gave_up))
+}
+
+/// Whether refusing takes all of the server's time, on average since it is back.
+fn drowned(scene: &Scene, tally: &Tally) -> bool {
+    let back = scene.down_ms as usize / 1_000;
+    let asked = tally.asked.iter().skip(back).map(|&count| f64::from(count));
+    let watched_s = f64::from((scene.end_ms - scene.down_ms) / 1_000);
+    asked.sum::<f64>() * scene.refusal_cost > f64::from(scene.accept_rate) * watched_s
 }
 
 /// Figures end below each other; the first column is words.
@@ -163,23 +180,27 @@ fn sentences(lang: Lang, scene: &Scene, weathered: &[Weathered]) -> Vec<String> 
             times(lang, share),
         ));
     }
-    let minutes = (scene.end_ms - scene.down_ms) / 60_000;
-    let titles = |drowned: bool| {
-        let half = f64::from(scene.clients) / 2.0;
-        let still = weathered
-            .iter()
-            .filter(|one| one.summary.trying > 0 && (f64::from(one.summary.trying) > half) == drowned);
+    let watched = span((scene.end_ms - scene.down_ms) / 1_000);
+    let trying = |one: &&Weathered| one.summary.trying > 0;
+    let titles = |under: bool| {
+        let endless = weathered.iter().filter(|one| one.which != Which::Charla);
+        let still = endless
+            .filter(trying)
+            .filter(|one| drowned(scene, &one.tally) == under);
         still
             .map(|one| one.which.title(lang))
             .collect::<Vec<_>>()
             .join(", ")
     };
+    if let Some(charla) = charla.filter(trying) {
+        said.push(words::still_trying(lang, charla.which.title(lang), &watched));
+    }
     let (drowned, lagging) = (titles(true), titles(false));
     if !drowned.is_empty() {
-        said.push(words::drowned(lang, drowned, minutes));
+        said.push(words::drowned(lang, drowned, &watched));
     }
     if !lagging.is_empty() {
-        said.push(words::lagging(lang, lagging, minutes));
+        said.push(words::lagging(lang, lagging, &watched));
     }
     if let Some(worst) = weathered.iter().max_by_key(|one| one.summary.peak) {
         let ratio = f64::from(worst.summary.peak) / f64::from(scene.accept_rate);

@@ -41,12 +41,15 @@ words! {
     gave_up(title, count, share)
         "{title}: {count} clients ({share} %) spent their 15 attempts before it was their turn. They say so, and come back by a click, a reload, when their page is online or seen again, or by themselves where dormantProbeMs is set."
         "{title}: {count} clientes ({share} %) gastaron sus 15 intentos antes de que les tocara. Lo dicen, y vuelven con un clic, al recargar, cuando su página vuelve a tener red o a verse, o por sí mismos si dormantProbeMs está puesto."
-    drowned(titles, minutes)
-        "{titles}: after {minutes} min they were still at it. They ask faster than the server can even refuse, so that no time is left to accept anybody, and none of them ever stops."
-        "{titles}: a los {minutes} min seguían. Preguntan más rápido de lo que el servidor puede siquiera rechazar, así que no queda tiempo para aceptar a nadie, y ninguno se detiene."
-    lagging(titles, minutes)
-        "{titles}: not everybody was back {minutes} min later, and none of the rest ever stops."
-        "{titles}: a los {minutes} min no habían vuelto todos, y del resto ninguno se detiene."
+    still_trying(title, watched)
+        "{title}: not everybody was back {watched} later; each of the rest goes on until its 15 attempts are spent."
+        "{title}: {watched} después no habían vuelto todos; cada uno de los demás sigue hasta gastar sus 15 intentos."
+    drowned(titles, watched)
+        "{titles}: after {watched} they were still at it. They ask faster than the server can even refuse, so that no time is left to accept anybody, and none of them ever stops."
+        "{titles}: {watched} después seguían. Preguntan más rápido de lo que el servidor puede siquiera rechazar, así que no queda tiempo para aceptar a nadie, y ninguno se detiene."
+    lagging(titles, watched)
+        "{titles}: not everybody was back {watched} later, and none of the rest ever stops."
+        "{titles}: {watched} después no habían vuelto todos, y del resto ninguno se detiene."
     worst_peak(title, peak, times)
         "The highest wave is that of {title}: {peak} requests in one second, {times} times what the server accepts."
         "La ola más alta es la de {title}: {peak} peticiones en un segundo, {times} veces lo que el servidor acepta."

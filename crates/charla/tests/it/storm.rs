@@ -94,6 +94,30 @@ fn people_read_a_table_in_their_language() {
 }
 
 #[test]
+fn a_short_look_claims_nothing_that_it_has_not_seen() {
+    let brief = run(&["storm", "--clients", "1000", "--watch", "1"]);
+    assert_eq!(brief.code, 0, "{brief:?}");
+    assert!(brief.out.contains("  > 31 s"), "{brief:?}");
+    assert!(
+        brief
+            .out
+            .contains("Charla: not everybody was back 1 s later; each of the rest"),
+        "{brief:?}"
+    );
+    for untrue in ["  never", "0 min", "faster than the server"] {
+        assert!(!brief.out.contains(untrue), "{untrue}: {brief:?}");
+    }
+    // A loop that asks all the time of a server to which refusing is dear.
+    let drowned = storm(&["--policy", "pusher", "--refusal-cost", "0.3"]);
+    assert!(
+        drowned
+            .out
+            .contains("pusher-js: after 10 min they were still at it. They ask faster"),
+        "{drowned:?}"
+    );
+}
+
+#[test]
 fn a_plot_is_an_svg_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("storm.svg");
