@@ -3,7 +3,7 @@
 //! Lines are said one after the other, each acknowledged before the next is read. A connection that is lost comes back
 //! by itself, with its cause told; what ends it for good is told with its cause too, and is the exit code.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
 use charla_client::machine::Name;
@@ -100,6 +100,8 @@ struct Talk<'s> {
     said: u64,
     /// What is typed after a message or a `/join` waits for its answer.
     holding: bool,
+    /// The first line that came to nothing: a pipe's exit code, when nobody was there to read of it.
+    failed: Option<Exit>,
     doing: JoinSet<Done>,
     /// Set once nothing more will be typed.
     leave_at: Option<Instant>,
@@ -129,6 +131,7 @@ impl<'s> Talk<'s> {
             newest: 0,
             said: 0,
             holding: false,
+            failed: None,
             doing: JoinSet::new(),
             leave_at: None,
         }
@@ -163,7 +166,10 @@ impl<'s> Talk<'s> {
         if unanswered > 0 {
             return Err(Failure::failed(words::unanswered(self.screen.lang, unanswered)));
         }
-        Ok(Exit::Done)
+        Ok(self
+            .failed
+            .filter(|_| !self.manner.at_terminal)
+            .unwrap_or(Exit::Done))
     }
 
     fn welcomed(&self) -> bool {
@@ -182,8 +188,14 @@ impl<'s> Talk<'s> {
             (Line::Nothing, _) => {}
             (Line::Quit, _) => self.leave_at = Some(Instant::now() + FAREWELL),
             (Line::Help, _) => self.screen.note(words::help_commands(lang)),
-            (Line::Unknown(command), _) => self.screen.note(words::unknown_command(lang, plain(&command))),
-            (Line::Wants(usage), _) => self.screen.note(words::wants(lang, usage)),
+            (Line::Unknown(command), _) => {
+                self.failed.get_or_insert(Exit::Usage);
+                self.screen.note(words::unknown_command(lang, plain(&command)));
+            }
+            (Line::Wants(usage), _) => {
+                self.failed.get_or_insert(Exit::Usage);
+                self.screen.note(words::wants(lang, usage));
+            }
             (Line::Join(chat), _) => {
                 self.holding = true;
                 self.doing.spawn(async move {
@@ -191,7 +203,10 @@ impl<'s> Talk<'s> {
                     Done::Joined(chat, joined)
                 });
             }
-            (_, None) => self.screen.note(words::no_chat_yet(lang)),
+            (_, None) => {
+                self.failed.get_or_insert(Exit::Usage);
+                self.screen.note(words::no_chat_yet(lang));
+            }
             (Line::Say(text), Some(chat)) => {
                 if self.manner.at_terminal {
                     // The line comes back from the server, with its time: the typed one goes.
@@ -244,7 +259,14 @@ impl<'s> Talk<'s> {
                         self.entered(chat, &frame);
                         None
                     }
-                    Err(refusal) => Some(refusal),
+                    Err(refusal) => {
+                        if !self.manner.at_terminal {
+                            // What follows was not meant for the chat before.
+                            self.chat = None;
+                            (self.oldest, self.newest, self.said) = (None, 0, 0);
+                        }
+                        Some(refusal)
+                    }
                 }
             }
             Done::Paged(Ok(frame)) => {
@@ -254,11 +276,13 @@ impl<'s> Talk<'s> {
             Done::Paged(Err(refusal)) => Some(refusal),
             Done::Changed(changed) => changed.err(),
         };
+        let Some(refusal) = refusal else {
+            return Ok(());
+        };
+        let cause = Cause::from_id(refusal.cause.as_str());
+        self.failed.get_or_insert(cause.map_or(Exit::Failed, Exit::of));
         // What gave up tells the cause itself.
-        if let Some(refusal) = refusal
-            && self.charla.state().name != Name::Disabled
-            && !self.manner.json
-        {
+        if self.charla.state().name != Name::Disabled && !self.manner.json {
             show::refusal(refusal.cause.as_str(), &refusal.detail, self.screen);
         }
         Ok(())
@@ -432,8 +456,10 @@ fn ended(code: Option<u16>, cause: &str, detail: &str, address: &Address, screen
 fn typed() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(LINES_WAITING);
     std::thread::spawn(move || {
-        for line in io::stdin().lines() {
+        for line in io::stdin().lock().split(b'\n') {
             let Ok(line) = line else { break };
+            // A byte that is no UTF-8 must not swallow the lines after it.
+            let line = String::from_utf8_lossy(&line).into_owned();
             if sender.blocking_send(line).is_err() {
                 break;
             }

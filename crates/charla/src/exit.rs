@@ -58,6 +58,8 @@ impl Exit {
 pub(crate) enum Failure {
     /// To be told in one sentence.
     Say(Exit, String),
+    /// Told already.
+    Told(Exit),
     /// The screen is gone: whoever reads has read enough.
     Screen(io::Error),
 }
@@ -91,6 +93,7 @@ pub(crate) fn code(outcome: Outcome, screen: &Screen) -> ExitCode {
             screen.error(&text);
             exit
         }
+        Err(Failure::Told(exit)) => exit,
         Err(Failure::Screen(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(Failure::Screen(error)) => {
             screen.error(&words::cannot_write(screen.lang, error));

@@ -18,7 +18,7 @@ pub(super) async fn run(entry: &Entry, wanted: &Connect, screen: &mut Screen) ->
     let address = &entry.address;
     let mut connection = match Connection::connect_over(&entry.dialer, address, Dialect::Plain).await {
         Ok(connection) => connection,
-        Err(error) => return not_connected(&error, address, screen),
+        Err(error) => return Ok(not_connected(&error, address, screen)),
     };
     screen.note(words::connected_plain(screen.lang));
     let mut lines = typed();

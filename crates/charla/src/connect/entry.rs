@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::args::Connect;
 use crate::causes;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, plain};
 use crate::words;
 
@@ -53,7 +53,7 @@ impl Entry {
                 password,
             };
             let token = entry.sign_in(&account).await;
-            let token = token.map_err(|why| why.told(screen))?;
+            let token = token.map_err(|why| why.told(&entry.address, screen))?;
             entry.address = entry.address.with_token(Some(token));
             entry.account = Some(account);
         }
@@ -104,16 +104,10 @@ impl Entry {
 }
 
 impl NoToken {
-    fn told(self, screen: &Screen) -> Failure {
+    fn told(self, address: &Address, screen: &Screen) -> Failure {
         let lang = screen.lang;
         match self {
-            Self::Unreached(error) => {
-                let exit = error.cause().map_or(Exit::Failed, Exit::of);
-                Failure::Say(
-                    exit,
-                    words::not_connected(lang, words::trouble::connect(lang, &error)),
-                )
-            }
+            Self::Unreached(error) => Failure::Told(not_connected(&error, address, screen)),
             Self::Refused(cause, detail) => {
                 let said = cause.map_or(detail.clone(), |cause| {
                     format!("{}. {detail}", cause.words(lang).title)
@@ -177,15 +171,15 @@ pub(crate) fn first_line() -> io::Result<String> {
 }
 
 /// Tells why there is no connection.
-pub(super) fn not_connected(error: &ConnectError, address: &Address, screen: &mut Screen) -> Outcome {
+pub(super) fn not_connected(error: &ConnectError, address: &Address, screen: &Screen) -> Exit {
     screen.error(&words::not_connected(
         screen.lang,
         words::trouble::connect(screen.lang, error),
     ));
     let Some(cause) = error.cause() else {
-        return Ok(Exit::Failed);
+        return Exit::Failed;
     };
     causes::explain(cause, screen);
     screen.note(words::doctor_hint(screen.lang, address));
-    Ok(Exit::of(cause))
+    Exit::of(cause)
 }

@@ -82,7 +82,7 @@ fn show_says_where_each_value_came_from_and_hides_secrets() {
         "[server]\ndrain = \"9s\"\n[auth]\nsecret = \"{secret}\"\n"
     ));
     let mut command = charla(&["config", "show", "--config", &file, "--set", "log.filter=debug"]);
-    let shown = finish(command.env("CHARLA_PLAIN_BARE_TEXT", "true"), "");
+    let shown = finish(command.env("CHARLA_PLAIN_BARE_TEXT", "true"), b"");
     assert_eq!(shown.code, 0, "{shown:?}");
     let line = |key: &str| {
         let found = shown

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use crate::running::{Demo, charla, run, run_with};
+use crate::running::{Demo, charla, run, run_with, run_with_bytes};
 
 #[test]
 fn lines_out_of_a_pipe_are_said_in_order_and_come_back() {
@@ -71,7 +71,8 @@ fn messages_are_edited_and_taken_back() {
         &["connect", demo.text("ws_url"), "--token", demo.token("ana")],
         input,
     );
-    assert_eq!(said.code, 0, "{said:?}");
+    // One of the commands is none.
+    assert_eq!(said.code, 2, "{said:?}");
     assert!(said.out.contains("#1 edited by Ana: uno"), "{said:?}");
     assert!(said.out.contains("#2 deleted by Ana"), "{said:?}");
     assert!(said.err.contains("there is no /nonsense"), "{said:?}");
@@ -91,11 +92,47 @@ fn a_chat_is_entered_before_anything_is_said_in_it() {
     let (url, sofia) = (demo.text("url"), demo.token("sofia"));
     let input = "too early\n/join none\nstill none\n/join 5\nhola\n";
     let said = run_with(&["connect", url, "--token", sofia], input);
-    assert_eq!(said.code, 0, "{said:?}");
+    // What could not be said is the exit code: the first line was for no chat.
+    assert_eq!(said.code, 2, "{said:?}");
     assert!(said.err.contains("no chat yet: /join CHAT"), "{said:?}");
     assert!(said.err.contains("not done: chat_not_found"), "{said:?}");
     let lines = said.lines();
     assert!(lines.len() == 1 && lines[0].ends_with(" Sofía: hola"), "{said:?}");
+}
+
+#[test]
+fn a_pipe_learns_that_a_line_was_not_said() {
+    let demo = Demo::start();
+    let (url, ana) = (demo.text("url"), demo.token("ana"));
+    let enter = ["connect", url, "--chat", "5", "--token", ana];
+    let said = run_with(&enter, &format!("{}\nhola\n", "a".repeat(20_000)));
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(said.err.contains("not done: message_too_long"), "{said:?}");
+    assert!(said.out.ends_with(" Ana: hola\n"), "{said:?}");
+    // What is meant for another chat is not said in this one.
+    let said = run_with(&enter, "/join none\nfor none only\n");
+    assert_eq!((said.code, said.out.as_str()), (4, ""), "{said:?}");
+    assert_eq!(run_with(&enter, "/dance\n").code, 2);
+}
+
+#[test]
+fn bytes_that_are_no_text_do_not_swallow_the_lines_after_them() {
+    let demo = Demo::start();
+    let enter = [
+        "connect",
+        demo.text("url"),
+        "--chat",
+        "5",
+        "--token",
+        demo.token("ana"),
+    ];
+    let said = run_with_bytes(&enter, b"uno\ncaf\xe9\ndos\n");
+    let lines = said.lines();
+    assert_eq!((said.code, lines.len()), (0, 3), "{said:?}");
+    assert!(
+        lines[1].ends_with(" Ana: caf\u{fffd}") && lines[2].ends_with(" Ana: dos"),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -127,6 +164,13 @@ fn a_name_and_a_password_will_do() {
         refused.code != 0 && refused.err.contains("sign-in refused"),
         "{refused:?}"
     );
+    // A server that is not there has its cause and its fix here too.
+    let nowhere = "http://127.0.0.1:1";
+    let unreached = run(&["connect", nowhere, ana[0], ana[1], "--password", "ana"]);
+    assert_eq!(unreached.code, 6, "{unreached:?}");
+    for words in ["127.0.0.1:1 cannot be reached", "Fix: ", "charla doctor"] {
+        assert!(unreached.err.contains(words), "{words}: {unreached:?}");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn a_password_is_taken_from_the_environment_only_and_never_shown() {
     assert!(typed.err.contains("store.password_file"), "{typed:?}");
     let mut from_environment = crate::running::charla(&["config", "show"]);
     from_environment.env("CHARLA_STORE_URL", url);
-    let shown = crate::running::finish(&mut from_environment, "");
+    let shown = crate::running::finish(&mut from_environment, b"");
     assert_eq!(shown.code, 0, "{shown:?}");
     assert!(
         shown
@@ -56,7 +56,7 @@ fn a_password_is_taken_from_the_environment_only_and_never_shown() {
     );
     let mut broken = crate::running::charla(&["config", "show"]);
     broken.env("CHARLA_STORE_URL", format!("{url}?sslmode=perhaps"));
-    let refused = crate::running::finish(&mut broken, "");
+    let refused = crate::running::finish(&mut broken, b"");
     assert_eq!(refused.code, 2, "{refused:?}");
     for ran in [typed, shown, refused] {
         assert!(!format!("{ran:?}").contains("s3cret"), "{ran:?}");

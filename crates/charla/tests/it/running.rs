@@ -44,11 +44,16 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
 
 /// Runs to the end with these lines on standard input.
 pub(crate) fn run_with(arguments: &[&str], input: &str) -> Ran {
+    run_with_bytes(arguments, input.as_bytes())
+}
+
+/// Runs to the end with these bytes on standard input, text or not.
+pub(crate) fn run_with_bytes(arguments: &[&str], input: &[u8]) -> Ran {
     finish(&mut charla(arguments), input)
 }
 
 /// Runs a command to the end.
-pub(crate) fn finish(command: &mut Command, input: &str) -> Ran {
+pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Ran {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -56,7 +61,7 @@ pub(crate) fn finish(command: &mut Command, input: &str) -> Ran {
         .spawn()
         .unwrap();
     // A command that reads no input may have ended before it is written.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
