@@ -3,7 +3,6 @@
 //! [`Store`] is the contract; each database is a folder below. Brokers, caches and clients may lose
 //! what they like, because whatever was acknowledged can be read here again.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use crate::clock::Clock;
 use crate::publish::{Entry, Receipt};
 use crate::settings::StoreSettings;
 
+pub mod archive;
 mod postgres;
 mod sqlite;
 
@@ -339,7 +339,7 @@ pub async fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
 /// - **Once**: an append with an (author, id) that the chat has comes back as [`Appended::Repeated`].
 /// - **Retry**: nothing is retried here. [`StoreError::Unavailable`] means that the caller may, with the same id.
 /// - **Tenants**: no call can see across tenants; each takes a key that carries its tenant.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: archive::Archive + Send + Sync + 'static {
     /// Hands a draft to the writer and comes back at once; the outcome goes to the sink, in commit order.
     ///
     /// # Errors

@@ -9,12 +9,14 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEn
 use crate::exit;
 
 mod admin;
+mod archive;
 mod storm;
 
 pub(crate) use admin::{
     ChatArgs, ChatCommand, Desk, KeyArgs, KeyCommand, MembersCommand, Password, RoleWord, TenantArgs,
     TenantCommand, TokenArgs, TokenCommand, UserArgs, UserCommand,
 };
+pub(crate) use archive::{Export, Import};
 pub(crate) use storm::Storm;
 
 /// Charla: a realtime chat server that names the cause behind every dropped connection.
@@ -127,6 +129,12 @@ Examples:
   charla migrate --check --config charla.toml    exit code 1 when something is left to do
   CHARLA_STORE_URL=postgres:///charla charla migrate")]
     Migrate(Migrate),
+    /// Write all that the store keeps into one file, for another store or as a copy
+    #[command(after_help = archive::EXPORT_HELP)]
+    Export(Export),
+    /// Take such a file into a store: that of another machine, or of another kind
+    #[command(after_help = archive::IMPORT_HELP)]
+    Import(Import),
     /// What an operator keeps.
     #[command(flatten)]
     Admin(Admin),

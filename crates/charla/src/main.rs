@@ -7,6 +7,7 @@ use crate::exit::Outcome;
 use crate::screen::Screen;
 
 mod admin;
+mod archive;
 mod args;
 mod causes;
 mod config;
@@ -36,6 +37,8 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Config(wanted) => config::run(wanted, screen),
         Command::Demo(wanted) => demo::run(&wanted, screen),
         Command::Doctor(wanted) => doctor::run(&wanted, screen),
+        Command::Export(wanted) => archive::export(&wanted, screen),
+        Command::Import(wanted) => archive::import(&wanted, screen),
         Command::Migrate(wanted) => migrate::run(&wanted, screen),
         Command::Serve(wanted) => serve::run(wanted, screen),
         Command::Storm(wanted) => storm::run(&wanted, screen),

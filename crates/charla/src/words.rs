@@ -23,6 +23,7 @@ macro_rules! words {
     };
 }
 
+pub(crate) mod archive;
 pub(crate) mod storm;
 
 words! {

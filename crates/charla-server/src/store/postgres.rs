@@ -32,6 +32,7 @@ use crate::settings::{StoreSettings, StoreUrl};
 
 mod address;
 mod append;
+mod archive;
 mod chats;
 mod credentials;
 mod directory;

@@ -30,6 +30,7 @@ use crate::publish::Entry;
 use crate::settings::StoreSettings;
 
 mod append;
+mod archive;
 mod chats;
 mod checkpoint;
 mod credentials;

@@ -17,6 +17,7 @@ mod chat;
 mod client;
 mod cluster;
 mod serving;
+mod store_archive;
 mod store_contract;
 mod store_kill;
 mod store_postgres;

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod archive;
 mod config;
 mod connect;
 mod demo;

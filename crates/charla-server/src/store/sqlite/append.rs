@@ -52,6 +52,11 @@ impl Chats {
         self.moved
     }
 
+    /// Goes on behind a place that came from elsewhere.
+    pub(super) fn moved_to(&mut self, place: i64) {
+        self.moved = self.moved.max(place);
+    }
+
     /// Forgets a chat that is about to change otherwise than by a message.
     pub(super) fn forget(&mut self, key: &RoomKey) {
         self.known.remove(key);
