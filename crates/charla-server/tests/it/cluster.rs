@@ -151,6 +151,33 @@ impl Cluster {
         }
     }
 
+    /// Sends a signal to the server and to each of its processes, the one that begets others first.
+    pub(crate) fn signal_all(&self, signal: Signal) {
+        let Some(server) = self.child.lock().as_ref().map(Child::id) else {
+            return;
+        };
+        let is_of_it = |pid: &u32| {
+            let about = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // The name before it may have anything in it but ends with the last bracket (proc(5)).
+            let parent = about
+                .rsplit(')')
+                .next()
+                .and_then(|rest| rest.split_whitespace().nth(1));
+            parent == Some(&server.to_string())
+        };
+        let signal_one = |pid: u32| {
+            let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+            // One that ended meanwhile needs none.
+            let _ = kill_process(pid, signal);
+        };
+        signal_one(server);
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        processes
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(is_of_it)
+            .for_each(signal_one);
+    }
+
     /// A database with nothing in it.
     pub(crate) async fn database(&self) -> String {
         let name = format!("d{}", Uuid::new_v4().simple());
@@ -188,6 +215,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // One that was stopped would never end.
+        self.signal_all(Signal::CONT);
         self.stop(Signal::QUIT);
     }
 }

@@ -12,6 +12,7 @@ use crate::store_contract::{Bench, clock, draft, store_contract};
 
 mod away;
 mod doubt;
+mod hard_times;
 mod nodes;
 mod serving;
 mod start;
