@@ -78,6 +78,32 @@ export const OWN_TITLES = Object.freeze({
   closed: { en: "The connection was closed by the page", es: "La página cerró la conexión" },
 });
 
+/**
+ * Details are English wherever they come from (a close frame has room for one language). Those that the client
+ * itself finds, and the server's most frequent, are said in Spanish too; any other is shown as it came.
+ * @type {readonly {en: RegExp, es: string}[]}
+ */
+export const DETAILS = Object.freeze([
+  {
+    en: /^nothing answers: it is down, .*$/,
+    es: "nadie responde: está caído, o su nombre o su certificado no valen, y una página no puede distinguirlo",
+  },
+  { en: /^nothing answers$/, es: "nadie responde" },
+  { en: /^no answer within (\d+) s$/, es: "sin respuesta en $1 s" },
+  {
+    en: /^something answers there, .*$/,
+    es: "algo responde ahí, pero nada que esta página pueda leer: un error del proxy, o este origen no está permitido",
+  },
+  { en: /^the proxy answers (\d+)$/, es: "el proxy responde $1" },
+  { en: /^status (\d+)$/, es: "estado $1" },
+  { en: /^a page answers where the socket should be$/, es: "responde una página donde debería estar el socket" },
+  { en: /^the handshake never reached the server$/, es: "el handshake nunca llegó al servidor" },
+  { en: /^it was open, then cut without a word$/, es: "estaba abierta y se cortó sin decir nada" },
+  { en: /^cut after (\d+) s of silence$/, es: "cortada tras $1 s de silencio" },
+  { en: /^retry in (\d+) ms$/, es: "reintentar en $1 ms" },
+  { en: /^expired (\d+) s ago$/, es: "caducó hace $1 s" },
+]);
+
 /** The names inside the objects; the rest (`code`, `reason`, `url`) are the browser's own. */
 export const NAMES = Object.freeze({
   attempt: { en: "attempt", es: "intento" },

@@ -7,7 +7,7 @@
  */
 import { CAUSE_TITLES } from "./cause-titles.js";
 import { CAUSES } from "./causes.js";
-import { LINES, NAMES, NEXT, OWN_TITLES } from "./console-words.js";
+import { DETAILS, LINES, NAMES, NEXT, OWN_TITLES } from "./console-words.js";
 
 /**
  * @typedef {import("./console-words.js").Language} Language
@@ -146,7 +146,7 @@ export class Teller {
     const title = (listed ?? titleOf(OWN_TITLES, cause))?.[this.#lang] ?? cause;
     const steps = [NEXT[next ?? CAUSES.get(cause)?.retry ?? "backoff"][this.#lang]];
     if (listed) steps.push(fill(NEXT.repair[this.#lang], { cause }));
-    const told = detail ? `${title}: ${detail}` : title;
+    const told = detail ? `${title}: ${this.#lang === "es" ? inSpanish(detail) : detail}` : title;
     return [this.#line(level, "cause", { title: told, cause, next: steps.join(" ") })];
   }
 
@@ -167,6 +167,12 @@ export class Teller {
  */
 function titleOf(titles, cause) {
   return Object.hasOwn(titles, cause) ? titles[cause] : undefined;
+}
+
+/** @param {string} detail */
+function inSpanish(detail) {
+  const known = DETAILS.find(({ en }) => en.test(detail));
+  return known ? detail.replace(known.en, known.es) : detail;
 }
 
 /** Rounded up: what is said to take a second takes no longer. @param {number | null | undefined} ms */

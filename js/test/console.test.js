@@ -171,6 +171,13 @@ test("it ends when it is told to, and what it does not know it leaves out", () =
   assert.deepEqual(written.lines, []);
 });
 
+test("a detail that the client found itself is said in the reader's language, any other as it came", () => {
+  const said = (lang, detail) => told(lang, waiting(2, 437, { cause: "server_down", detail })).texts().at(-1);
+  assert.match(said("en", "the proxy answers 502"), /: the proxy answers 502 \(server_down\)/);
+  assert.match(said("es", "the proxy answers 502"), /: el proxy responde 502 \(server_down\)/);
+  assert.match(said("es", "somebody else's word"), /: somebody else's word \(server_down\)/);
+});
+
 test("both languages are complete and fill in the same values", () => {
   for (const cause of Object.keys(OWN_TITLES)) assert.ok(!(cause in CAUSE_TITLES), `the table has ${cause} by now`);
   const values = (line) => [...line.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();

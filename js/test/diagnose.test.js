@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { CAUSES } from "../src/causes.js";
+import { DETAILS } from "../src/console-words.js";
 import { diagnose } from "../src/diagnose.js";
 import { client, fakeServer, state } from "./people.js";
 
@@ -38,6 +39,8 @@ for (const [what, arrange, cause, detail] of [
     const { problem } = await diagnose(ADDRESS, { token: server.token("ana"), fetch: server.fetch });
     assert.equal(problem.cause, cause);
     assert.match(problem.detail, detail);
+    const isQuoted = problem.detail.startsWith("http") || problem.cause === "token_expired";
+    assert.equal(DETAILS.some(({ en }) => en.test(problem.detail)), !isQuoted, "what the client itself says, it says in Spanish too");
     assert.equal(problem.retry ?? CAUSES.get(cause).retry, CAUSES.get(cause).retry, "as the table of causes says");
     const tokens = server.requests.map(({ authorization }) => authorization !== null);
     assert.deepEqual(tokens, tokens.map((_, nth) => nth === 0), "a second look shows the token to nobody");

@@ -159,7 +159,9 @@ function constant(text) {
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "ID")
     .replace(/\b[0-9a-f]{32}\b/g, "ID")
     .replace(/expired \d+ s ago/g, "expired N s ago")
-    .replace(/retry in \d+ ms/g, "retry in N ms");
+    .replace(/retry in \d+ ms/g, "retry in N ms")
+    .replace(/caducó hace \d+ s/g, "caducó hace N s")
+    .replace(/reintentar en \d+ ms/g, "reintentar en N ms");
 }
 
 /** @param {any} state */
