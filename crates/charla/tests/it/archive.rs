@@ -93,6 +93,7 @@ fn an_import_that_is_killed_is_started_again_and_finishes() {
             // sleeps because the process tells nobody what it has written
             std::thread::sleep(Duration::from_millis(1));
         }
+        // sleeps because a kill may hit at any moment of the work
         std::thread::sleep(Duration::from_millis(wait));
         child.kill().unwrap();
         kills += usize::from(!child.wait().unwrap().success());
