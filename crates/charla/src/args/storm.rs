@@ -16,7 +16,8 @@ What is assumed:
   Every client notices the loss within half a second and is 20 to 80 ms away. While the server is down, an
   attempt fails at once. Then it accepts so many handshakes a second from a queue of --queue seconds of work; an
   attempt that finds the queue full is refused, counts as an attempt, and costs the server --refusal-cost of a
-  handshake. A preflight counts as a request and costs 0.3 of a handshake. Tokens come from elsewhere, in 100 ms.
+  handshake. A preflight counts as a request and costs 0.3 of a handshake. Tokens come from elsewhere, in 100 ms;
+  those at hand live for an hour, of which 1 to 60 minutes are left.
   With --announced each of Charla's clients hears the moment that the real server would tell it; the others cannot read it.
   Nothing is reloaded, slept or switched off; browsers' own throttling of failing pages is left out.";
 

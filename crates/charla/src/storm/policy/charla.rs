@@ -11,43 +11,43 @@ use super::{News, Next, Policy};
 
 /// How long a client has been connected when the storm begins: past all memory of how it got there.
 const CONNECTED_FOR: Duration = Duration::from_secs(3_600);
+/// What is left of its token then, evenly: they live for an hour, and those with a minute left were replaced before.
+const TOKEN_LEFT_MS: (u32, u32) = (61_000, 3_600_000);
 /// RFC 6455, 7.4.1: the frame of a restart, and no frame at all.
 const SERVICE_RESTART: u16 = 1012;
 const ABNORMAL: u16 = 1006;
 
-/// All of them begin alike.
+/// All of them begin alike, but for what is left of their tokens.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    connected: Machine,
+    connecting: Machine,
 }
 
 impl Clients {
     /// With the real client's numbers.
     pub(crate) fn new() -> Self {
         let mut machine = Machine::new(Numbers::default());
-        let mut first = || 0.5;
-        let welcomed = Event::Welcomed {
-            heartbeat: None,
-            token_expires_in: None,
-        };
-        for event in [
-            Event::Connect { carried: 0 },
-            Event::Token,
-            Event::Opened,
-            welcomed,
-        ] {
-            machine.step(event, Duration::ZERO, &mut first);
+        for event in [Event::Connect { carried: 0 }, Event::Token, Event::Opened] {
+            machine.step(event, Duration::ZERO, &mut || 0.5);
         }
-        machine.step(Event::Heard, CONNECTED_FOR, &mut first);
-        Self { connected: machine }
+        Self { connecting: machine }
     }
 }
 
 impl Policy for Clients {
     type Client = Machine;
 
-    fn client(&self, _: &mut Random) -> Machine {
-        self.connected.clone()
+    fn client(&self, random: &mut Random) -> Machine {
+        let (least, end) = TOKEN_LEFT_MS;
+        let left = Duration::from_millis(random.between(least, end).into());
+        let mut machine = self.connecting.clone();
+        let welcomed = Event::Welcomed {
+            heartbeat: None,
+            token_expires_in: Some(CONNECTED_FOR + left),
+        };
+        machine.step(welcomed, Duration::ZERO, &mut || 0.5);
+        machine.step(Event::Heard, CONNECTED_FOR, &mut || 0.5);
+        machine
     }
 
     fn told(&self, machine: &mut Machine, news: News, at_ms: u32, random: &mut Random) -> Next {
