@@ -63,7 +63,7 @@ fn named(answer: &Value) -> Option<Problem> {
         CauseName::Other(_) => None,
     };
     let code = code.or(of_table).unwrap_or(1006);
-    let retry = text("retry").and_then(retry_word);
+    let retry = text("retry").and_then(Retry::from_word);
     Some(Problem {
         retry: retry.unwrap_or_else(|| retry_of(Some(&cause), code)),
         cause: Some(cause),
@@ -142,17 +142,6 @@ pub fn judge_failure(error: &ConnectError) -> Problem {
 
 fn problem(cause: Cause, detail: &str) -> Problem {
     Problem::of_cause(cause).with_detail(detail)
-}
-
-fn retry_word(word: &str) -> Option<Retry> {
-    let all = [
-        Retry::Refresh,
-        Retry::Backoff,
-        Retry::Wait,
-        Retry::Stop,
-        Retry::Resume,
-    ];
-    all.into_iter().find(|retry| retry.as_str() == word)
 }
 
 #[cfg(test)]

@@ -202,15 +202,7 @@ impl Refusal {
     /// An `error` frame.
     pub(crate) fn of_frame(frame: &Frame) -> Self {
         let cause = CauseName::parse(frame.text_of("cause"));
-        let word = frame.text_of("retry");
-        let all = [
-            Retry::Refresh,
-            Retry::Backoff,
-            Retry::Wait,
-            Retry::Stop,
-            Retry::Resume,
-        ];
-        let retry = all.into_iter().find(|retry| retry.as_str() == word);
+        let retry = Retry::from_word(frame.text_of("retry"));
         Self {
             retry: retry.unwrap_or_else(|| crate::closes::retry_of(Some(&cause), 1006)),
             cause,

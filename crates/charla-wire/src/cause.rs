@@ -202,6 +202,19 @@ impl Retry {
             Self::Resume => "resume",
         }
     }
+
+    /// Reads [`Retry::as_str`] back; `None` for the word of a later server.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        let all = [
+            Self::Refresh,
+            Self::Backoff,
+            Self::Wait,
+            Self::Stop,
+            Self::Resume,
+        ];
+        all.into_iter().find(|retry| retry.as_str() == word)
+    }
 }
 
 impl fmt::Display for Retry {
