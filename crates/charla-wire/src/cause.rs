@@ -206,13 +206,7 @@ impl Retry {
     /// Reads [`Retry::as_str`] back; `None` for the word of a later server.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        let all = [
-            Self::Refresh,
-            Self::Backoff,
-            Self::Wait,
-            Self::Stop,
-            Self::Resume,
-        ];
+        let all = [Self::Refresh, Self::Backoff, Self::Wait, Self::Stop, Self::Resume];
         all.into_iter().find(|retry| retry.as_str() == word)
     }
 }
