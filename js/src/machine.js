@@ -55,9 +55,7 @@ export function machine(policy) {
 export function step(before, event, world) {
   /** @type {Machine} */
   const m = { ...before, ...world, effects: [] };
-  const handle = EVENTS[event.type];
-  if (!handle) throw new TypeError(`the machine knows no event ${event.type}`);
-  handle(m, event);
+  EVENTS[event.type](m, event);
   return { machine: m, effects: m.effects };
 }
 
@@ -139,8 +137,7 @@ const EVENTS = {
   },
 
   closed(m, { code, reason }) {
-    const { name } = m.state;
-    if (name === "connecting" || name === "connected") lost(m, problemOfClose(code, reason));
+    EVENTS.failed(m, { problem: problemOfClose(code, reason) });
   },
 
   /** The same, where the caller knows more than a close frame says: mixed content, a policy of the page. */
@@ -198,9 +195,7 @@ const EVENTS = {
   },
 
   /** The tab was thawed, or the machine slept. */
-  resumed(m) {
-    back(m);
-  },
+  resumed: back,
 
   /** The server says that the token is about to run out. */
   expiring(m, { tokenExpiresInMs }) {
@@ -228,9 +223,7 @@ const DUE = {
     cut(m, "handshake_timeout", 1006);
   },
 
-  waiting(m) {
-    go(m);
-  },
+  waiting: go,
 
   connected(m) {
     settle(m);

@@ -30,6 +30,7 @@ export const BOUNDS = { maxCount: 200, maxBytes: 256 * 1024, maxAgeMs: 15 * 60_0
 export class Outbox {
   /** @type {Map<string, Entry & More & {bytes: number, sent: boolean}>} In the order in which they were written. */
   #entries = new Map();
+  #bytes = 0;
   #heldUntil = 0;
   #bounds;
 
@@ -59,8 +60,9 @@ export class Outbox {
   add(entry) {
     const { maxCount, maxBytes } = this.#bounds;
     const bytes = sizeOf(entry);
-    const total = this.all().reduce((sum, other) => sum + other.bytes, bytes);
-    if (this.size >= maxCount || total > maxBytes) return false;
+    if (this.size >= maxCount || this.#bytes + bytes > maxBytes) return false;
+    this.remove(entry.id);
+    this.#bytes += bytes;
     this.#entries.set(entry.id, { ...entry, bytes, sent: false });
     return true;
   }
@@ -102,6 +104,7 @@ export class Outbox {
    */
   remove(id) {
     const entry = this.#entries.get(id);
+    this.#bytes -= entry?.bytes ?? 0;
     this.#entries.delete(id);
     return entry;
   }
@@ -121,5 +124,5 @@ export class Outbox {
 
 /** @param {Entry} entry */
 function sizeOf({ text, data }) {
-  return new TextEncoder().encode(text + (data === undefined ? "" : JSON.stringify(data))).length;
+  return new TextEncoder().encode(text + (JSON.stringify(data) ?? "")).length;
 }

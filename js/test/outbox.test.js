@@ -74,3 +74,16 @@ test("a chat that was not entered yet waits, and holds up nobody else", () => {
   outbox.add({ ...message(2), chat: "7" });
   assert.deepEqual(ids(outbox.take(0, (chat) => chat === "7")), ["id-2"]);
 });
+
+test("the bytes of all that is removed or replaced are given back", () => {
+  const outbox = new Outbox({ maxBytes: 10 });
+  for (const text of ["0123456", "01", "0123456789"]) {
+    outbox.add(message(1, text));
+    outbox.remove("id-1");
+    outbox.remove("id-1");
+  }
+  assert.ok(outbox.add(message(1, "01234")));
+  assert.ok(outbox.add(message(1, "01234")));
+  assert.ok(outbox.add(message(2, "01234")));
+  assert.equal(outbox.add(message(3, "0")), false);
+});
