@@ -110,7 +110,7 @@ export class LegacySocket extends EventTarget {
     return promise;
   }
 
-  /** What happened last, without tokens: paste it into `charla explain`. */
+  /** What happened last, without tokens: paste it where somebody looks for the cause. */
   report() {
     return this.#link.report({ unacknowledged: this.#waiting.length });
   }

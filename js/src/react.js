@@ -19,6 +19,7 @@ import { LegacySocket } from "./legacy.js";
 /**
  * A chat, on a client of the page's (`client`: a `Charla` or `SharedCharla` that somebody connects) or on one of its
  * own (`url`, `token` and what else `Charla` takes). One client for the whole page is better than one a component.
+ * Where there is no page (rendering on a server) the `url` must be absolute.
  * @param {{chat: string} & ({client: import("./chat-store.js").Client & {connect: () => any}} | import("./client.js").Options)} options
  * @returns {Chat}
  */
