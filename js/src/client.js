@@ -14,10 +14,14 @@ import { lost, Requests } from "./requests.js";
 
 /** A refused request that may be repeated waits this long unless the server names a time. */
 const AGAIN_AFTER_MS = 2_000;
+/** A store that has not opened by then is not waited for: its sends follow when it has. */
+const LOAD_WITHIN_MS = 4_000;
+/** No server is pinged more often, whatever it says. */
+const HEARTBEAT_MIN_MS = 1_000;
 /** Longer than this no timer can be set. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** Frames that are handed on as they come. */
-const RELAYED = ["read", "typing", "presence", "inbox", "notification"];
+/** Frames that are handed on as they come; some say how many edits the chat has had. */
+const RELAYED = ["edited", "deleted", "read", "typing", "presence", "inbox", "notification"];
 
 /**
  * @typedef {import("./frames.js").Events} Events
@@ -132,15 +136,17 @@ export class Charla extends EventTarget {
   /**
    * @param {string} chat
    * @param {{after?: number, rev?: number}} [from] The last message and revision already seen.
-   * @returns {Promise<import("./frames.js").Subscribed>} Rejects when the server refuses.
+   * @returns {Promise<import("./frames.js").Subscribed>} Rejects when the server refuses, and once the client has given
+   *   up or is closed: the chat stays wanted then, and the next connection enters it.
    */
   subscribe(chat, from) {
     const subscription = this.#chats.get(chat) ?? { cursor: new Cursor(from), next: null };
     this.#chats.set(chat, subscription);
-    subscription.next ??= deferred();
+    const { promise } = (subscription.next ??= deferred());
     subscription.left = false;
     if (this.connected) this.#enter(chat, subscription);
-    return subscription.next.promise;
+    else this.#handBack();
+    return promise;
   }
 
   /** @param {string} chat */
@@ -164,7 +170,7 @@ export class Charla extends EventTarget {
    * @returns {Promise<Ack> & {id: string}}
    */
   send(chat, text, { data, id = uuid() } = {}) {
-    const entry = { id, chat, text, ...(data === undefined ? {} : { data }), queuedAt: this.#options.now() };
+    const entry = { id, chat, text, data, queuedAt: this.#options.now() };
     return Object.assign(this.#outbox.get(id)?.promise ?? this.#enqueue(entry), { id });
   }
 
@@ -207,7 +213,7 @@ export class Charla extends EventTarget {
     return this.#request({ type: "subscribe", chat, ...from }, this.#peeks);
   }
 
-  /** What happened last, without tokens: paste it into `charla explain`. */
+  /** What happened last, without tokens: paste it where somebody looks for the cause. */
   report() {
     return this.#link.report({ unacknowledged: this.#outbox.size });
   }
@@ -216,9 +222,9 @@ export class Charla extends EventTarget {
   #frames = {
     welcome: (frame) => {
       this.welcome = frame;
-      const { session, heartbeat_ms: heartbeatMs, server_time } = frame;
+      const { session, heartbeat_ms, server_time } = frame;
       this.#aheadMs = Date.parse(server_time) - this.#options.now();
-      const outage = this.#link.welcomed({ session, heartbeatMs, tokenExpiresInMs: this.#lifeOf(frame) });
+      const outage = this.#link.welcomed({ session, heartbeatMs: Math.max(heartbeat_ms, HEARTBEAT_MIN_MS), tokenExpiresInMs: this.#lifeOf(frame) });
       this.#reported = outage !== null;
       if (outage) this.#transmit({ type: "report", ...outage });
       this.#emit("welcome", frame);
@@ -239,7 +245,7 @@ export class Charla extends EventTarget {
         this.#flush();
         if (!frame.resumed) return;
       }
-      for (const message of frame.messages) this.#deliver(cursor, { chat: frame.chat, ...message });
+      for (const message of frame.messages ?? []) this.#deliver(cursor, { chat: frame.chat, ...message });
       for (const message of frame.changed ?? []) {
         this.#emit(message.deleted ? "deleted" : "edited", { chat: frame.chat, ...message });
       }
@@ -249,8 +255,6 @@ export class Charla extends EventTarget {
       const cursor = this.#chats.get(frame.chat)?.cursor;
       if (cursor) this.#deliver(cursor, frame);
     },
-    edited: (frame) => this.#revised("edited", frame),
-    deleted: (frame) => this.#revised("deleted", frame),
     ack: (frame) => {
       if (frame.id) this.#forget(frame.id)?.resolve(frame);
       this.#flush();
@@ -271,25 +275,28 @@ export class Charla extends EventTarget {
     }
     const { type, ref } = frame ?? {};
     if (type !== "error") this.#requests.settle(ref, frame);
-    if (RELAYED.includes(type)) this.#emit(type, frame);
-    else if (Object.hasOwn(this.#frames, type)) this.#frames[type](frame);
+    if (RELAYED.includes(type)) {
+      this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
+      this.#emit(type, frame);
+    } else if (Object.hasOwn(this.#frames, type)) this.#frames[type](frame);
   }
 
   /** @param {import("./state.js").State} state @param {string} previous */
   #changed(state, previous) {
-    const { name } = state;
     if (previous === "connected") {
       this.#requests.drop();
       this.#peeks.clear();
       this.#entered.clear();
       this.#outbox.rewind();
     }
-    if (name === "disabled" || name === "closed") this.#handBack(state);
+    this.#handBack();
     this.#emit("state", { ...state, previous });
   }
 
-  /** Nothing would move it any more; unless it is kept for a better day. @param {import("./state.js").State} state */
-  #handBack({ name, cause, exhausted }) {
+  /** Once it is over nothing would move it any more; unless it is kept for a better day. The chats stay wanted. */
+  #handBack() {
+    const { name, cause, exhausted } = this.state;
+    if (!isOver(name)) return;
     const error = new CharlaError(cause ?? name);
     for (const subscription of this.#chats.values()) {
       subscription.next?.reject(error);
@@ -305,8 +312,7 @@ export class Charla extends EventTarget {
     const entry = { ...message, ...deferred() };
     const { chat, promise } = entry;
     const { name, cause, exhausted } = this.state;
-    const isOver = name === "closed" || (name === "disabled" && !(exhausted && this.#options.queue));
-    if (isOver) this.#drop(entry, new CharlaError(cause ?? "connection_lost"), name !== "closed");
+    if (isOver(name) && !(exhausted && this.#options.queue)) this.#drop(entry, new CharlaError(cause ?? "connection_lost"), name !== "closed");
     else if (!this.#outbox.add(entry)) this.#drop(entry, new CharlaError("outbox_full", "wait"));
     else {
       this.#store("put", kept(entry));
@@ -321,9 +327,15 @@ export class Charla extends EventTarget {
     this.#restoring = true;
     /** @type {Entry[]} */
     let found = [];
+    const timer = setTimeout(() => {
+      this.#restoring = false;
+      this.#link.note("queue", { cause: "queue_unavailable" });
+      this.#flush();
+    }, LOAD_WITHIN_MS);
     try {
       found = await queue.load();
     } catch {}
+    clearTimeout(timer);
     this.#restoring = false;
     const written = this.#outbox.all();
     for (const { id } of written) this.#outbox.remove(id);
@@ -383,12 +395,6 @@ export class Charla extends EventTarget {
       // Without a connection the next subscription brings what is missing.
       (error) => error.cause !== "connection_lost" && fill([]),
     );
-  }
-
-  /** @param {"edited" | "deleted"} type @param {any} frame */
-  #revised(type, frame) {
-    this.#chats.get(frame.chat)?.cursor.revised(frame.rev);
-    this.#emit(type, frame);
   }
 
   /** @param {any} frame */
@@ -451,6 +457,11 @@ export class Charla extends EventTarget {
 /** @param {Entry} entry @returns {Entry} Without what only this page can use. */
 function kept({ id, chat, text, data, queuedAt }) {
   return { id, chat, text, data, queuedAt };
+}
+
+/** Only another connect() or the page's return moves it. @param {string} name Of the state. */
+function isOver(name) {
+  return name === "disabled" || name === "closed";
 }
 
 /** A refusal that time may lift. @param {CharlaError} error */

@@ -30,7 +30,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {boolean} expiring The last one is about to run out: the new one goes in over the living connection.
  *
  * @typedef {(why: Why) => string | Promise<string>} TokenSource
- *   Called at most once a cycle, never per attempt. Throw an error with `retry: "stop"` when there will be no other token.
+ *   Once it has answered, called at most once a cycle, never per attempt; one that fails is asked again with each attempt. Throw an error with `retry: "stop"` when there will be no other token.
  *
  * @typedef {object} World What tests, workers and Node hand in; in a page there is nothing to say.
  * @property {typeof WebSocket} [WebSocket]
@@ -64,7 +64,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  *   | ({kind: "state", previous: string} & State)
  *   | {kind: "preflight", phase: "asked" | "answered", status: number | null, problem: Problem | null}
  *   | {kind: "page", event: string}
- *   | {kind: "drop", what: string, id: string, chat?: string, cause: string}
+ *   | {kind: "drop", what: string, id: string, chat?: string, cause: string, count?: number}
+ *   | {kind: "queue", cause: string}
  *   | {kind: "gap", chat: string, before: number, limit: number}
  * )} Note One line of the trace.
  *
@@ -74,7 +75,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {number} attempts
  * @property {number} away_ms
  *
- * @typedef {object} Report Ready to be pasted into `charla explain`.
+ * @typedef {object} Report Ready to be pasted where somebody looks for the cause.
  * @property {1} charla_report
  * @property {string} at
  * @property {string} url Without parameters.
@@ -186,8 +187,12 @@ export class Link {
    */
   note(kind, fields) {
     const note = this.#clean({ at: this.#now(), kind, ...fields });
-    this.#notes.push(note);
-    if (this.#notes.length > NOTES) this.#notes.shift();
+    const notes = this.#notes;
+    /** @type {any} */
+    const last = notes.at(-1);
+    // Drops in a row for one cause are kept as one: a flood of them must not wash away what led to it.
+    if (kind === "drop" && last?.kind === kind && last.cause === note.cause) notes.splice(-1, 1, { ...last, count: (last.count ?? 1) + 1 });
+    else if (notes.push(note) > NOTES) notes.shift();
     this.#dialect.noted?.(note);
   }
 

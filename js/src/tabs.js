@@ -31,7 +31,7 @@ const OF_A_CHAT = new Set(["subscribed", "message", "edited", "deleted", "read",
  * @typedef {import("./client.js").Options & Sharing} SharedOptions
  *
  * @typedef {{resolve: (value: any) => void, reject: (error: Error) => void}} Waiter
- * @typedef {{cursor: Cursor, entering: boolean, waiters: Waiter[]}} Subscription
+ * @typedef {{cursor: Cursor, entering: boolean, waiters: Waiter[], waits?: boolean}} Subscription `waits` for the next connection: the client had given up.
  */
 
 export class SharedCharla extends EventTarget {
@@ -122,12 +122,15 @@ export class SharedCharla extends EventTarget {
   /**
    * @param {string} chat
    * @param {{after?: number, rev?: number}} [from] The last message and revision already seen.
-   * @returns {Promise<Subscribed>} Rejects when the server refuses.
+   * @returns {Promise<Subscribed>} Rejects when the server refuses, and once the client has given up or is closed: the
+   *   chat stays wanted then, and the next connection enters it.
    */
   subscribe(chat, from) {
     const subscription = this.#chats.get(chat) ?? subscriptionFrom(from);
     this.#chats.set(chat, subscription);
     return new Promise((resolve, reject) => {
+      // It stays wanted: whoever leads after the next connect() enters it.
+      if (this.#state.name === "closed" && !this.#joined) return reject(new CharlaError("closed"));
       subscription.waiters.push({ resolve, reject });
       this.#enter(chat, subscription);
     });
@@ -207,6 +210,7 @@ export class SharedCharla extends EventTarget {
     const { term } = this.#group;
     if (term === 0) return;
     subscription.entering = true;
+    subscription.waits = false;
     const { seq, rev } = subscription.cursor;
     const isCurrent = () => term === this.#group.term && this.#chats.get(chat) === subscription;
     try {
@@ -215,8 +219,9 @@ export class SharedCharla extends EventTarget {
     } catch (/** @type {any} */ error) {
       // The next leader is asked again.
       if (error.cause === "connection_lost" || !isCurrent()) return;
-      this.#chats.delete(chat);
-      for (const { reject } of subscription.waiters) reject(error);
+      subscription.waits = this.#state.name === "disabled";
+      if (!subscription.waits) this.#chats.delete(chat);
+      for (const { reject } of subscription.waiters.splice(0)) reject(error);
     }
   }
 
@@ -231,7 +236,7 @@ export class SharedCharla extends EventTarget {
     this.#emit("subscribed", frame);
     for (const { resolve } of waiters.splice(0)) resolve(frame);
     if (!frame.resumed) return;
-    for (const message of frame.messages) this.#deliver(cursor, { chat: frame.chat, ...message });
+    for (const message of frame.messages ?? []) this.#deliver(cursor, { chat: frame.chat, ...message });
     for (const message of frame.changed ?? []) {
       this.#emit(message.deleted ? "deleted" : "edited", { chat: frame.chat, ...message });
     }
@@ -307,6 +312,8 @@ export class SharedCharla extends EventTarget {
     const isSame = JSON.stringify({ ...this.#state, previous: 0 }) === JSON.stringify({ ...state, previous: 0 });
     this.#state = state;
     if (!isSame) this.#emit("state", { ...state, previous });
+    if (state.name !== "connected") return;
+    for (const [chat, subscription] of this.#chats) if (subscription.waits) this.#enter(chat, subscription);
   }
 
   /**

@@ -247,3 +247,33 @@ test("a chat that is left with a send under way is left once that has arrived", 
   const frames = server.received.map(({ type }) => type);
   assert.deepEqual(frames, ["subscribe", "send", "unsubscribe", "subscribe", "send"]);
 });
+
+test("who subscribes after the end is told so, and the next connection enters the chat all the same", async (t) => {
+  const server = fakeServer();
+  server.down = true;
+  const ana = client(t, server);
+  const early = ana.subscribe("5");
+  await Promise.all([state(ana.connect(), "disabled"), assert.rejects(early, { name: "CharlaError" })]);
+  await assert.rejects(ana.subscribe("5"), { cause: ana.state.cause });
+  server.down = false;
+  const entered = event(ana, "subscribed");
+  ana.connect();
+  assert.equal((await entered).chat, "5");
+  ana.close();
+  await assert.rejects(ana.subscribe("5"), { cause: "closed" });
+  await ana.connect().subscribe("5");
+});
+
+test("a resume without a list of messages breaks nothing", async (t) => {
+  const server = fakeServer();
+  /** Takes the list out of what comes in. */
+  class Bare extends server.WebSocket {
+    addEventListener(type, handle) {
+      super.addEventListener(type, type === "message" ? ({ data }) => handle({ data: bare(data) }) : handle);
+    }
+  }
+  const bare = (data) => JSON.stringify({ ...JSON.parse(data), ...(data.includes('"subscribed"') && { resumed: true, messages: undefined }) });
+  const ana = client(t, server, "ana", { WebSocket: Bare });
+  assert.equal((await ana.connect().subscribe("5")).messages, undefined);
+  assert.equal((await ana.send("5", "hola")).seq, 1);
+});

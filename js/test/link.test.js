@@ -298,3 +298,12 @@ test("a bound that is set to undefined is the default, not a bound less", async 
   assert.equal(server.attempts, 15);
   assert.equal((await all).at(-1).reason.cause, "outbox_full");
 });
+
+test("a server that asks for a ping every millisecond gets one a second", async (t) => {
+  const server = fakeServer();
+  server.heartbeatMs = 1;
+  const ana = client(t, server);
+  await ana.connect().subscribe("5");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(server.received.filter(({ type }) => type === "ping").length, 0);
+});

@@ -159,3 +159,29 @@ test("a bound of a month is no reason to wake every millisecond", async (t) => {
   await new Promise(setImmediate);
   assert.deepEqual(warned, []);
 });
+
+test("a store that never opens is waited for only so long, and that is told", async (t) => {
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (act, ms) => setTimeout(act, ms === 4_000 ? 50 : ms));
+  const server = fakeServer();
+  const ana = client(t, server, "ana", { queue: { ...queue(), load: () => new Promise(() => {}) } });
+  await ana.connect().subscribe("5");
+  const told = event(ana, "trace", ({ kind }) => kind === "queue");
+  const sent = ana.send("5", "hola");
+  assert.deepEqual(texts(server), []);
+  assert.equal((await told).cause, "queue_unavailable");
+  assert.equal((await sent).seq, 1);
+});
+
+test("a flood of refused sends is told one by one, and kept as one note", async (t) => {
+  const ana = client(t, fakeServer(), "ana", { outbox: { maxCount: 1 } });
+  const told = collect(ana, "trace");
+  ana.connect();
+  const before = ana.report().notes.length;
+  ana.send("5", "kept").catch(() => {});
+  await Promise.allSettled(Array.from({ length: 1_000 }, () => ana.send("5", "refused")));
+  const { notes } = ana.report();
+  assert.equal(told.filter(({ kind }) => kind === "drop").length >= 999, true);
+  assert.ok(notes.length < before + 20, `${notes.length} notes`);
+  assert.ok(notes.some(({ kind, count }) => kind === "drop" && count > 900));
+});

@@ -241,6 +241,23 @@ test("a server that is gone is given up once for all tabs, and a new tab or a cl
   await Promise.all([connected(first), connected(second)]);
 });
 
+test("a tab that subscribes once the client gave up is told so, and gets the chat with the next connection", async (t) => {
+  const { server, tab } = origin(t);
+  server.down = true;
+  const first = tab();
+  first.connect();
+  while (first.state.name !== "disabled") await event(first, "state");
+  await assert.rejects(first.subscribe("5"), { cause: first.state.cause });
+  server.down = false;
+  const entered = event(first, "subscribed");
+  first.connect();
+  assert.equal((await entered).chat, "5");
+  first.close();
+  await assert.rejects(first.subscribe("5"), { cause: "closed" });
+  first.connect();
+  assert.equal((await first.subscribe("5")).chat, "5");
+});
+
 test("sends wait while nobody leads, in order, and no more than fit", async (t) => {
   const { server, tab } = origin(t, { outbox: { maxCount: 2 } });
   const one = tab();
