@@ -19,7 +19,9 @@ What is assumed:
   handshake. A preflight counts as a request and costs 0.3 of a handshake. Tokens come from elsewhere, in 100 ms;
   those at hand live for an hour, of which 1 to 60 minutes are left.
   With --announced each of Charla's clients hears the moment that the real server would tell it; the others cannot read it.
-  Nothing is reloaded, slept or switched off; browsers' own throttling of failing pages is left out.";
+  Nothing is reloaded, slept or switched off; browsers' own throttling of failing pages is left out.
+  pusher-js waits a second once, then 15, 30 and 60 s from one attempt to the next. Left out are the HTTP transports
+  that it starts 2 to 5 s beside its WebSocket: the real one asks more often, and may be back earlier that way.";
 
 /// `charla storm`
 #[derive(Debug, clap::Args)]

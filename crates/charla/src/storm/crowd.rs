@@ -141,7 +141,7 @@ impl<'a, P: Policy> Crowd<'a, P> {
                 client.attempts += 1;
                 self.tally.attempt(now_ms);
                 match self.server.handshake(now_ms) {
-                    Fate::Down | Fate::Refused => (News::Failed, now_ms + trip_ms),
+                    Fate::Down | Fate::Refused => (News::Failed { asked_ms: now_ms }, now_ms + trip_ms),
                     Fate::Served { at_ms } => {
                         self.tally.accepted(at_ms);
                         (News::Welcomed { asked_ms: now_ms }, at_ms + trip_ms)

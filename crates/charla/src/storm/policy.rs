@@ -16,8 +16,11 @@ pub(super) enum News {
         /// `retry in N ms`.
         advice_ms: Option<u32>,
     },
-    /// Its attempt failed without a word.
-    Failed,
+    /// Its attempt of that time failed without a word.
+    Failed {
+        /// Virtual time.
+        asked_ms: u32,
+    },
     /// Its attempt of that time was accepted and welcomed.
     Welcomed {
         /// Virtual time.

@@ -108,11 +108,11 @@ fn a_short_look_claims_nothing_that_it_has_not_seen() {
         assert!(!brief.out.contains(untrue), "{untrue}: {brief:?}");
     }
     // A loop that asks all the time of a server to which refusing is dear.
-    let drowned = storm(&["--policy", "pusher", "--refusal-cost", "0.3"]);
+    let drowned = storm(&["--policy", "endless-loop", "--refusal-cost", "0.3"]);
     assert!(
         drowned
             .out
-            .contains("pusher-js: after 10 min they were still at it. They ask faster"),
+            .contains("endless loop, 1 s: after 10 min they were still at it. They ask faster"),
         "{drowned:?}"
     );
 }

@@ -79,7 +79,7 @@ impl Policy for Clients {
 
 fn event(news: News) -> Event {
     match news {
-        News::Lost { advice_ms: None } | News::Failed => Event::closed(ABNORMAL, ""),
+        News::Lost { advice_ms: None } | News::Failed { .. } => Event::closed(ABNORMAL, ""),
         News::Lost {
             advice_ms: Some(advice_ms),
         } => {

@@ -11,8 +11,19 @@ pub(crate) struct Formula {
     /// Milliseconds before the `nth` attempt (1, 2, ...). `page` was drawn once when the page was loaded, `random` is
     /// new; both are in 0..1.
     delay_ms: fn(nth: u32, page: f64, random: f64) -> f64,
-    /// When it leaves an attempt that nobody answers.
-    patience_ms: u32,
+    /// When it leaves the `nth` attempt, if nobody answers.
+    patience_ms: fn(nth: u32) -> u32,
+    /// What the wait follows when the attempt before failed at once.
+    after: After,
+}
+
+/// The moment from which a wait counts.
+#[derive(Debug, Clone, Copy)]
+enum After {
+    /// The failure.
+    Failure,
+    /// The end of the patience: an attempt that failed early is waited out like one that nobody answers.
+    Patience,
 }
 
 /// It never closes an unanswered socket itself; the browser does in its own time.
@@ -25,7 +36,8 @@ pub(crate) const PHOENIX: Formula = Formula {
         let row = TABLE_MS.get(nth as usize - 1);
         row.copied().unwrap_or(5_000.0)
     },
-    patience_ms: BROWSER_PATIENCE_MS,
+    patience_ms: |_| BROWSER_PATIENCE_MS,
+    after: After::Failure,
 };
 
 /// `Backoff.duration()` with the manager's `reconnectionDelay`, `reconnectionDelayMax` and `randomizationFactor`:
@@ -42,13 +54,22 @@ pub(crate) const SOCKET_IO: Formula = Formula {
         };
         jittered.min(5_000.0).floor()
     },
-    patience_ms: 20_000,
+    patience_ms: |_| 20_000,
+    after: After::Failure,
 };
 
-/// `ConnectionManager`: `retryIn(1000)` after every loss. What its other transports try beside is left out.
+/// `ConnectionManager`: `retryIn(1000)` when an open connection is lost. From then on its `SequentialStrategy` rules
+/// (`timeout` 15,000, `timeoutLimit` 60,000, `loop`, no `failFast`): a failed attempt waits for its timer, which
+/// doubles. `unavailableTimeout` changes the state's name and nothing else. Who has been connected for longer than
+/// half an hour has no remembered transport to try first. What its HTTP transports try beside is left out.
 pub(crate) const PUSHER: Formula = Formula {
-    delay_ms: |_, _, _| 1_000.0,
-    patience_ms: 15_000,
+    delay_ms: |nth, _, _| if nth == 1 { 1_000.0 } else { 0.0 },
+    patience_ms: |nth| match nth {
+        0 | 1 => 15_000,
+        2 => 30_000,
+        _ => 60_000,
+    },
+    after: After::Patience,
 };
 
 /// `backoff(step, minReconnectDelay, maxReconnectDelay)`: full jitter over a half-second floor.
@@ -57,7 +78,8 @@ pub(crate) const CENTRIFUGE: Formula = Formula {
         let bound = (500.0 * doubled(nth)).min(20_000.0);
         (500.0 + (random * bound).floor()).min(20_000.0)
     },
-    patience_ms: BROWSER_PATIENCE_MS,
+    patience_ms: |_| BROWSER_PATIENCE_MS,
+    after: After::Failure,
 };
 
 /// `_getNextDelay`: the least delay, 1 to 5 s, is drawn once a page and grows by 1.3.
@@ -67,13 +89,15 @@ pub(crate) const RECONNECTING_WEBSOCKET: Formula = Formula {
         let power = nth.saturating_sub(1).min(64);
         (least * 1.3_f64.powf(f64::from(power))).min(10_000.0)
     },
-    patience_ms: 4_000,
+    patience_ms: |_| 4_000,
+    after: After::Failure,
 };
 
 /// The loop that made 27,000 attempts: again after a second ("Reintentando en 1s..."), with the same token, for ever.
 pub(crate) const ENDLESS_LOOP: Formula = Formula {
     delay_ms: |_, _, _| 1_000.0,
-    patience_ms: BROWSER_PATIENCE_MS,
+    patience_ms: |_| BROWSER_PATIENCE_MS,
+    after: After::Failure,
 };
 
 fn doubled(nth: u32) -> f64 {
@@ -88,6 +112,11 @@ pub(crate) struct Client {
 }
 
 impl Formula {
+    /// When its patience with the attempt of that time ends.
+    fn left_ms(&self, client: &Client, asked_ms: u32) -> u32 {
+        asked_ms.saturating_add((self.patience_ms)(client.failed))
+    }
+
     fn again(&self, client: &mut Client, at_ms: u32, random: &mut Random) -> Next {
         client.failed += 1;
         let delay_ms = (self.delay_ms)(client.failed, f64::from(client.page), random.unit());
@@ -109,17 +138,22 @@ impl Policy for Formula {
     fn told(&self, client: &mut Client, news: News, at_ms: u32, random: &mut Random) -> Next {
         match news {
             News::Welcomed { asked_ms } => {
-                let left_ms = asked_ms.saturating_add(self.patience_ms);
+                let left_ms = self.left_ms(client, asked_ms);
                 if at_ms <= left_ms {
                     Next::Back(at_ms)
                 } else {
                     self.again(client, left_ms, random)
                 }
             }
-            // Tokens and preflights are never asked for.
-            News::Lost { .. } | News::Failed | News::Token | News::Preflight { .. } => {
-                self.again(client, at_ms, random)
+            News::Failed { asked_ms } => {
+                let from_ms = match self.after {
+                    After::Failure => at_ms,
+                    After::Patience => at_ms.max(self.left_ms(client, asked_ms)),
+                };
+                self.again(client, from_ms, random)
             }
+            // Tokens and preflights are never asked for.
+            News::Lost { .. } | News::Token | News::Preflight { .. } => self.again(client, at_ms, random),
         }
     }
 }
@@ -208,12 +242,31 @@ mod tests {
     }
 
     #[test]
-    fn two_wait_a_second_always() {
-        for formula in [PUSHER, ENDLESS_LOOP] {
-            for nth in [1, 2, 27_000] {
-                assert_band(formula, nth, 1_000.0, 1_000.0);
-            }
+    fn the_loop_waits_a_second_always() {
+        for nth in [1, 2, 27_000] {
+            assert_band(ENDLESS_LOOP, nth, 1_000.0, 1_000.0);
         }
+    }
+
+    #[test]
+    fn pusher_waits_a_second_once_and_then_for_its_timer() {
+        let mut random = Random::new(1);
+        let mut client = Client { failed: 0, page: 0.0 };
+        let mut told = |news, at_ms| PUSHER.told(&mut client, news, at_ms, &mut random);
+        assert_eq!(told(News::Lost { advice_ms: None }, 300), Next::Attempt(1_300));
+        // However fast each attempt fails, the next is as far as the timer is long.
+        let mut asked_ms = 1_300;
+        for timer_ms in [15_000, 30_000, 60_000, 60_000, 60_000] {
+            let next = told(News::Failed { asked_ms }, asked_ms + 40);
+            asked_ms += timer_ms;
+            assert_eq!(next, Next::Attempt(asked_ms));
+        }
+        // An answer in time ends it, a late one finds its attempt left for the next.
+        let late = told(News::Welcomed { asked_ms }, asked_ms + 60_001);
+        asked_ms += 60_000;
+        assert_eq!(late, Next::Attempt(asked_ms));
+        let back = told(News::Welcomed { asked_ms }, asked_ms + 60_000);
+        assert_eq!(back, Next::Back(asked_ms + 60_000));
     }
 
     #[test]
