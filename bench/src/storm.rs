@@ -104,7 +104,8 @@ fn head() -> String {
         "{HEADING}\nWritten by `cargo xtask bench storm --write` on {date} ({}).\n\
          A simulation on virtual time, see `charla storm --help`: the seed repeats every figure on any machine.\n\
          Charla's row is the real client's state machine. *Peak* is requests in the worst second (attempts and\n\
-         preflights), *back* is seconds after the loss, *still* is who was trying 15 minutes after the return.\n",
+         preflights), *back* is seconds after the loss, *still* is who was trying 15 minutes after the return;\n\
+         *never* is not before then.\n",
         process::machine()
     )
 }
@@ -184,19 +185,29 @@ fn grouped(number: u64) -> String {
 const NOTES: &str = "
 ### Reading the storms
 
-- **Refusing is work.** A server that is asked by everybody each second spends all of its time saying no: flat loops
-  never end by themselves, although none of their clients does anything wrong. What spreads out recovers.
+- **Refusing is work.** A server that is asked by everybody each second spends all of its time saying no: a flat
+  loop never ends by itself, although none of its clients does anything wrong. What spreads out recovers.
 - **Charla's clients ask least often and stop.** The price is the tail: their waits grow to a minute, so that the last
   ones are back a little later than where waits end at 10 or 20 s, and who has spent 15 attempts in an outage of
   minutes waits for a click, a reload, the network or a reader's return (or for `dormantProbeMs`, where it is set).
-- **Charla's worst second is the first**, and half of it is preflights: each client asks once what is wrong as soon as
-  its connection is gone, while its first attempt is spread over a second. Tokens are asked for in the same second;
-  they are the application's own to serve.
+- **Charla's worst second after a crash is the first**, and half of it is preflights: each client asks once
+  what is wrong as soon as its connection is gone, without jitter, while its first attempt is spread over a second.
+  Together that is two requests a client in one second, more than any of the others but phoenix.js sends. An address
+  where nobody listens refuses them at no cost; a proxy in front that is still up gets them all, and a server that is
+  back within that second has 0.3 of a handshake's work with each preflight. So *peak* counts them; it is not the
+  attempts alone, and Charla is not the gentlest in that second.
+- **Tokens are not part of that second**: clients keep a token that lasts, and ask for a new one when theirs is over or
+  their second cycle begins, which chance has spread by then. They are the application's own to serve.
 - **Announced is no storm**: told when to come back, everybody takes one attempt at the pace that the server can take,
   as long as a line of four minutes holds them all. The line is the server's own (`charla-server`, `returns`). Who
   reads no advice comes as after a crash.
-- Left out: browsers slow down pages whose sockets keep failing; pusher-js tries other transports beside.
-- The six others are their documented formulas, checked against published bands of their delays; a storm that was
+- **pusher-js asks seldom and all at once**: a second after the loss, then 15, 30, 60, 60 s from one attempt to the
+  next, without chance, so that each wave is all who are not back, and the server takes no more of it than its queue
+  holds. In five minutes without a server it asks 7 times, less often than Charla's clients. Left out are the HTTP
+  transports that it starts 2 to 5 s beside its WebSocket: the real one asks more often than its row says, and may be
+  back earlier over them.
+- Left out as well: browsers slow down pages whose sockets keep failing.
+- The six others are the formulas of their sources, checked against published bands of their delays; a storm that was
   simulated independently (no outage, 100 s of work) comes out the same within a few seconds.
 ";
 
