@@ -224,7 +224,7 @@ export class Charla extends EventTarget {
       this.welcome = frame;
       const { session, heartbeat_ms, server_time } = frame;
       this.#aheadMs = Date.parse(server_time) - this.#options.now();
-      const outage = this.#link.welcomed({ session, heartbeatMs: Math.max(heartbeat_ms, HEARTBEAT_MIN_MS), tokenExpiresInMs: this.#lifeOf(frame) });
+      const outage = this.#link.welcomed({ session, heartbeatMs: heartbeat_ms && Math.max(heartbeat_ms, HEARTBEAT_MIN_MS), tokenExpiresInMs: this.#lifeOf(frame) });
       this.#reported = outage !== null;
       if (outage) this.#transmit({ type: "report", ...outage });
       this.#emit("welcome", frame);

@@ -340,7 +340,7 @@ impl Charla {
         self.say(json!({"type": "typing", "chat": chat, "on": on})).await;
     }
 
-    /// The last notes, without tokens, as JSON for `charla explain`.
+    /// The last notes, without tokens, as JSON to hand to whoever looks for the cause.
     #[must_use]
     pub fn report(&self) -> Value {
         self.recorder.report(&self.states.borrow())
