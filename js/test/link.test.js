@@ -304,6 +304,7 @@ test("a server that asks for a ping every millisecond gets one a second", async 
   server.heartbeatMs = 1;
   const ana = client(t, server);
   await ana.connect().subscribe("5");
+  // sleeps because what must not come has no event: a ping each millisecond would have come a hundred times by then.
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(server.received.filter(({ type }) => type === "ping").length, 0);
 });

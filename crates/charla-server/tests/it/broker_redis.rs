@@ -161,8 +161,8 @@ async fn nodes_listen_only_to_what_somebody_listens_to() {
     .await;
 }
 
-/// Two databases, so that the same numbers of the same chats are not the same messages; a frame that crossed would
-/// have the number that the other side waits for.
+/// Two tenants on one database and one Redis: the same numbers of the same chats are not the same messages; a frame
+/// that crossed would have the number that the other side waits for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_with_the_same_chats_and_people_do_not_hear_each_other() {
     let shared = Shared::start().await;
