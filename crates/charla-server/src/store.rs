@@ -17,6 +17,7 @@ use crate::publish::{Entry, Receipt};
 use crate::settings::StoreSettings;
 
 pub mod archive;
+mod columns;
 mod postgres;
 mod sqlite;
 

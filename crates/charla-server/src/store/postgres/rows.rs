@@ -1,4 +1,4 @@
-//! From columns to types: the column lists, and what reads them.
+//! From columns to types.
 //!
 //! What stands in the database was checked before it was written; a text that is no id any more is an error,
 //! not a panic. PostgreSQL's texts cannot hold U+0000, which people may send all the same: see [`escaped`].
@@ -12,53 +12,12 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::fault::Fault;
+use crate::store::columns;
+pub(super) use crate::store::columns::{
+    CHAT_WIDTH, MESSAGE_WIDTH, TENANT_WIDTH, USER_WIDTH, chat_columns, limit, message_columns, number,
+    role_word, state_word, tenant_columns, user_columns,
+};
 use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
-
-/// Columns of a tenant `t`, read by [`tenant`].
-macro_rules! tenant_columns {
-    () => {
-        "t.id, t.name, t.created_at"
-    };
-}
-/// Columns of a user `u`, read by [`user`].
-macro_rules! user_columns {
-    () => {
-        "u.tenant, u.id, u.name, u.role, u.state, u.password, u.tokens_valid_from, u.created_at"
-    };
-}
-/// Columns of a chat `c`, read by [`chat`].
-macro_rules! chat_columns {
-    () => {
-        "c.tenant, c.chat, c.title, c.customer, c.last_seq, c.rev, \
-         c.closed_by, c.closed_by_name, c.closed_at, c.closed_reason, c.created_at"
-    };
-}
-/// Columns of a message `m`, read by [`message`].
-macro_rules! message_columns {
-    () => {
-        "m.seq, m.id, m.author, m.author_name, m.text, m.data, m.sent_at, m.edited_at, m.deleted"
-    };
-}
-pub(super) use {chat_columns, message_columns, tenant_columns, user_columns};
-
-/// How many columns `tenant_columns` has.
-pub(super) const TENANT_WIDTH: usize = 3;
-/// How many columns `user_columns` has.
-pub(super) const USER_WIDTH: usize = 8;
-/// How many columns `message_columns` has.
-pub(super) const MESSAGE_WIDTH: usize = 9;
-/// How many columns `chat_columns` has.
-pub(super) const CHAT_WIDTH: usize = 11;
-
-/// A number as PostgreSQL keeps it. What is larger than any number ever given means "beyond all".
-pub(super) fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// A limit as PostgreSQL keeps it.
-pub(super) fn limit(value: usize) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
 
 /// Stands before the mark of an escaped character: the last code point, which is no character (Unicode, 23.7).
 const ESCAPE: char = '\u{10FFFF}';
@@ -141,38 +100,12 @@ pub(super) fn time(row: &Row, at: usize) -> Result<Timestamp, Fault> {
     Ok(Timestamp::from_millis(row.try_get(at)?))
 }
 
-/// A role's word in the database.
-pub(super) fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Member => "member",
-        Role::Agent => "agent",
-    }
-}
-
-/// A state's word in the database.
-pub(super) fn state_word(state: UserState) -> &'static str {
-    match state {
-        UserState::Active => "active",
-        UserState::Blocked => "blocked",
-        UserState::Deleted => "deleted",
-    }
-}
-
 fn role(word: &str) -> Result<Role, Fault> {
-    match word {
-        "member" => Ok(Role::Member),
-        "agent" => Ok(Role::Agent),
-        other => Err(Fault::Contradiction(format!("no role: {other}"))),
-    }
+    columns::role_of(word).ok_or_else(|| Fault::Contradiction(format!("no role: {word}")))
 }
 
 fn state(word: &str) -> Result<UserState, Fault> {
-    match word {
-        "active" => Ok(UserState::Active),
-        "blocked" => Ok(UserState::Blocked),
-        "deleted" => Ok(UserState::Deleted),
-        other => Err(Fault::Contradiction(format!("no state of a user: {other}"))),
-    }
+    columns::state_of(word).ok_or_else(|| Fault::Contradiction(format!("no state of a user: {word}")))
 }
 
 /// Reads [`tenant_columns`] that begin at `first`.

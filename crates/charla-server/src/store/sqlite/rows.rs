@@ -1,4 +1,4 @@
-//! From columns to types: the column lists, and what reads them.
+//! From columns to types.
 //!
 //! What stands in the file was checked before it was written; a text that is no id any more is an error, not a panic.
 
@@ -11,49 +11,12 @@ use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 use uuid::Uuid;
 
+use crate::store::columns;
+pub(super) use crate::store::columns::{
+    CHAT_WIDTH, MESSAGE_WIDTH, chat_columns, limit, message_columns, number, role_word, state_word,
+    tenant_columns, user_columns,
+};
 use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
-
-/// Columns of a tenant `t`, read by [`tenant`].
-macro_rules! tenant_columns {
-    () => {
-        "t.id, t.name, t.created_at"
-    };
-}
-/// Columns of a user `u`, read by [`user`].
-macro_rules! user_columns {
-    () => {
-        "u.tenant, u.id, u.name, u.role, u.state, u.password, u.tokens_valid_from, u.created_at"
-    };
-}
-/// Columns of a chat `c`, read by [`chat`].
-macro_rules! chat_columns {
-    () => {
-        "c.tenant, c.chat, c.title, c.customer, c.last_seq, c.rev, \
-         c.closed_by, c.closed_by_name, c.closed_at, c.closed_reason, c.created_at"
-    };
-}
-/// Columns of a message `m`, read by [`message`].
-macro_rules! message_columns {
-    () => {
-        "m.seq, m.id, m.author, m.author_name, m.text, m.data, m.sent_at, m.edited_at, m.deleted"
-    };
-}
-pub(super) use {chat_columns, message_columns, tenant_columns, user_columns};
-
-/// How many columns `message_columns` has.
-pub(super) const MESSAGE_WIDTH: usize = 9;
-/// How many columns `chat_columns` has.
-pub(super) const CHAT_WIDTH: usize = 11;
-
-/// A number as SQLite keeps it. What is larger than any number ever given means "beyond all".
-pub(super) fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// A limit as SQLite keeps it.
-pub(super) fn limit(value: usize) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
 
 /// A number that is never negative.
 pub(super) fn unsigned(row: &Row<'_>, at: usize) -> Result<u64> {
@@ -83,38 +46,12 @@ fn contradiction(at: usize, error: impl std::error::Error + Send + Sync + 'stati
 #[error("an unknown word in a closed list")]
 struct UnknownWord;
 
-/// A role's word in the file.
-pub(super) fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Member => "member",
-        Role::Agent => "agent",
-    }
-}
-
-/// A state's word in the file.
-pub(super) fn state_word(state: UserState) -> &'static str {
-    match state {
-        UserState::Active => "active",
-        UserState::Blocked => "blocked",
-        UserState::Deleted => "deleted",
-    }
-}
-
 fn role(row: &Row<'_>, at: usize) -> Result<Role> {
-    match row.get_ref(at)?.as_str()? {
-        "member" => Ok(Role::Member),
-        "agent" => Ok(Role::Agent),
-        _ => Err(contradiction(at, UnknownWord)),
-    }
+    columns::role_of(row.get_ref(at)?.as_str()?).ok_or_else(|| contradiction(at, UnknownWord))
 }
 
 fn state(row: &Row<'_>, at: usize) -> Result<UserState> {
-    match row.get_ref(at)?.as_str()? {
-        "active" => Ok(UserState::Active),
-        "blocked" => Ok(UserState::Blocked),
-        "deleted" => Ok(UserState::Deleted),
-        _ => Err(contradiction(at, UnknownWord)),
-    }
+    columns::state_of(row.get_ref(at)?.as_str()?).ok_or_else(|| contradiction(at, UnknownWord))
 }
 
 /// Reads [`tenant_columns`].
