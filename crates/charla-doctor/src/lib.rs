@@ -1,10 +1,15 @@
-//! The doctor: names the cause behind a failing WebSocket.
+//! The doctor: names the cause behind a failing WebSocket, on a Charla deployment or on any other stack.
 //!
-//! So far it asks one question: the server's own preflight, which runs every gate of the handshake over
-//! plain HTTP ([`probe`]). What the answer means is decided without any I/O ([`verdict`]).
+//! [`plan`] says what to look at, [`probe`] looks (the only I/O), [`evidence`] is what was seen, [`checks`] say what it means
+//! without any I/O, [`verdict`] orders what they say, [`report`] tells it. [`explain`] makes the same evidence out of
+//! pasted logs. Read-only: nothing on the machine is changed.
 
+pub mod checks;
+pub mod evidence;
+pub mod explain;
+pub mod plan;
 pub mod probe;
+pub mod redact;
+pub mod signs;
+pub mod text;
 pub mod verdict;
-
-pub use probe::preflight;
-pub use verdict::{Evidence, Verdict, judge};

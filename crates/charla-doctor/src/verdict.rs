@@ -1,198 +1,234 @@
-//! From what a preflight answered to the one cause, without any I/O.
+//! From evidence to the one cause: asks every check, orders what they say, and keeps what they rule out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use charla_wire::Cause;
-use serde_json::Value;
+use serde::Serialize;
 
-/// What was seen.
+use crate::checks::{self, Check, Step};
+use crate::evidence::{Evidence, Quote};
+use crate::text::Text;
+
+/// How sure a verdict is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// Fits what was seen; other causes would too.
+    Possible,
+    /// Explains what was seen better than anything else that was looked at.
+    Likely,
+    /// Proved.
+    Certain,
+}
+
+/// What a check says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Evidence {
-    /// Something answered.
-    Answer {
-        /// Path and parameters that were asked for.
-        target: String,
-        /// The HTTP status.
-        status: u16,
-        /// Where a redirect leads.
-        location: Option<String>,
-        /// The body, if it is JSON.
-        json: Value,
-    },
-    /// Nothing did.
-    NoAnswer {
-        /// The cause, if the way it failed tells.
-        cause: Option<Cause>,
-        /// What the system or library said.
-        said: String,
-    },
+pub enum Outcome {
+    /// Looked, and it is not this. The text says what proves that.
+    Pass(Text),
+    /// It is not what keeps the connection from being made now, but it will hurt.
+    Warn(Finding),
+    /// It is this.
+    Fail(Finding),
+    /// What it needs was not seen; the text says what.
+    Skip(Text),
+    /// The check itself fell over: its panic's words.
+    Crashed(String),
 }
 
-/// What it means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every gate of the handshake is open.
-    Open {
-        /// Whom the token names.
-        user: String,
-    },
-    /// The server itself names the cause.
-    Named {
-        /// The cause.
-        cause: Cause,
-        /// The server's own words.
-        detail: String,
-    },
-    /// The cause lies on the way, before the server.
-    Path {
-        /// The cause.
-        cause: Cause,
-        /// What was seen.
-        detail: String,
-    },
-    /// Something answered, but not as a Charla server does.
-    Unknown {
-        /// Its HTTP status, if it speaks HTTP.
-        status: Option<u16>,
-        /// What was seen.
-        detail: String,
-    },
+/// One thing that a verdict stands on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Fact {
+    /// What it shows, in words.
+    pub what: Text,
+    /// The line or number as it stands, redacted.
+    pub quote: Option<String>,
+    /// Where: `/etc/nginx/nginx.conf:12`, `uvicorn.log:17`, `ws://127.0.0.1:9001`.
+    pub at: Option<String>,
 }
 
-impl Verdict {
-    /// The cause, if there is one.
+impl Fact {
+    /// In words alone.
     #[must_use]
-    pub fn cause(&self) -> Option<Cause> {
-        match self {
-            Self::Named { cause, .. } | Self::Path { cause, .. } => Some(*cause),
-            Self::Open { .. } | Self::Unknown { .. } => None,
+    pub fn said(what: Text) -> Self {
+        Self {
+            what,
+            quote: None,
+            at: None,
+        }
+    }
+
+    /// With the line as it stands, and its place.
+    #[must_use]
+    pub fn quoted(what: Text, quote: &Quote) -> Self {
+        Self {
+            what,
+            quote: Some(quote.line.clone()),
+            at: Some(quote.at.clone()),
+        }
+    }
+
+    /// With a place alone.
+    #[must_use]
+    pub fn at(what: Text, at: impl Into<String>) -> Self {
+        Self {
+            what,
+            quote: None,
+            at: Some(at.into()),
         }
     }
 }
 
-/// Decides.
+/// What a check found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// How sure.
+    pub certainty: Certainty,
+    /// What this case shows, in one sentence, with its numbers.
+    pub sentence: Text,
+    /// What it stands on; at least one.
+    pub facts: Vec<Fact>,
+    /// What to do, made for this case: its files, its ports. Empty: the catalogue's.
+    pub fix: Vec<String>,
+    /// Causes that this one explains: they are then evidence, not verdicts.
+    pub explains: Vec<Cause>,
+}
+
+impl Finding {
+    /// Proved.
+    #[must_use]
+    pub fn certain(sentence: Text, facts: Vec<Fact>) -> Self {
+        Self::new(Certainty::Certain, sentence, facts)
+    }
+
+    /// The best explanation.
+    #[must_use]
+    pub fn likely(sentence: Text, facts: Vec<Fact>) -> Self {
+        Self::new(Certainty::Likely, sentence, facts)
+    }
+
+    /// One of several.
+    #[must_use]
+    pub fn possible(sentence: Text, facts: Vec<Fact>) -> Self {
+        Self::new(Certainty::Possible, sentence, facts)
+    }
+
+    /// Of a given certainty.
+    #[must_use]
+    pub fn new(certainty: Certainty, sentence: Text, facts: Vec<Fact>) -> Self {
+        Self {
+            certainty,
+            sentence,
+            facts,
+            fix: Vec::new(),
+            explains: Vec::new(),
+        }
+    }
+
+    /// With a fix made for this case.
+    #[must_use]
+    pub fn fix(mut self, line: impl Into<String>) -> Self {
+        self.fix.push(line.into());
+        self
+    }
+
+    /// With what it explains.
+    #[must_use]
+    pub fn explains(mut self, causes: &[Cause]) -> Self {
+        self.explains.extend_from_slice(causes);
+        self
+    }
+}
+
+/// One check and what it said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The check's cause.
+    pub cause: Cause,
+    /// Its chapter.
+    pub step: Step,
+    /// What it said.
+    pub outcome: Outcome,
+}
+
+/// Everything that follows from the evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// The cause, when there is one.
+    pub cause: Option<(Cause, Finding)>,
+    /// Further causes that fit, best first.
+    pub also: Vec<(Cause, Finding)>,
+    /// What will hurt.
+    pub warnings: Vec<(Cause, Finding)>,
+    /// Everything works, as far as was seen.
+    pub healthy: bool,
+    /// What every check said, in the registry's order.
+    pub judged: Vec<Judged>,
+}
+
+/// Asks every check.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Verdict {
-    match evidence {
-        Evidence::NoAnswer {
-            cause: Some(cause),
-            said,
-        } => Verdict::Path {
-            cause: *cause,
-            detail: said.clone(),
-        },
-        Evidence::NoAnswer { cause: None, said } => Verdict::Unknown {
-            status: None,
-            detail: said.clone(),
-        },
-        Evidence::Answer {
-            target,
-            status,
-            location,
-            json,
-        } => answer(target, *status, location.as_deref(), json),
-    }
+    let checks = checks::ALL.iter().map(|(_, check)| *check);
+    judge_with(evidence, checks)
 }
 
-fn answer(target: &str, status: u16, location: Option<&str>, json: &Value) -> Verdict {
-    let text = |value: &Value, field: &str| {
-        let text = value.get(field).and_then(Value::as_str).unwrap_or_default();
-        text.to_owned()
-    };
-    if json.get("ok") == Some(&Value::Bool(true)) {
-        let user = json
-            .get("user")
-            .map(|user| text(user, "name"))
-            .unwrap_or_default();
-        return Verdict::Open { user };
-    }
-    if let Some(cause) = Cause::from_id(&text(json, "cause")) {
-        let detail = text(json, "detail");
-        return Verdict::Named { cause, detail };
-    }
-    let path = |cause, detail: String| Verdict::Path { cause, detail };
-    match (status, location.map(|place| (place, redirect(target, place)))) {
-        (300..=399, Some((place, Some(cause)))) => path(cause, format!("{status} to {place}")),
-        (502, _) => path(Cause::ServerDown, "a proxy answered 502 for the server".into()),
-        _ => Verdict::Unknown {
-            status: Some(status),
-            detail: text(json, "detail"),
-        },
-    }
-}
-
-/// What a redirect wants: https, or a slash more or less. A WebSocket follows neither.
-fn redirect(target: &str, place: &str) -> Option<Cause> {
-    let path = |target: &str| target.split('?').next().unwrap_or_default().to_owned();
-    let asked = path(target);
-    let rest = place.split_once("://").map_or(place, |(_, rest)| rest);
-    let led = path(rest.find('/').map_or("/", |at| rest.split_at(at).1));
-    if led == asked && place.starts_with("https://") {
-        Some(Cause::RedirectHttps)
-    } else if led != asked && led.trim_end_matches('/') == asked.trim_end_matches('/') {
-        Some(Cause::RedirectSlash)
-    } else {
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn seen(status: u16, location: Option<&str>, json: Value) -> Verdict {
-        judge(&Evidence::Answer {
-            target: "/ws/chat/5/?a=b".into(),
-            status,
-            location: location.map(str::to_owned),
-            json,
-        })
-    }
-
-    #[test]
-    fn what_the_server_names_is_believed() {
-        let open = json!({"ok": true, "user": {"id": "1", "name": "Ana"}});
-        assert_eq!(seen(200, None, open), Verdict::Open { user: "Ana".into() });
-        let refused = json!({"ok": false, "cause": "token_expired", "detail": "37 s ago"});
-        assert_eq!(
-            seen(401, None, refused),
-            Verdict::Named {
-                cause: Cause::TokenExpired,
-                detail: "37 s ago".into()
-            }
-        );
-    }
-
-    #[test]
-    fn what_stands_in_the_way_is_told_from_the_server() {
-        let rows = [
-            (301, Some("https://h/ws/chat/5/"), Some(Cause::RedirectHttps)),
-            (301, Some("/ws/chat/5?a=b"), Some(Cause::RedirectSlash)),
-            (301, Some("http://h/ws/chat/5?a=b"), Some(Cause::RedirectSlash)),
-            (302, Some("/login/"), None),
-            (302, Some("https://h/login/"), None),
-            (502, None, Some(Cause::ServerDown)),
-            (200, None, None),
-            (404, None, None),
-        ];
-        for (status, location, cause) in rows {
-            assert_eq!(
-                seen(status, location, Value::Null).cause(),
-                cause,
-                "{status} {location:?}"
-            );
+fn judge_with(evidence: &Evidence, checks: impl Iterator<Item = Check>) -> Verdict {
+    let judged: Vec<Judged> = checks.map(|check| ask(&check, evidence)).collect();
+    let mut failed = Vec::new();
+    let mut warnings = Vec::new();
+    for row in &judged {
+        match &row.outcome {
+            Outcome::Fail(finding) => failed.push((row.cause, finding.clone())),
+            Outcome::Warn(finding) => warnings.push((row.cause, finding.clone())),
+            Outcome::Pass(_) | Outcome::Skip(_) | Outcome::Crashed(_) => {}
         }
     }
-
-    #[test]
-    fn no_answer_has_the_cause_of_its_failure() {
-        let none = |cause| Evidence::NoAnswer {
-            cause,
-            said: "connection refused".into(),
-        };
-        assert_eq!(
-            judge(&none(Some(Cause::ServerDown))).cause(),
-            Some(Cause::ServerDown)
-        );
-        assert_eq!(judge(&none(None)).cause(), None);
+    // Stable: of the same certainty the registry's order stays.
+    failed.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.certainty));
+    let explained: Vec<Cause> = failed
+        .iter()
+        .flat_map(|(_, finding)| finding.explains.clone())
+        .collect();
+    let (mut roots, symptoms): (Vec<_>, Vec<_>) = failed
+        .into_iter()
+        .partition(|(cause, _)| !explained.contains(cause));
+    // Two that explain each other would both be gone.
+    if roots.is_empty() {
+        roots = symptoms;
     }
+    let mut roots = roots.into_iter();
+    let cause = roots.next();
+    Verdict {
+        healthy: cause.is_none() && works(evidence),
+        also: roots.collect(),
+        cause,
+        warnings,
+        judged,
+    }
+}
+
+/// A check that falls over is a verdict of its own and hides no other.
+fn ask(check: &Check, evidence: &Evidence) -> Judged {
+    let judged = catch_unwind(AssertUnwindSafe(|| (check.judge)(evidence)));
+    let outcome = judged.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Outcome::Crashed(words.unwrap_or_default())
+    });
+    Judged {
+        cause: check.cause,
+        step: check.step,
+        outcome,
+    }
+}
+
+/// The browser's handshake went through at every hop that was tried; or, in logs alone, handshakes did and none failed.
+fn works(evidence: &Evidence) -> bool {
+    if !evidence.hops.is_empty() {
+        let mut answers = evidence.hops.iter().filter_map(|hop| hop.browser()).peekable();
+        return answers.peek().is_some() && answers.all(crate::evidence::Answer::is_open);
+    }
+    let attempts = &evidence.logs.attempts;
+    attempts.total > 0 && attempts.by_status.keys().all(|status| *status == 101)
 }

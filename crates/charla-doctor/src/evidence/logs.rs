@@ -1,0 +1,183 @@
+//! What the logs say, summed up: lines known by their words, attempts, lifetimes. Bounded, however long a log is.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::signs::Sign;
+
+/// Everything that was read, summed up.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogsSeen {
+    /// The sources, in the order in which they were read.
+    pub sources: Vec<SourceSeen>,
+    /// Lines known by their words.
+    pub signs: BTreeMap<Sign, Seen>,
+    /// Handshakes that the logs tell of.
+    pub attempts: Attempts,
+    /// How long connections lived.
+    pub lifetimes: Lifetimes,
+    /// Close codes that somebody saw, with how often: 1006, 4401.
+    pub closes: BTreeMap<u16, Count>,
+    /// Whether the sources are live (read by the doctor beside its own handshake) or pasted.
+    pub live: bool,
+}
+
+impl LogsSeen {
+    /// What is known of a sign.
+    #[must_use]
+    pub fn sign(&self, sign: Sign) -> Option<&Seen> {
+        self.signs.get(&sign)
+    }
+
+    /// The first of some signs that was seen, in the given order.
+    #[must_use]
+    pub fn any(&self, signs: &[Sign]) -> Option<(Sign, &Seen)> {
+        let mut found = signs.iter().filter_map(|sign| Some((*sign, self.sign(*sign)?)));
+        found.next()
+    }
+
+    /// The first of some signs that was seen fresh: since the doctor's own handshake began; in pasted logs, at all.
+    #[must_use]
+    pub fn fresh(&self, signs: &[Sign]) -> Option<(Sign, &Seen)> {
+        let mut found = signs.iter().filter_map(|sign| Some((*sign, self.sign(*sign)?)));
+        found.find(|(_, seen)| !self.live || seen.fresh > 0)
+    }
+
+    /// Whether a source of a kind was read.
+    #[must_use]
+    pub fn has(&self, kind: SourceKind) -> bool {
+        self.sources.iter().any(|source| source.kind == kind)
+    }
+}
+
+/// One file, journal or pasted text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SourceSeen {
+    /// Its path, unit or `-`.
+    pub name: String,
+    /// What it is.
+    pub kind: SourceKind,
+    /// Lines read.
+    pub lines: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines that nothing here knows.
+    pub unknown: u64,
+    /// The first time in it.
+    pub first: Option<f64>,
+    /// The last.
+    pub last: Option<f64>,
+}
+
+/// What a log is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A browser's console.
+    Console,
+    /// A HAR file.
+    Har,
+    /// A net-export of Chrome.
+    NetExport,
+    /// uvicorn, with what the application wrote between its lines.
+    Uvicorn,
+    /// daphne likewise.
+    Daphne,
+    /// Django's own log.
+    Django,
+    /// nginx's error log.
+    NginxError,
+    /// nginx's access log.
+    NginxAccess,
+    /// `journalctl -o json`.
+    Journal,
+    /// A Charla server's log.
+    Charla,
+    /// The report of Charla's browser client.
+    CharlaReport,
+    /// Redis' own log.
+    Redis,
+    /// The kernel's log.
+    Kernel,
+    /// What wscat, curl or Python's `websockets` printed.
+    Client,
+    /// Something else.
+    #[default]
+    Unknown,
+}
+
+/// How often a line was seen, and when.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Seen {
+    /// How often.
+    pub count: u64,
+    /// How often since the doctor's own handshake began (its offset in the file); 0 for pasted logs.
+    pub fresh: u64,
+    /// When first, where the line has a time.
+    pub first: Option<f64>,
+    /// When last.
+    pub last: Option<f64>,
+    /// Up to three examples: the first, and the last two.
+    pub quotes: Vec<Quote>,
+}
+
+/// A line as it stands, redacted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quote {
+    /// `uvicorn.log:17`.
+    pub at: String,
+    /// At most 300 characters of it.
+    pub line: String,
+}
+
+/// A number of times.
+pub type Count = u64;
+
+/// Handshakes that the logs tell of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attempts {
+    /// All of them, counted at the source that saw most.
+    pub total: Count,
+    /// By HTTP status, as that source saw it; 0: none (refused, hung up, timed out).
+    pub by_status: BTreeMap<u16, Count>,
+    /// With the token that came most often: only a hash of it was kept, and not here.
+    pub with_same_token: Count,
+    /// Different tokens.
+    pub tokens: Count,
+    /// When the first was.
+    pub first: Option<f64>,
+    /// When the last was.
+    pub last: Option<f64>,
+    /// In the busiest minute.
+    pub most_in_a_minute: Count,
+    /// In the busiest second, and when: many at once is a herd.
+    pub most_in_a_second: Count,
+    /// The longest row of failures without a success between them: how many.
+    pub longest_failing: Count,
+    /// When that row began.
+    pub failing_since: Option<f64>,
+    /// And ended.
+    pub failing_until: Option<f64>,
+    /// The source that they were counted in.
+    pub counted_in: String,
+}
+
+/// How long connections lived, in whole seconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lifetimes {
+    /// Connections whose life is known.
+    pub known: Count,
+    /// By second, at most 4,096 different ones; longer lives by the minute.
+    pub by_second: BTreeMap<u32, Count>,
+    /// Ends within one second: the most, and when. Many at once is a deploy, a reload, a kill.
+    pub most_ends_in_a_second: Count,
+    /// When that was.
+    pub most_ends_at: Option<f64>,
+}

@@ -1,0 +1,3 @@
+//! What the doctor says, against fixtures and real servers.
+
+mod registry;
