@@ -4,12 +4,15 @@
 //! without any I/O, [`verdict`] orders what they say, [`report`] tells it. [`explain`] makes the same evidence out of
 //! pasted logs. Read-only: nothing on the machine is changed.
 
+pub mod bundle;
 pub mod checks;
 pub mod evidence;
 pub mod explain;
 pub mod plan;
 pub mod probe;
 pub mod redact;
+pub mod report;
 pub mod signs;
+pub mod target;
 pub mod text;
 pub mod verdict;

@@ -50,6 +50,22 @@ pub struct Wanted {
     pub since: Option<Duration>,
 }
 
+impl Wanted {
+    /// Whether there is anything to look at without an address.
+    #[must_use]
+    pub fn names_anything(&self) -> bool {
+        self.redis.is_some()
+            || self.database.is_some()
+            || self.nginx_conf.is_some()
+            || !self.nginx_logs.is_empty()
+            || !self.logs.is_empty()
+            || self.unit.is_some()
+            || self.server.is_some()
+            || self.config.is_some()
+            || self.django.is_some()
+    }
+}
+
 /// How long a single answer may take.
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 

@@ -10,6 +10,7 @@ use crate::exit;
 
 mod admin;
 mod archive;
+mod doctor;
 mod storm;
 
 pub(crate) use admin::{
@@ -17,6 +18,7 @@ pub(crate) use admin::{
     TenantCommand, TokenArgs, TokenCommand, UserArgs, UserCommand,
 };
 pub(crate) use archive::{Export, Import};
+pub(crate) use doctor::{Collect, Doctor, DoctorCommand, Explain, Format, Telling};
 pub(crate) use storm::Storm;
 
 /// Charla: a realtime chat server that names the cause behind every dropped connection.
@@ -27,6 +29,7 @@ Examples:
   charla demo                                  try it: a server with three people and a chat
   charla serve --config charla.toml            run a server
   charla connect http://127.0.0.1:9001 --user ana --password ana --chat 5
+  charla doctor 'ws://host/ws/chat/5/?token=...'   why does it say 1006?
   charla causes token_expired                  what a cause means and how to fix it")]
 #[command(after_long_help = LONG_HELP)]
 pub(crate) struct Args {
@@ -80,8 +83,10 @@ enum Language {
 impl Args {
     /// What was typed; help and mistakes of usage end the program here.
     pub(crate) fn typed() -> Self {
-        let matches = whole().get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let typed = whole()
+            .try_get_matches()
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        typed.unwrap_or_else(|error| exit::not_understood(&error))
     }
 
     /// The language asked for, or the environment's.
@@ -158,9 +163,12 @@ Examples:
     /// Simulate everybody losing the server at once, and how each client library comes back
     #[command(after_help = storm::HELP)]
     Storm(Storm),
-    /// Ask a server why a connection is refused
-    #[command(hide = true, after_help = exit::HELP)]
-    Doctor(Doctor),
+    /// Find the cause behind a failing WebSocket, on a Charla deployment or any other stack
+    #[command(after_help = doctor::HELP)]
+    Doctor(Box<Doctor>),
+    /// Find the cause in pasted logs: a browser's console, nginx, uvicorn, journald, a HAR, any mix
+    #[command(after_help = doctor::EXPLAIN_HELP)]
+    Explain(Explain),
     /// Print completions for a shell
     #[command(after_help = "\
 Examples:
@@ -352,19 +360,6 @@ pub(crate) enum ConfigCommand {
     Show(Source),
     /// Print a file with every key, its meaning and default
     Default,
-}
-
-/// `charla doctor`
-#[derive(Debug, clap::Args)]
-pub(crate) struct Doctor {
-    /// The address that does not work
-    pub(crate) url: String,
-    /// The access token
-    #[arg(long, env = "CHARLA_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-    /// For programs
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// `charla completions`

@@ -1,6 +1,6 @@
 //! How the program ends: every exit code stands here.
 //!
-//! Scripts may rely on them: `charla connect` and `charla doctor` tell by the code what kind of cause it was.
+//! Scripts may rely on them: `charla connect` tells by the code what kind of cause it was, `charla doctor` whether there is one.
 
 use std::io;
 use std::process::ExitCode;
@@ -11,37 +11,44 @@ use charla_wire::{Cause, Retry};
 use crate::screen::Screen;
 use crate::words;
 
-/// What `--help` says about exit codes.
-pub(crate) const HELP: &str = "\
-Exit codes:
-  0  done
-  1  failed
-  2  wrong usage or settings
-  3  the token was refused: get a new one
-  4  refused for good: trying again cannot help
-  5  refused for now: try again later
-  6  nothing that speaks could be reached";
-
 /// The ways to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// All is done.
-    Done = 0,
+    Done,
     /// It did not work.
-    Failed = 1,
+    Failed,
     /// Arguments or settings are wrong.
-    Usage = 2,
+    Usage,
     /// A new token is needed.
-    Token = 3,
+    Token,
     /// Refused for good.
-    Refused = 4,
+    Refused,
     /// Refused for now.
-    Later = 5,
+    Later,
     /// Not reached at all.
-    Unreached = 6,
+    Unreached,
+    /// The doctor's own: 0 healthy, 1 cause found, 2 warnings, 3 could not tell, [`MISUSED`].
+    Doctor(u8),
 }
 
+/// The doctor was asked wrongly: its 2 is taken (EX_USAGE of sysexits.h).
+pub(crate) const MISUSED: Exit = Exit::Doctor(64);
+
 impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Token => 3,
+            Self::Refused => 4,
+            Self::Later => 5,
+            Self::Unreached => 6,
+            Self::Doctor(code) => code,
+        }
+    }
+
     /// The class of a cause.
     pub(crate) fn of(cause: Cause) -> Self {
         match (cause.side(), cause.retry()) {
@@ -100,11 +107,33 @@ pub(crate) fn code(outcome: Outcome, screen: &Screen) -> ExitCode {
             Exit::Failed
         }
     };
-    ExitCode::from(exit as u8)
+    ExitCode::from(exit.code())
 }
 
 /// The runtime of commands that talk to others; commands that do not never pay for it.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// Help and mistakes of the command line end the program here.
+pub(crate) fn not_understood(error: &clap::Error) -> ! {
+    let asks_doctor = std::env::args()
+        .skip(1)
+        .find(|word| !word.starts_with('-'))
+        .is_some_and(|word| word == "doctor" || word == "explain");
+    if error.use_stderr() && asks_doctor {
+        // Nobody is left to be told when standard error is gone.
+        let _ = error.print();
+        end(MISUSED)
+    }
+    error.exit()
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the command line was not understood: nothing runs that has to be ended in order"
+)]
+fn end(exit: Exit) -> ! {
+    std::process::exit(i32::from(exit.code()))
 }

@@ -15,10 +15,12 @@ mod connect;
 mod demo;
 mod doctor;
 mod exit;
+mod explain;
 mod migrate;
 mod paper;
 mod screen;
 mod serve;
+mod spinner;
 mod storm;
 mod words;
 
@@ -37,6 +39,7 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Config(wanted) => config::run(wanted, screen),
         Command::Demo(wanted) => demo::run(&wanted, screen),
         Command::Doctor(wanted) => doctor::run(&wanted, screen),
+        Command::Explain(wanted) => explain::run(&wanted, screen),
         Command::Export(wanted) => archive::export(&wanted, screen),
         Command::Import(wanted) => archive::import(&wanted, screen),
         Command::Migrate(wanted) => migrate::run(&wanted, screen),

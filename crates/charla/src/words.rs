@@ -24,6 +24,7 @@ macro_rules! words {
 }
 
 pub(crate) mod archive;
+pub(crate) mod doctor;
 pub(crate) mod storm;
 
 words! {
@@ -108,15 +109,6 @@ words! {
     no_more() "that is the beginning" "ese es el comienzo"
     login_refused(detail) "sign-in refused: {detail}" "inicio de sesión rechazado: {detail}"
     needs_password() "--user needs --password or --password-stdin" "--user necesita --password o --password-stdin"
-
-    doctor_fine(address, user)
-        "{address}: every gate is open for {user}"
-        "{address}: todas las puertas están abiertas para {user}"
-    doctor_not_charla(address, status)
-        "{address} answered {status}, and not like a Charla server: no preflight there"
-        "{address} respondió {status}, y no como un servidor Charla: ahí no hay preflight"
-    doctor_named(address) "{address}: the server names the cause" "{address}: el servidor dice la causa"
-    doctor_path(address) "{address}: what was found on the way" "{address}: lo que se encontró en el camino"
 
     not_started(why) "the server did not start: {why}" "el servidor no arrancó: {why}"
     demo_title(version) "Charla {version}, demo" "Charla {version}, demostración"

@@ -109,6 +109,30 @@ pub enum SourceKind {
     Unknown,
 }
 
+impl SourceKind {
+    /// What people call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Console => "browser console",
+            Self::Har => "HAR",
+            Self::NetExport => "Chrome net-export",
+            Self::Uvicorn => "uvicorn",
+            Self::Daphne => "daphne",
+            Self::Django => "Django",
+            Self::NginxError => "nginx error.log",
+            Self::NginxAccess => "nginx access.log",
+            Self::Journal => "journald",
+            Self::Charla => "charla",
+            Self::CharlaReport => "charla-client",
+            Self::Redis => "redis-server",
+            Self::Kernel => "kernel",
+            Self::Client => "wscat, curl",
+            Self::Unknown => "?",
+        }
+    }
+}
+
 /// How often a line was seen, and when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
