@@ -1,9 +1,200 @@
 //! Takes secrets out of whatever is quoted: tokens, passwords in addresses, cookies, keys.
+//!
+//! A secret is told by its place: what stands after the name of one, between `:` and `@` in an address, or in a header that
+//! carries one; and tokens by their shape. Too much struck out costs a word, too little a password.
 
 use charla_client::redact::redact as tokens;
+
+/// What stands for a secret.
+const STRUCK: &str = "***";
+/// Names whose values are secrets, wherever they end a longer name (`SECRET_KEY`, `db_password`).
+const NAMES: [&str; 13] = [
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "secret_key",
+    "signing_key",
+    "api_key",
+    "apikey",
+    "sessionid",
+    "csrftoken",
+    "private_key",
+    "access_key",
+    "requirepass",
+];
+/// Headers that are secrets to the end of their line.
+const HEADERS: [&str; 5] = [
+    "cookie:",
+    "set-cookie:",
+    "authorization:",
+    "proxy-authorization:",
+    "x-api-key:",
+];
 
 /// The text without any secret that can be told by its place or shape.
 #[must_use]
 pub fn redact(text: &str) -> String {
-    tokens(text)
+    let text = text.split('\n').map(line).collect::<Vec<_>>().join("\n");
+    tokens(&text)
+}
+
+fn line(text: &str) -> String {
+    let text = headers(text);
+    let text = addresses(&text);
+    named(&text)
+}
+
+/// `Cookie: ...` to the end of the line; `Authorization: Bearer ...` likewise.
+fn headers(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let first = HEADERS
+        .iter()
+        .filter_map(|header| Some((lower.find(header)?, header.len())))
+        .min();
+    match first.and_then(|(at, length)| text.get(..at + length)) {
+        Some(kept) => format!("{kept} {STRUCK}"),
+        None => text.to_owned(),
+    }
+}
+
+/// `scheme://user:password@host`: the password, also where it has an `@` of its own.
+fn addresses(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        out.push_str(before);
+        out.push_str("://");
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '<' | '>' | '?' | ','))
+            .unwrap_or(after.len());
+        let (authority, tail) = after.split_at(end);
+        match authority
+            .rsplit_once('@')
+            .map(|(who, host)| (who.split_once(':'), host))
+        {
+            Some((Some((user, _)), host)) => {
+                for part in [user, ":", STRUCK, "@", host] {
+                    out.push_str(part);
+                }
+            }
+            Some((None, _)) | None => out.push_str(authority),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `password=...`, `"password": "..."`, `--requirepass ...`: the value after such a name.
+fn named(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    loop {
+        let at = rest
+            .find(|c: char| c.is_ascii_alphanumeric())
+            .unwrap_or(rest.len());
+        let (before, word_on) = rest.split_at(at);
+        out.push_str(before);
+        if word_on.is_empty() {
+            return out;
+        }
+        let end = word_on
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+            .unwrap_or(word_on.len());
+        let (word, after) = word_on.split_at(end);
+        out.push_str(word);
+        rest = match value(word, after) {
+            Some((kept, value, tail)) if !value.is_empty() => {
+                out.push_str(kept);
+                out.push_str(STRUCK);
+                tail
+            }
+            _ => after,
+        };
+    }
+}
+
+/// What stands after a secret's name, as (separator with opening quote, value, rest).
+fn value<'a>(word: &str, after: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+    let name = word.to_ascii_lowercase().replace('-', "_");
+    if !NAMES
+        .iter()
+        .any(|secret| name == *secret || name.ends_with(&format!("_{secret}")))
+    {
+        return None;
+    }
+    let is_separator = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'');
+    let start = after.find(|c: char| !is_separator(c)).unwrap_or(after.len());
+    let (kept, value_on) = after.split_at(start);
+    // A word that merely follows is a value only of an option (`requirepass x`), never of prose (`password authentication failed`).
+    if !kept.contains(['=', ':']) && name != "requirepass" {
+        return None;
+    }
+    let quote = kept.chars().last().filter(|c| matches!(c, '"' | '\''));
+    let ends = |c: char| match quote {
+        Some(quote) => c == quote,
+        None => c.is_whitespace() || matches!(c, '&' | ',' | ';' | '"' | '\'' | ')' | '}'),
+    };
+    let end = value_on.find(ends).unwrap_or(value_on.len());
+    let (value, tail) = value_on.split_at(end);
+    Some((kept, value, tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_struck_out_by_their_place() {
+        let rows = [
+            (
+                "redis://:s3cret@127.0.0.1:6379/0",
+                "redis://:***@127.0.0.1:6379/0",
+            ),
+            ("postgres://app:p@ss@db/app", "postgres://app:***@db/app"),
+            ("ws://127.0.0.1:9001/ws/", "ws://127.0.0.1:9001/ws/"),
+            (
+                "GET / HTTP/1.1 Cookie: sessionid=abc; x=y",
+                "GET / HTTP/1.1 Cookie: ***",
+            ),
+            ("Authorization: Bearer abc", "Authorization: ***"),
+            (
+                "'PASSWORD': 'a b', 'HOST': 'db'",
+                "'PASSWORD': '***', 'HOST': 'db'",
+            ),
+            ("DB_PASSWORD=abc&x=1", "DB_PASSWORD=***&x=1"),
+            (
+                "redis-server --requirepass abc --port 1",
+                "redis-server --requirepass *** --port 1",
+            ),
+            ("SECRET_KEY = \"django-insecure\"", "SECRET_KEY = \"***\""),
+            (
+                "password authentication failed for user \"app\"",
+                "password authentication failed for user \"app\"",
+            ),
+            (
+                "?token=eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln HTTP/1.1",
+                "?token=*** HTTP/1.1",
+            ),
+            ("sessionid=abc", "sessionid=***"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(redact(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_holds_no_secret_stays_as_it_is() {
+        for text in [
+            "",
+            "año: ñandú 🔌 conectado",
+            "INFO:     127.0.0.1:60502 - \"WebSocket /ws/chat/5/\" [accepted]",
+            "a://b://c@d",
+            "secret",
+            "password:",
+        ] {
+            assert_eq!(redact(text), text);
+        }
+    }
 }

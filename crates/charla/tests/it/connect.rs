@@ -1,4 +1,4 @@
-//! `charla connect` and `charla doctor` against a demo.
+//! `charla connect` against a demo.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
@@ -269,22 +269,4 @@ fn a_lost_server_is_told_with_its_cause_and_found_again() {
         assert!(!told.contains(&token));
     }
     assert_eq!(again.end(), 0);
-}
-
-#[test]
-fn the_doctor_asks_the_preflight() {
-    let demo = Demo::start();
-    let good = format!("{}?token={}", demo.text("ws_url"), demo.token("ana"));
-    let fine = run(&["doctor", &good]);
-    assert_eq!(fine.code, 0, "{fine:?}");
-    assert!(fine.out.contains("every gate is open for Ana"), "{fine:?}");
-    assert!(!fine.out.contains(demo.token("ana")));
-
-    let refused = run(&["doctor", demo.text("ws_url"), "--json"]);
-    assert_eq!(refused.code, 3);
-    assert_eq!(refused.json()["cause"]["id"], "token_missing");
-
-    let down = run(&["doctor", "http://127.0.0.1:1"]);
-    assert_eq!(down.code, 6);
-    assert!(down.out.contains("server_down"), "{down:?}");
 }

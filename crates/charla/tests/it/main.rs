@@ -11,6 +11,7 @@ mod archive;
 mod config;
 mod connect;
 mod demo;
+mod doctor;
 mod migrate;
 mod paper;
 mod running;
