@@ -2,6 +2,8 @@
 //!
 //! Each probe has a time limit, changes nothing, and fills in its part of the [`Evidence`].
 
+pub mod redis;
+
 use charla_client::AddressError;
 
 use crate::evidence::{Evidence, SCHEMA};

@@ -50,6 +50,10 @@ pub struct RedisSeen {
     pub loading: Option<bool>,
     /// `rdb_last_bgsave_status` is ok.
     pub last_save_ok: Option<bool>,
+    /// Address of a replica's primary.
+    pub primary: Option<String>,
+    /// Loading will take so much longer, by Redis' own estimate, in seconds.
+    pub loading_eta_s: Option<u64>,
     /// `master_link_status` of a replica.
     pub master_link: Option<String>,
     /// `cmdstat_flushall` and `cmdstat_flushdb`: calls.
@@ -57,20 +61,34 @@ pub struct RedisSeen {
     /// `CONFIG GET timeout`: idle clients are cut after so many seconds; 0 is never.
     pub idle_timeout_s: Option<u64>,
     /// What a harmless write was answered, where it failed: `READONLY ...`, `MISCONF ...`, `OOM ...`, `NOPERM ...`. The write is
-    /// an `EVAL` that Redis refuses before it runs, or nothing at all: no key is changed.
+    /// a `ZADD key XX` to a key that does not exist: refused like any other, and nothing at all where it is not.
     pub write_error: Option<String>,
     /// `BZPOPMIN` is known to it.
     pub has_bzpopmin: Option<bool>,
     /// Keys a database, from `INFO keyspace`: (index, keys).
     pub databases: Vec<(u32, u64)>,
-    /// Groups of the core layer in this database.
+    /// Groups of the core layer in this database, whatever their prefix.
     pub groups: Vec<GroupSeen>,
+    /// Groups in other databases, with the database's number.
+    pub groups_elsewhere: Vec<(u32, GroupSeen)>,
+    /// Every key of this database was looked at, so that what is not listed is not there.
+    pub scanned_all: Option<bool>,
+    /// Clients that wait in `BZPOPMIN`, as a process of the core layer with open sockets does.
+    pub readers: Option<u64>,
     /// Mailboxes of processes in this database: (key, messages).
     pub mailboxes: Vec<(String, u64)>,
     /// Prefixes of channel-layer keys that were seen, this database's first: (database, prefix, keys).
     pub prefixes: Vec<(u32, String, u64)>,
     /// Channels of the pub/sub layer with subscribers: (channel, subscribers).
     pub channels: Vec<(String, u64)>,
+    /// The same while the probe's own WebSocket was open.
+    pub channels_during: Vec<(String, u64)>,
+    /// It was looked again while the probe's own WebSocket was open.
+    pub looked_during: bool,
+    /// Commands that this user may not run, each with Redis' words: what they would show was not seen.
+    pub forbidden: Vec<String>,
+    /// The command that was not answered within the time, where some were before it.
+    pub no_answer_to: Option<String>,
     /// Other Redis servers that listen on this machine, without password tried: addresses.
     pub elsewhere: Vec<String>,
 }
@@ -97,6 +115,10 @@ pub enum RedisAnswer {
     HungUp,
     /// Not a Redis: the first bytes.
     NotRedis(String),
+    /// TLS failed: the library's words.
+    Tls(String),
+    /// The address cannot be read as one; the words say why, without the address.
+    BadAddress(String),
 }
 
 /// One group of the core layer.

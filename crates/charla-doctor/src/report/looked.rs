@@ -264,7 +264,9 @@ fn redis(evidence: &Evidence, rows: &mut Vec<Row>) {
         RedisAnswer::NoName(said)
         | RedisAnswer::Unreachable(said)
         | RedisAnswer::Error(said)
-        | RedisAnswer::NotRedis(said) => rows.push(fault(said.clone())),
+        | RedisAnswer::NotRedis(said)
+        | RedisAnswer::Tls(said)
+        | RedisAnswer::BadAddress(said) => rows.push(fault(said.clone())),
         RedisAnswer::NoConnection => rows.push((
             Step::Redis,
             Mark::Fault,

@@ -1,3 +1,4 @@
 //! What the doctor says, against fixtures and real servers.
 
+mod redis;
 mod registry;
