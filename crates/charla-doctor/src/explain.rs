@@ -1,27 +1,95 @@
 //! Logs and pasted text, of whatever kind and mixed, summed up as evidence in bounded memory.
+//!
+//! Each line is known by its words: one text may hold a browser's console, uvicorn's log and nginx' together. What is
+//! counted how is said at [`LogsSeen`]. Nothing here decides what any of it means.
+//!
+//! Comments (`# ...`) are passed over, and what people wrote in the chat (frames that a console shows) is never taken for
+//! a sign.
 
+mod access;
+mod clock;
+mod held;
+mod lines;
+mod source;
+mod tally;
+mod words;
+
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, BufRead};
+use std::time::SystemTime;
 
-use crate::evidence::{LogsSeen, Quote, Seen, SourceKind, SourceSeen};
-use crate::redact::redact;
+use crate::evidence::{LogsSeen, Ports, SourceKind};
+use crate::explain::clock::Clock;
+use crate::explain::held::Held;
+use crate::explain::source::Source;
+use crate::explain::tally::TokenIds;
 use crate::signs::Sign;
 
+/// Called with the bytes that were read since the last call.
+type Progress = Box<dyn FnMut(u64) + Send>;
+
 /// Reads sources one after the other and sums them up.
-#[derive(Debug, Default)]
 pub struct Reader {
     seen: LogsSeen,
+    sums: Sums,
+    progress: Option<Progress>,
+}
+
+/// What is summed up over all sources.
+#[derive(Debug)]
+struct Sums {
+    clock: Clock,
+    tokens: TokenIds,
+    signs: BTreeMap<Sign, Held>,
+    statuses: BTreeMap<u16, Held>,
+    nginx_own: BTreeMap<u16, Held>,
+    causes: BTreeMap<&'static str, Held>,
+    dropped: Held,
+    unanswered: Held,
+    closes: BTreeMap<u16, u64>,
+    ports: Ports,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("sums", &self.sums)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Reader {
     /// `live`: the sources are read by the doctor beside its own handshake, so that what is older is history.
     #[must_use]
     pub fn new(live: bool) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
             seen: LogsSeen {
                 live,
                 ..LogsSeen::default()
             },
+            sums: Sums {
+                clock: Clock::new(now.map_or(0.0, |now| now.as_secs_f64())),
+                tokens: TokenIds::default(),
+                signs: BTreeMap::new(),
+                statuses: BTreeMap::new(),
+                nginx_own: BTreeMap::new(),
+                causes: BTreeMap::new(),
+                dropped: Held::default(),
+                unanswered: Held::default(),
+                closes: BTreeMap::new(),
+                ports: Ports::default(),
+            },
+            progress: None,
         }
+    }
+
+    /// Tells how many bytes were read, about every megabyte.
+    #[must_use]
+    pub fn with_progress(mut self, progress: impl FnMut(u64) + Send + 'static) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
     }
 
     /// Reads one source to its end. `kind` is told by its lines where it is not given; lines from byte `fresh_from` on
@@ -33,51 +101,97 @@ impl Reader {
         &mut self,
         name: &str,
         kind: Option<SourceKind>,
-        mut from: impl BufRead,
+        from: impl BufRead,
         fresh_from: Option<u64>,
     ) -> io::Result<()> {
-        let mut source = SourceSeen {
-            name: name.to_owned(),
-            kind: kind.unwrap_or_default(),
-            ..SourceSeen::default()
-        };
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let at = source.bytes;
-            let bytes = from.read_until(b'\n', &mut line)?;
-            if bytes == 0 {
-                break;
+        let mut source = Source::new(name, kind);
+        let read = self.read_into(&mut source, from, fresh_from);
+        source.end_section(&mut self.sums);
+        self.keep(source);
+        read
+    }
+
+    fn read_into(
+        &mut self,
+        source: &mut Source,
+        from: impl BufRead,
+        fresh_from: Option<u64>,
+    ) -> io::Result<()> {
+        let mut told = 0;
+        let (sums, progress) = (&mut self.sums, &mut self.progress);
+        let bytes = lines::each_line(from, |line, at| {
+            source.line(line, fresh_from.is_some_and(|from| at >= from), sums);
+            if let Some(progress) = progress
+                && at - told >= STEP
+            {
+                progress(at - told);
+                told = at;
             }
-            source.bytes += bytes as u64;
-            source.lines += 1;
-            let text = String::from_utf8_lossy(&line);
-            let fresh = fresh_from.is_some_and(|from| at >= from);
-            for sign in Sign::ALL.iter().copied() {
-                let is = sign
-                    .patterns()
-                    .iter()
-                    .any(|words| words.iter().all(|word| text.contains(word)));
-                if is {
-                    let seen: &mut Seen = self.seen.signs.entry(sign).or_default();
-                    seen.count += 1;
-                    seen.fresh += u64::from(fresh);
-                    if seen.quotes.len() < 3 {
-                        seen.quotes.push(Quote {
-                            at: format!("{name}:{}", source.lines),
-                            line: redact(text.trim_end()),
-                        });
-                    }
-                }
+        })?;
+        source.seen.bytes = bytes;
+        if let Some(progress) = progress {
+            progress(bytes - told);
+        }
+        Ok(())
+    }
+
+    /// Keeps what a source saw, if it saw more than those before it.
+    fn keep(&mut self, source: Source) {
+        let (seen, attempts, lives) = source.finish();
+        for (_, tally) in attempts {
+            if tally.total() > self.seen.attempts.total {
+                self.seen.attempts = tally.finish(&seen.name);
             }
         }
-        self.seen.sources.push(source);
-        Ok(())
+        for (_, tally) in lives {
+            let lifetimes = &mut self.seen.lifetimes;
+            if tally.known() > lifetimes.known {
+                (lifetimes.known, lifetimes.by_second) = (tally.known(), tally.lives().by_second);
+            }
+            if tally.most_ends() > lifetimes.most_ends_in_a_second {
+                (lifetimes.most_ends_in_a_second, lifetimes.most_ends_at) =
+                    (tally.most_ends(), tally.ends_at());
+            }
+        }
+        self.seen.sources.push(seen);
     }
 
     /// What was read.
     #[must_use]
     pub fn finish(self) -> LogsSeen {
-        self.seen
+        let Sums {
+            signs,
+            statuses,
+            nginx_own,
+            causes,
+            dropped,
+            unanswered,
+            closes,
+            ports,
+            ..
+        } = self.sums;
+        LogsSeen {
+            signs: signs.iter().map(|(sign, held)| (*sign, held.seen())).collect(),
+            statuses: statuses
+                .iter()
+                .map(|(status, held)| (*status, held.seen()))
+                .collect(),
+            nginx_own: nginx_own
+                .iter()
+                .map(|(status, held)| (*status, held.seen()))
+                .collect(),
+            causes: causes
+                .iter()
+                .map(|(id, held)| ((*id).to_owned(), held.seen()))
+                .collect(),
+            dropped: dropped.seen(),
+            unanswered: unanswered.seen(),
+            closes,
+            ports,
+            ..self.seen
+        }
     }
 }
+
+/// Bytes between two calls of a progress bar.
+const STEP: u64 = 1024 * 1024;

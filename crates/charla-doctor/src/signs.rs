@@ -18,7 +18,8 @@ macro_rules! signs {
             /// Every sign.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// Its patterns: each a list of words that must all stand in the line.
+            /// Its patterns: each a list of words that must all stand in the line. Signs without any are told by the shape of
+            /// a line or by what stands around it, in [`explain`](crate::explain).
             #[must_use]
             pub fn patterns(self) -> &'static [&'static [&'static str]] {
                 match self {
@@ -34,7 +35,7 @@ signs! {
     /// SimpleJWT or PyJWT: the token's time is over.
     TokenExpired: ["Token is expired"] ["Signature has expired"] ["token_expired"] ["ExpiredSignatureError"] ["jwt expired"] ["Token expired"];
     /// SimpleJWT's one text for a bad signature, a malformed token, another algorithm, a time before `nbf`.
-    TokenInvalid: ["Token is invalid"] ["token_not_valid"] ["Signature verification failed"] ["InvalidSignatureError"];
+    TokenInvalid: ["Token is invalid"] ["Signature verification failed"] ["InvalidSignatureError"] ["Token signature is invalid"];
     /// PyJWT: not yet valid.
     TokenNotYetValid: ["The token is not yet valid"] ["ImmatureSignatureError"];
     /// PyJWT: another algorithm.
@@ -44,23 +45,23 @@ signs! {
     /// SimpleJWT: a refresh token where an access token belongs.
     TokenWrongType: ["Token has wrong type"] ["El token tiene un tipo incorrecto"];
     /// SimpleJWT's blacklist.
-    TokenBlacklisted: ["Token is blacklisted"] ["El token está en lista negra"];
+    TokenBlacklisted: ["Token is blacklisted"] ["El token está en lista negra"] ["token_revoked"];
     /// No token in the address.
-    TokenMissing: ["sin token"] ["without token"] ["token missing"] ["no token"] ["token=undefined"] ["token=null"];
+    TokenMissing: ["sin token"] ["without token"] ["token missing"] ["token_missing"] ["No token provided"] ["token not provided"] ["token=undefined"] ["token=null"];
     /// The token's user is gone or switched off.
     UserUnknown: ["Usuario del token no existe"] ["User not found", "token"] ["user_not_found"] ["no existe o inactivo"];
     /// The token's user is switched off.
     UserInactive: ["User is inactive"] ["user_inactive"] ["usuario inactivo"];
-    /// The application closed with 4401.
-    Closed4401: ["-> 4401"] ["close code 4401"] ["code=4401"] ["(code: 4401"];
-    /// The application closed with 4403.
-    Closed4403: ["-> 4403"] ["close code 4403"] ["code=4403"] ["(code: 4403"];
-    /// The application closed with 4404.
-    Closed4404: ["-> 4404"] ["close code 4404"] ["code=4404"] ["(code: 4404"];
+    /// Somebody says close code 4401: the application that sends it, or a client that got it.
+    Closed4401: ["-> 4401"] ["close code 4401"] ["code=4401"] ["code: 4401"] ["\"code\":4401"] ["received 4401 ("];
+    /// Somebody says close code 4403: the application that sends it, or a client that got it.
+    Closed4403: ["-> 4403"] ["close code 4403"] ["code=4403"] ["code: 4403"] ["\"code\":4403"] ["received 4403 ("];
+    /// Somebody says close code 4404: the application that sends it, or a client that got it.
+    Closed4404: ["-> 4404"] ["close code 4404"] ["code=4404"] ["code: 4404"] ["\"code\":4404"] ["received 4404 ("];
     /// The application says that somebody may not enter.
-    NotAMember: ["sin permiso en chat"] ["sin permiso", "chat"] ["not a member"] ["no permission", "chat"];
+    NotAMember: ["sin permiso en chat"] ["sin permiso", "chat"] ["not a member"] ["not_a_member"] ["no permission", "chat"];
     /// The application says that there is no such chat.
-    ChatMissing: ["Chat", "no existe"] ["Chat", "does not exist"] ["Chat matching query does not exist"];
+    ChatMissing: ["Chat ", "no existe"] ["Chat ", "does not exist"] ["Chat matching query does not exist"] ["chat_not_found"];
 
     // Redis, as redis-py's exceptions and Redis' own errors.
     /// redis-py: nobody listens.
@@ -101,10 +102,10 @@ signs! {
     // The server.
     /// uvicorn: the handshake was accepted.
     UvicornAccepted: ["\"WebSocket /", "\" [accepted]"];
-    /// uvicorn: closed before accept.
-    UvicornRejected: ["connection rejected (403 Forbidden)"] ["\"WebSocket /", "\" 403"];
+    /// uvicorn: closed before accept. Once a handshake: the line `connection rejected (403 Forbidden)` after it is not counted.
+    UvicornRejected: ["\"WebSocket /", "\" 403"];
     /// uvicorn: an exception before accept.
-    UvicornFailed: ["connection rejected (500 Internal Server Error)"] ["\"WebSocket /", "\" 500"];
+    UvicornFailed: ["connection rejected (500 Internal Server Error)"];
     /// daphne: rejected.
     DaphneRejected: ["\"WSREJECT /"];
     /// An exception in the application.
@@ -121,14 +122,16 @@ signs! {
     UnsupportedUpgrade: ["Unsupported upgrade request."];
     /// Django: the path of a WebSocket asked for by plain HTTP, and not found.
     PlainNotFound: ["Not Found: /ws"];
-    /// A plain GET of a WebSocket's path in the server's access log.
-    PlainGet: ["\"GET /ws", "HTTP/1."];
+    /// A plain GET of a WebSocket's path in the application server's own access log: the request lost its upgrade.
+    PlainGet: ;
     /// uvicorn: the application cannot be loaded.
-    StartupError: ["Error loading ASGI app"] ["Could not import module"] ["ModuleNotFoundError: No module named"] ["ImproperlyConfigured"] ["Application startup failed. Exiting."];
+    StartupError: ["Error loading ASGI app"] ["Could not import module"] ["Application startup failed. Exiting."];
+    /// Python: a module or a setting is missing, at the start or later.
+    ModuleMissing: ["ModuleNotFoundError: No module named"] ["ImproperlyConfigured: "];
     /// The port is taken.
     PortInUse: ["address already in use"] ["Address already in use"] ["Errno 98"];
     /// uvicorn or daphne stops in order.
-    ShuttingDown: ["Waiting for background tasks to complete"] ["INFO:     Shutting down"] ["application instances"] ["Finished server process"];
+    ShuttingDown: ["Waiting for background tasks to complete"] ["INFO:     Shutting down"] ["Killed ", " pending application instances"] ["Finished server process"];
     /// uvicorn: started.
     Started: ["Uvicorn running on"] ["Application startup complete"] ["Listening on TCP address"] ["Started server process"];
     /// gunicorn: a worker did not answer.
@@ -147,7 +150,7 @@ signs! {
     ConcurrencyLimit: ["Exceeded concurrency limit."];
     /// No descriptors left.
     TooManyFiles: ["Too many open files"] ["socket.accept() out of system resource"];
-    /// The server's ping was not answered.
+    /// The server's ping was not answered, as the server or its client says.
     PingTimeout: ["keepalive ping timeout"] ["keepalive ping failed"];
     /// daphne: killed an application that hung.
     HungApplication: ["took too long to shut down and was killed"];
@@ -176,9 +179,9 @@ signs! {
     /// A binary frame to a text consumer.
     BinaryFrame: ["No text section for incoming WebSocket frame"];
     /// Text that is not UTF-8.
-    InvalidUtf8: ["Invalid UTF-8 sequence received from client"] ["received 1007 (invalid frame payload data)"];
+    InvalidUtf8: ["Invalid UTF-8 sequence received from client"] ["received 1007 (invalid frame payload data)"] ["Could not decode a text frame as UTF-8"] ["\"code\":1007"] ["(code: 1007"];
     /// A frame that breaks RFC 6455.
-    ProtocolError: ["received 1002 (protocol error)"] ["incorrect masking"];
+    ProtocolError: ["received 1002 (protocol error)"] ["incorrect masking"] ["A server must not mask any frames"] ["One or more reserved bits are on"] ["Invalid frame header"] ["Received unexpected continuation frame"] ["\"code\":1002"] ["(code: 1002"];
     /// A message over the limit.
     MessageTooBig: ["frame exceeds limit of"] ["Message exceeds the maximum size"] ["failing connection with code 1009"] ["message too big"];
     /// channels: an event without a handler.
@@ -230,7 +233,7 @@ signs! {
     /// A TLS handshake that failed.
     NginxTls: ["SSL_do_handshake() failed"];
     /// `auth_basic`.
-    NginxNoPassword: ["no user/password was provided for basic authentication"] ["user", "was not found in"] ["password mismatch"];
+    NginxNoPassword: ["no user/password was provided for basic authentication"] [": user \"", "\" was not found in \""] ["password mismatch"];
     /// `deny`.
     NginxDenied: ["access forbidden by rule"];
 
@@ -260,9 +263,9 @@ signs! {
     /// Mixed content.
     MixedContent: ["Mixed Content:", "WebSocket"] ["An insecure WebSocket connection may not be initiated from a page loaded over HTTPS"];
     /// The page's content policy.
-    ContentPolicy: ["Content Security Policy directive", "connect-src"] ["does not appear in the connect-src directive"] ["blocked the loading of a resource", "connect-src"];
-    /// A blocker.
-    BlockedByClient: ["net::ERR_BLOCKED_BY_CLIENT"];
+    ContentPolicy: ["Connecting to 'ws", "Content Security Policy directive"] ["Refused to connect to 'ws", "Content Security Policy"] ["does not appear in the connect-src directive"] ["blocked the loading of a resource", "connect-src", "ws"] ["bloqueó la carga de un recurso", "connect-src", "ws"];
+    /// A blocker, on a WebSocket: blockers stop other requests of healthy pages all the time.
+    BlockedByClient: ["WebSocket connection to '", "net::ERR_BLOCKED_BY_CLIENT"] ["errorMessage=", "net::ERR_BLOCKED_BY_CLIENT"];
     /// Too many sockets.
     TooManySockets: ["net::ERR_INSUFFICIENT_RESOURCES"];
     /// Offline.
@@ -281,14 +284,34 @@ signs! {
     TunnelRefused: ["Establishing a tunnel via proxy server failed"] ["Proxy authentication failed"];
     /// Private addresses from public pages.
     LocalNetwork: ["Local Network Access"] ["more-private address space"];
+    /// Firefox and Safari: it failed, and they say no more.
+    BrowserFailed: ["Firefox can\u{2019}t establish a connection to the server at ws"] ["Firefox can't establish a connection to the server at ws"]
+        ["Firefox no puede establecer una conexi", "ws"] ["There was a bad response from the server"] ["The network connection was lost"];
+    /// The page went away, or closed the socket itself, before it was open.
+    ClosedByPage: ["WebSocket is closed before the connection is established"] ["was interrupted while the page was loading"]
+        ["se interrumpió mientras se cargaba"];
     /// The guide's front end: gave up.
     GaveUp: ["MÁXIMO DE INTENTOS ALCANZADO"] ["MAXIMUM ATTEMPTS REACHED"];
     /// The guide's front end: tries again.
-    Reconnecting: ["Reintentando en"] ["Conectando WebSocket:"];
+    Reconnecting: ["Reintentando en"] ["Conectando WebSocket:"] ["Connecting WebSocket:"] ["Retrying in"];
     /// A close without a frame.
-    Abnormal: ["code: 1006"] ["code=1006"] ["no close frame received or sent"];
+    Abnormal: ["code: 1006"] ["code=1006"] ["\"code\":1006"] ["con código 1006"] ["with code 1006"] ["no close frame received or sent"];
+
+    // What the debug guide's commands print.
+    /// `ps` lists a server's process that runs.
+    ProcessListed: ;
+    /// `ps` lists a server's process that is stopped (`T`): frozen by SIGSTOP or a debugger.
+    ProcessStopped: ;
+    /// `ps ... | grep uvicorn` lists nothing.
+    ProcessMissing: ;
+    /// `redis-cli ping`: PONG.
+    RedisPong: ;
+    /// `redis-cli ping`: no answer at all.
+    RedisSilent: ;
+    /// `redis-cli`: nobody listens.
+    RedisCliRefused: ["Could not connect to Redis at", "Connection refused"];
 
     // Charla's own log.
-    /// A refusal or end with its cause.
-    CharlaCause: ["cause="];
+    /// A refusal with its cause; which one is in `causes` of [`LogsSeen`](crate::evidence::LogsSeen).
+    CharlaCause: ["charla", " cause="];
 }

@@ -18,8 +18,23 @@ pub struct LogsSeen {
     pub attempts: Attempts,
     /// How long connections lived.
     pub lifetimes: Lifetimes,
-    /// Close codes that somebody saw, with how often: 1006, 4401.
+    /// Close codes that somebody saw, with how often: 1006, 4401. Clients' codes (browsers, wscat, Python), those that an
+    /// application logs as it loses a client (`Desconectado chat 5 code=1005`), and Charla's own.
     pub closes: BTreeMap<u16, Count>,
+    /// HTTP statuses that handshakes got, wherever they were seen: unlike [`Attempts::by_status`] this counts one
+    /// handshake once for each log that tells of it. 0: none (refused, reset, timed out).
+    pub statuses: BTreeMap<u16, Seen>,
+    /// Statuses that nginx gave itself, without asking any upstream: its access log names no upstream status (`us=-`).
+    pub nginx_own: BTreeMap<u16, Seen>,
+    /// Connections that were open and ended with 1006 (no close frame), as a client saw it.
+    pub dropped: Seen,
+    /// Handshakes that a client waited for in vain until it, or the text, ended; nginx' 499 without an upstream's answer.
+    pub unanswered: Seen,
+    /// Causes that Charla itself named: `cause=...` in its log, reasons of close frames, browser reports, answers. By id;
+    /// applications that close with the same words (`not_a_member`) are counted as well.
+    pub causes: BTreeMap<String, Seen>,
+    /// Ports and what was said of them.
+    pub ports: Ports,
     /// Whether the sources are live (read by the doctor beside its own handshake) or pasted.
     pub live: bool,
 }
@@ -45,11 +60,26 @@ impl LogsSeen {
         found.find(|(_, seen)| !self.live || seen.fresh > 0)
     }
 
-    /// Whether a source of a kind was read.
+    /// Whether lines of a kind were read, in a source of their own or amid others.
     #[must_use]
     pub fn has(&self, kind: SourceKind) -> bool {
-        self.sources.iter().any(|source| source.kind == kind)
+        let holds = |source: &SourceSeen| source.kind == kind || source.holds.contains_key(&kind);
+        self.sources.iter().any(holds)
     }
+}
+
+/// Ports and what was said of them, each with the line that said it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ports {
+    /// A server said that it listens there: `Uvicorn running on http://127.0.0.1:9001`.
+    pub listening: BTreeMap<u16, Quote>,
+    /// A client was refused there: `connect ECONNREFUSED 127.0.0.1:9001`.
+    pub refused: BTreeMap<u16, Quote>,
+    /// nginx was refused there: `upstream: "http://127.0.0.1:9001/..."`.
+    pub upstream_refused: BTreeMap<u16, Quote>,
+    /// Clients tried the WebSocket there, whatever came of it.
+    pub tried: BTreeMap<u16, Quote>,
 }
 
 /// One file, journal or pasted text.
@@ -58,8 +88,10 @@ impl LogsSeen {
 pub struct SourceSeen {
     /// Its path, unit or `-`.
     pub name: String,
-    /// What it is.
+    /// What it is: what most of its known lines are.
     pub kind: SourceKind,
+    /// How many lines of which kind.
+    pub holds: BTreeMap<SourceKind, Count>,
     /// Lines read.
     pub lines: u64,
     /// Bytes read.
@@ -73,7 +105,7 @@ pub struct SourceSeen {
 }
 
 /// What a log is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// A browser's console.
@@ -104,6 +136,8 @@ pub enum SourceKind {
     Kernel,
     /// What wscat, curl or Python's `websockets` printed.
     Client,
+    /// What the debug guide's commands printed: `ps`, `redis-cli ping`.
+    Shell,
     /// Something else.
     #[default]
     Unknown,

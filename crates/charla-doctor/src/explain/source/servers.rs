@@ -1,0 +1,283 @@
+//! What servers tell: uvicorn, daphne, Django, Charla, nginx' error log, and journald's and other JSON around them.
+
+use std::collections::HashMap;
+
+use charla_wire::Cause;
+use memchr::memmem;
+use serde::Deserialize;
+
+use super::clients::{code, port_of};
+use super::{Line, Source, number_after, number_at, quote, sign};
+use crate::evidence::{SourceKind, SourceSeen};
+use crate::explain::Sums;
+use crate::explain::access::{self, JsonRequest};
+use crate::explain::clock::Stamp;
+use crate::explain::held::Place;
+use crate::explain::tally::common;
+use crate::explain::words::{Hits, Mark};
+use crate::signs::Sign;
+
+/// Connections of daphne that are remembered until they end.
+const OPEN: usize = 65_536;
+
+/// The servers of a source.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    /// Refusals of uvicorn whose second line (`connection rejected`) is still to come.
+    awaited: u32,
+    /// daphne's clients by address, and since when they are open.
+    open: HashMap<Vec<u8>, Option<Stamp>>,
+}
+
+impl Servers {
+    /// Whose a line of Python's logging is: the server's among whose lines it stands, else Django's.
+    #[allow(
+        clippy::unused_self,
+        reason = "reads as one question to the servers of a source"
+    )]
+    pub(super) fn python(&self, seen: &SourceSeen) -> SourceKind {
+        let servers = [SourceKind::Uvicorn, SourceKind::Daphne, SourceKind::Charla];
+        let known = servers.into_iter().find(|kind| seen.holds.contains_key(kind));
+        known.unwrap_or(SourceKind::Django)
+    }
+}
+
+impl Source {
+    pub(super) fn server(&mut self, kind: SourceKind, line: Line<'_>, hits: &Hits, sums: &mut Sums) {
+        if hits.has(Mark::Listens)
+            && let Some(port) = listens(line.text)
+        {
+            sums.ports.listening.entry(port).or_insert_with(|| quote(line));
+        }
+        if hits.has(Mark::AppClose)
+            && let Some(code) = code(line.text)
+        {
+            *sums.closes.entry(code).or_default() += 1;
+        }
+        if kind == SourceKind::Daphne {
+            self.daphne(line, sums);
+        } else if kind == SourceKind::Charla {
+            self.charla(line, sums);
+        } else {
+            self.uvicorn(kind, line, hits, sums);
+        }
+    }
+
+    fn uvicorn(&mut self, kind: SourceKind, line: Line<'_>, hits: &Hits, sums: &mut Sums) {
+        if hits.has(Mark::UvicornHandshake) {
+            let Some(at) = memmem::find(line.text, b"\"WebSocket /") else {
+                return;
+            };
+            let rest = line.text.get(at + 11..).unwrap_or_default();
+            let end = memchr::memchr(b'"', rest).unwrap_or(rest.len());
+            let token = sums.tokens.of(rest.get(..end).unwrap_or_default());
+            let answer = rest.get(end + 1..).unwrap_or_default().trim_ascii_start();
+            let status = if answer.starts_with(b"[accepted]") {
+                Some(101)
+            } else {
+                number_at(answer)
+            };
+            if let Some(status) = status {
+                self.servers.awaited += u32::from(status != 101);
+                self.attempt(kind, status, token, line, sums);
+            }
+        } else if hits.has(Mark::UvicornRejected) {
+            // An exception before accept has this line alone.
+            match self.servers.awaited.checked_sub(1) {
+                Some(left) => self.servers.awaited = left,
+                None => {
+                    if let Some(status) = number_after(line.text, b"connection rejected (") {
+                        self.attempt(kind, status, None, line, sums);
+                    }
+                }
+            }
+        } else if hits.has(Mark::Request)
+            && let Some(request) = access::request(line.text)
+            && access::is_socket(request.target)
+        {
+            // The request came without its upgrade.
+            let token = sums.tokens.of(request.target);
+            self.attempt(kind, request.status, token, line, sums);
+            sign(Sign::PlainGet, line, sums);
+        }
+    }
+
+    /// `ADDR - - [date] "WSCONNECTING /ws/chat/5/" - -`; runserver: `WebSocket CONNECT /ws/chat/5/ [ADDR]`.
+    fn daphne(&mut self, line: Line<'_>, sums: &mut Sums) {
+        let steps: [(&[u8], &[u8]); 4] = [
+            (b"\"WSCONNECTING /", b"WebSocket HANDSHAKING /"),
+            (b"\"WSCONNECT /", b"WebSocket CONNECT /"),
+            (b"\"WSREJECT /", b"WebSocket REJECT /"),
+            (b"\"WSDISCONNECT /", b"WebSocket DISCONNECT /"),
+        ];
+        let step = steps.iter().position(|(daphne, runserver)| {
+            memmem::find(line.text, daphne)
+                .or_else(|| memmem::find(line.text, runserver))
+                .is_some()
+        });
+        let address = line
+            .text
+            .split(u8::is_ascii_whitespace)
+            .next()
+            .unwrap_or_default()
+            .to_vec();
+        match step {
+            Some(1) => {
+                if self.servers.open.len() < OPEN {
+                    self.servers.open.insert(address, line.at);
+                }
+                self.attempt(SourceKind::Daphne, 101, None, line, sums);
+            }
+            Some(2) => self.attempt(SourceKind::Daphne, 403, None, line, sums),
+            Some(3) => {
+                let lived = match (
+                    self.servers.open.remove(&address).flatten().and_then(common),
+                    line.at.and_then(common),
+                ) {
+                    (Some(since), Some(at)) => Some(at - since).filter(|lived| *lived >= 0.0),
+                    _ => None,
+                };
+                self.lives
+                    .entry(SourceKind::Daphne)
+                    .or_default()
+                    .ended(lived, line.at);
+            }
+            _ => {}
+        }
+    }
+
+    /// `INFO charla_server::handshake: no handshake cause=token_expired detail=... path=/ws/chat/5/`
+    fn charla(&mut self, line: Line<'_>, sums: &mut Sums) {
+        if memmem::find(line.text, b"no handshake").is_none() {
+            return;
+        }
+        let cause = memmem::find(line.text, b"cause=").and_then(|at| {
+            let word = line.text.get(at + 6..)?.split(u8::is_ascii_whitespace).next()?;
+            Cause::from_id(std::str::from_utf8(word).ok()?.trim_matches('"'))
+        });
+        if let Some(cause) = cause {
+            self.attempt(SourceKind::Charla, cause.http_status(), None, line, sums);
+        }
+    }
+
+    /// A line that is one JSON object: journald's, Charla's, an access log's.
+    pub(super) fn json(&mut self, text: &[u8], hits: &Hits, fresh: bool, sums: &mut Sums) -> bool {
+        if hits.has(Mark::Journal) {
+            let Ok(entry) = serde_json::from_slice::<Entry>(text) else {
+                return false;
+            };
+            self.count(Some(SourceKind::Journal));
+            let at = entry.time.as_deref().and_then(|time| time.parse::<u64>().ok());
+            #[allow(clippy::cast_precision_loss, reason = "microseconds of this era need 51 bits")]
+            let at = at.map(|at| Stamp::At(at as f64 / 1_000_000.0));
+            let message = entry.message.text();
+            for inner in message.split(|byte| *byte == b'\n') {
+                self.plain(inner, fresh, at, sums);
+            }
+            return true;
+        }
+        if hits.has(Mark::Charla) {
+            let Ok(event) = serde_json::from_slice::<Event>(text) else {
+                return false;
+            };
+            let cause = event
+                .cause
+                .map(|cause| format!(" cause={cause}"))
+                .unwrap_or_default();
+            let plain = format!(
+                "{} {} {}: {}{cause}",
+                event.timestamp, event.level, event.target, event.message
+            );
+            self.plain(plain.as_bytes(), fresh, None, sums);
+            return true;
+        }
+        let Ok(found) = serde_json::from_slice::<JsonRequest>(text) else {
+            return false;
+        };
+        let Some(request) = found.request() else {
+            return false;
+        };
+        let at = sums
+            .clock
+            .read(format!("[{}]", found.time).as_bytes())
+            .or_else(|| sums.clock.read(found.time.as_bytes()));
+        self.count(Some(SourceKind::NginxAccess));
+        let name = std::mem::take(&mut self.seen.name);
+        let place = Place {
+            source: &name,
+            line: self.seen.lines,
+            at: at.and_then(common),
+            fresh,
+        };
+        self.request(&request, Line { text, at, place }, sums);
+        self.seen.name = name;
+        true
+    }
+}
+
+/// One entry of `journalctl -o json`.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    #[serde(rename = "MESSAGE", default)]
+    message: Message,
+    #[serde(rename = "__REALTIME_TIMESTAMP")]
+    time: Option<String>,
+}
+
+/// A message; journald writes those that are no plain text as an array of bytes, and too long ones as null.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Message {
+    Text(String),
+    Bytes(Vec<u8>),
+    #[default]
+    None,
+}
+
+impl Message {
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+            Self::None => &[],
+        }
+    }
+}
+
+/// One event of Charla's log as JSON.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Event {
+    timestamp: String,
+    level: String,
+    target: String,
+    message: String,
+    cause: Option<String>,
+}
+
+/// nginx' error log: the upstream that refused.
+pub(super) fn nginx_error(line: Line<'_>, hits: &Hits, sums: &mut Sums) {
+    if !hits.signs.contains(&Sign::NginxRefused) {
+        return;
+    }
+    let upstream = memmem::find(line.text, b"upstream: \"").and_then(|at| line.text.get(at..));
+    if let Some(port) = upstream.and_then(port_of) {
+        sums.ports
+            .upstream_refused
+            .entry(port)
+            .or_insert_with(|| quote(line));
+    }
+}
+
+/// `Uvicorn running on http://127.0.0.1:9001`, `Listening on TCP address 127.0.0.1:8000`.
+fn listens(text: &[u8]) -> Option<u16> {
+    if memmem::find(text, b"http://")
+        .or_else(|| memmem::find(text, b"https://"))
+        .is_some()
+    {
+        return port_of(text);
+    }
+    let rest = text.get(memmem::find(text, b"TCP address ")? + 12..)?;
+    let colon = rest.iter().rposition(|byte| *byte == b':')?;
+    number_at(rest.get(colon + 1..)?)
+}
