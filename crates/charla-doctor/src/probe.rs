@@ -2,6 +2,7 @@
 //!
 //! Each probe has a time limit, changes nothing, and fills in its part of the [`Evidence`].
 
+pub mod logs;
 pub mod redis;
 
 use charla_client::AddressError;

@@ -232,3 +232,81 @@ fn works(evidence: &Evidence) -> bool {
     let attempts = &evidence.logs.attempts;
     attempts.total > 0 && attempts.by_status.keys().all(|status| *status == 101)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::both;
+
+    fn check(cause: Cause, judge: fn(&Evidence) -> Outcome) -> Check {
+        Check {
+            cause,
+            step: Step::Server,
+            judge,
+        }
+    }
+
+    fn finding(certainty: Certainty) -> Finding {
+        Finding::new(
+            certainty,
+            both!("it is so", "es así"),
+            vec![Fact::said(both!("seen", "visto"))],
+        )
+    }
+
+    fn verdict(checks: &[Check]) -> Verdict {
+        judge_with(&Evidence::default(), checks.iter().copied())
+    }
+
+    fn cause(verdict: &Verdict) -> Option<&'static str> {
+        verdict.cause.as_ref().map(|(cause, _)| cause.id())
+    }
+
+    #[test]
+    fn the_surer_one_is_told_then_the_one_further_up() {
+        let likely = |_: &Evidence| Outcome::Fail(finding(Certainty::Likely));
+        let certain = |_: &Evidence| Outcome::Fail(finding(Certainty::Certain));
+        let told = verdict(&[
+            check(Cause::RedisDown, likely),
+            check(Cause::ServerDown, certain),
+            check(Cause::AppException, certain),
+        ]);
+        assert_eq!(cause(&told), Some("server_down"));
+        let also: Vec<_> = told.also.iter().map(|(cause, _)| cause.id()).collect();
+        assert_eq!(also, ["app_exception", "redis_down"]);
+        assert!(!told.healthy);
+    }
+
+    #[test]
+    fn what_a_root_explains_is_evidence_and_no_verdict() {
+        let root = |_: &Evidence| Outcome::Fail(finding(Certainty::Likely).explains(&[Cause::AppException]));
+        let symptom = |_: &Evidence| Outcome::Fail(finding(Certainty::Certain));
+        let told = verdict(&[check(Cause::RedisDown, root), check(Cause::AppException, symptom)]);
+        assert_eq!(cause(&told), Some("redis_down"));
+        assert!(told.also.is_empty());
+    }
+
+    #[test]
+    fn two_that_explain_each_other_do_not_both_vanish() {
+        let one = |_: &Evidence| Outcome::Fail(finding(Certainty::Likely).explains(&[Cause::AppException]));
+        let other = |_: &Evidence| Outcome::Fail(finding(Certainty::Likely).explains(&[Cause::RedisDown]));
+        let told = verdict(&[check(Cause::RedisDown, one), check(Cause::AppException, other)]);
+        assert_eq!(cause(&told), Some("redis_down"));
+    }
+
+    #[test]
+    fn a_check_that_falls_over_is_told_and_hides_no_other() {
+        let crash = |_: &Evidence| -> Outcome { panic!("index out of bounds") };
+        let certain = |_: &Evidence| Outcome::Fail(finding(Certainty::Certain));
+        let told = verdict(&[check(Cause::RedisDown, crash), check(Cause::ServerDown, certain)]);
+        assert_eq!(cause(&told), Some("server_down"));
+        let crashed = told.judged.first().map(|row| row.outcome.clone());
+        assert_eq!(crashed, Some(Outcome::Crashed("index out of bounds".into())));
+    }
+
+    #[test]
+    fn nothing_seen_is_not_healthy() {
+        let told = judge(&Evidence::default());
+        assert!(told.cause.is_none() && !told.healthy);
+    }
+}
