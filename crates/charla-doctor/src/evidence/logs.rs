@@ -162,6 +162,7 @@ impl SourceKind {
             Self::Redis => "redis-server",
             Self::Kernel => "kernel",
             Self::Client => "wscat, curl",
+            Self::Shell => "ps, redis-cli",
             Self::Unknown => "?",
         }
     }
