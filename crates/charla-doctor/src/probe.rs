@@ -2,8 +2,15 @@
 //!
 //! Each probe has a time limit, changes nothing, and fills in its part of the [`Evidence`].
 
+mod answer;
+pub mod ask;
+mod certificate;
+pub mod handshake;
+pub mod held;
 pub mod logs;
+pub mod place;
 pub mod redis;
+pub mod tls;
 
 use charla_client::AddressError;
 

@@ -48,6 +48,10 @@ pub enum Reached {
 /// The certificate and the TLS handshake.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each was seen or not, whatever the others are"
+)]
 pub struct TlsSeen {
     /// Whether the peer spoke TLS at all.
     pub spoke_tls: bool,
@@ -75,6 +79,12 @@ pub struct TlsSeen {
     pub self_signed: bool,
     /// The chain leads to an authority that this machine trusts (dates and name aside).
     pub trusted: bool,
+    /// The chain that was sent ends in a certificate that signed itself: nothing is missing from it.
+    pub ends_in_root: bool,
+    /// The issuer's organisation is that of an authority that this machine trusts: an intermediate of it.
+    pub issuer_known: bool,
+    /// Where the issuer's certificate can be had, as public authorities say in theirs.
+    pub issuer_url: Option<String>,
     /// What ALPN chose, or would choose: `h2`, `http/1.1`.
     pub alpn: Option<String>,
     /// TLS version.

@@ -1,4 +1,6 @@
 //! What the doctor says, against fixtures and real servers.
 
+mod handshake;
+mod peer;
 mod redis;
 mod registry;
