@@ -13,6 +13,13 @@ pub mod redis;
 pub mod tls;
 
 use charla_client::AddressError;
+pub mod command;
+mod diag;
+pub mod proc;
+pub mod python;
+pub mod server;
+pub mod sockets;
+pub mod unit;
 
 use crate::evidence::{Evidence, SCHEMA};
 use crate::plan::Wanted;

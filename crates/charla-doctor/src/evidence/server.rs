@@ -16,8 +16,14 @@ pub struct ServerSeen {
     pub elsewhere: Vec<Listener>,
     /// The process behind it: the first of `listeners`, else one that runs without listening.
     pub process: Option<ProcessSeen>,
+    /// The path of the Unix socket on which it is expected instead of a port.
+    pub expected_socket: Option<String>,
     /// Its workers or sisters: processes that share the socket.
     pub workers: Vec<u32>,
+    /// Each process that answers on the socket: the workers, or the one process.
+    pub serving: Vec<WorkerSeen>,
+    /// Processes that look like the application and listen nowhere.
+    pub not_listening: Vec<ProcessSeen>,
     /// Its unit.
     pub unit: Option<UnitSeen>,
     /// Distributions in its Python environment that matter.
@@ -113,6 +119,36 @@ pub struct ProcessSeen {
     pub workers: Option<u32>,
     /// `--log-level`, where it hides what a doctor needs.
     pub log_level: Option<String>,
+    /// The application it serves: `project.asgi:application`.
+    pub module: Option<String>,
+    /// `--limit-concurrency`: with more connections it answers 503.
+    pub limit_concurrency: Option<u64>,
+    /// `--limit-max-requests`: it ends after so many.
+    pub limit_requests: Option<u64>,
+    /// `--backlog`: how many may wait to be accepted, as far as `somaxconn` allows.
+    pub backlog: Option<u64>,
+    /// `--ws`: the WebSocket library that uvicorn is told to use; `none` serves no WebSockets.
+    pub websockets: Option<String>,
+    /// `--interface`, where it was given: with `wsgi` there are no WebSockets.
+    pub interface: Option<String>,
+    /// The class of gunicorn's workers, where it could be told.
+    pub worker_class: Option<String>,
+}
+
+/// One process that answers on the socket.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerSeen {
+    /// Its id.
+    pub pid: u32,
+    /// The letter of /proc/PID/stat.
+    pub state: String,
+    /// Open descriptors.
+    pub descriptors: Option<u64>,
+    /// How many it may have.
+    pub descriptor_limit: Option<u64>,
+    /// Share of one core over the time of the probe, 0 to 1.
+    pub cpu: Option<f64>,
 }
 
 /// A systemd unit.
@@ -137,8 +173,16 @@ pub struct UnitSeen {
     pub restart_policy: String,
     /// `LimitNOFILE`.
     pub descriptor_limit: Option<u64>,
-    /// The port that `ExecStart` names.
+    /// The port that `ExecStart` names, or its server's default.
     pub port: Option<u16>,
+    /// How it became known: `--unit`, the process' control group, a unit file.
+    pub from: String,
+    /// `LoadState`: `loaded`, `not-found`, `masked`; empty when systemd could not be asked and only the unit's file was read.
+    pub load: String,
+    /// `ExecMainCode` in words: `exited`, `killed`, `dumped`.
+    pub exit_code: Option<String>,
+    /// `MainPID`, when there is one.
+    pub main_pid: Option<u32>,
 }
 
 /// An installed Python distribution.

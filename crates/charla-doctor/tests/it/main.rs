@@ -3,4 +3,6 @@
 mod handshake;
 mod peer;
 mod redis;
+mod lab;
+mod processes;
 mod registry;
