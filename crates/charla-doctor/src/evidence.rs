@@ -27,6 +27,8 @@ pub use path::{After, Answer, Conduct, Handshake, Hop, HopKind, NameSeen, Reache
 pub use redis::{GroupSeen, RedisAnswer, RedisSeen};
 pub use server::{Kind, Listener, Package, ProcessSeen, ServerSeen, UnitSeen, WorkerSeen};
 pub use token::{KeyCheck, TokenForm, TokenSeen};
+pub use server::{Kind, Listener, Package, ProcessSeen, ServerSeen, UnitSeen};
+pub use token::{KeyCheck, Oddity, TokenForm, TokenSeen};
 
 use crate::text::Text;
 

@@ -15,4 +15,5 @@ pub mod report;
 pub mod signs;
 pub mod target;
 pub mod text;
+pub mod token;
 pub mod verdict;

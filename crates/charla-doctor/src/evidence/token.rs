@@ -10,6 +10,8 @@ pub struct TokenSeen {
     pub given_in: String,
     /// What it looks like.
     pub form: TokenForm,
+    /// What is odd about one that cannot be read.
+    pub odd: Option<Oddity>,
     /// `alg` of its header.
     pub algorithm: Option<String>,
     /// `kid` of its header.
@@ -76,4 +78,22 @@ pub enum KeyCheck {
     Wrong,
     /// The key is of another kind than `alg` asks for, or `alg` is none.
     WrongAlgorithm,
+}
+
+/// What happened to a token that cannot be read, as its shape tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Oddity {
+    /// Quotation marks around it.
+    Quoted,
+    /// `Bearer ` before it.
+    Prefixed,
+    /// The JSON around it, instead of the token.
+    Json,
+    /// Spaces or line ends in it.
+    Spaces,
+    /// A part or more is missing at its end.
+    Cut,
+    /// Five parts: encrypted (JWE), which is read by nobody but its addressee.
+    Encrypted,
 }
