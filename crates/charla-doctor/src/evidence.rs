@@ -19,7 +19,7 @@ mod token;
 use serde::{Deserialize, Serialize};
 
 pub use app::{CharlaSeen, DjangoSeen, LayerSetting, Preflight};
-pub use database::{DatabaseSeen, Lookup, Membership};
+pub use database::{DatabaseFault, DatabaseSeen, Lookup, Membership};
 pub use host::HostSeen;
 pub use logs::{Attempts, Count, Lifetimes, LogsSeen, Ports, Quote, Seen, SourceKind, SourceSeen};
 pub use nginx::{Directive, NginxLocation, NginxLog, NginxSeen};

@@ -7,6 +7,7 @@ pub mod ask;
 mod certificate;
 pub mod handshake;
 pub mod held;
+pub mod database;
 pub mod logs;
 pub mod place;
 pub mod redis;

@@ -2,6 +2,8 @@
 
 mod handshake;
 mod peer;
+mod cluster;
+mod database;
 mod redis;
 mod lab;
 mod processes;
