@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod checks;
 pub mod evidence;
 pub mod explain;
+pub mod nginx;
 pub mod plan;
 pub mod probe;
 pub mod redact;

@@ -86,7 +86,7 @@ pub struct NginxLocation {
     pub connection: Option<String>,
     /// What `Host` is set to.
     pub host: Option<String>,
-    /// `proxy_http_version` in force, with nginx's default for its version.
+    /// `proxy_http_version` in force, with nginx's default for its version; empty where neither is known.
     pub http_version: String,
     /// Where that is set; none: the default.
     pub http_version_at: Option<String>,
@@ -96,10 +96,23 @@ pub struct NginxLocation {
     pub read_timeout_at: Option<String>,
     /// `proxy_send_timeout` in force, in seconds.
     pub send_timeout_s: f64,
-    /// `return`, where the location answers by itself.
+    /// Where the headers in force are set; none: nowhere.
+    pub headers_at: Option<String>,
+    /// Where a wider level sets `Upgrade`, in vain: a nearer one sets other headers, and those replace all.
+    pub headers_lost_at: Option<String>,
+    /// `return`, or a `rewrite` that redirects, where the location answers by itself.
     pub returns: Option<Directive>,
+    /// The path is sent back with a slash at its end (301), since only a proxied location with one has its name.
+    pub adds_slash: bool,
     /// `rewrite`s that match the path.
     pub rewrites: Vec<Directive>,
+    /// `try_files` and `error_page` that led to this location.
+    pub through: Vec<Directive>,
+    /// What could not be evaluated on the way and was taken as not matching: an `if` on a header that is not known, a
+    /// regular expression that only PCRE reads.
+    pub assumed: Vec<Directive>,
+    /// `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass`: handed to something that carries no WebSocket.
+    pub other_pass: Option<Directive>,
     /// `try_files`, `root`, `alias`, `index`: the location serves files.
     pub files: Vec<Directive>,
     /// `auth_basic`, `auth_request`, `allow`, `deny`, `satisfy`.
@@ -110,6 +123,8 @@ pub struct NginxLocation {
     pub header_buffers: Option<Directive>,
     /// The listener has `http2`.
     pub http2: bool,
+    /// The listener has `ssl`.
+    pub tls: bool,
     /// Every directive of this location and those inherited that is not above, for `--verbose`.
     pub rest: Vec<Directive>,
 }

@@ -4,6 +4,7 @@ mod handshake;
 mod peer;
 mod cluster;
 mod database;
+mod nginx;
 mod redis;
 mod lab;
 mod processes;
