@@ -26,8 +26,6 @@ pub use nginx::{Directive, NginxLocation, NginxLog, NginxSeen};
 pub use path::{After, Answer, Conduct, Handshake, Hop, HopKind, NameSeen, Reached, Shape, TlsSeen, Tried};
 pub use redis::{GroupSeen, RedisAnswer, RedisSeen};
 pub use server::{Kind, Listener, Package, ProcessSeen, ServerSeen, UnitSeen, WorkerSeen};
-pub use token::{KeyCheck, TokenForm, TokenSeen};
-pub use server::{Kind, Listener, Package, ProcessSeen, ServerSeen, UnitSeen};
 pub use token::{KeyCheck, Oddity, TokenForm, TokenSeen};
 
 use crate::text::Text;

@@ -5,22 +5,22 @@
 mod answer;
 pub mod ask;
 mod certificate;
+pub mod command;
+pub mod database;
+mod diag;
 pub mod handshake;
 pub mod held;
-pub mod database;
 pub mod logs;
 pub mod place;
-pub mod redis;
-pub mod tls;
-
-use charla_client::AddressError;
-pub mod command;
-mod diag;
 pub mod proc;
 pub mod python;
+pub mod redis;
 pub mod server;
 pub mod sockets;
+pub mod tls;
 pub mod unit;
+
+use charla_client::AddressError;
 
 use crate::evidence::{Evidence, SCHEMA};
 use crate::plan::Wanted;

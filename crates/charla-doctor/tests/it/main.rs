@@ -1,11 +1,11 @@
 //! What the doctor says, against fixtures and real servers.
 
-mod handshake;
-mod peer;
 mod cluster;
 mod database;
-mod nginx;
-mod redis;
+mod handshake;
 mod lab;
+mod nginx;
+mod peer;
 mod processes;
+mod redis;
 mod registry;
