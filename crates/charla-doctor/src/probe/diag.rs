@@ -17,7 +17,7 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
 #[cfg(target_os = "linux")]
-fn ask(family: u8) -> rustix::io::Result<Vec<(u64, (u32, u32))>> {
+fn ask(family: u8) -> rustix::io::Result<Vec<Queue>> {
     use rustix::net::sockopt::set_socket_timeout;
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, netlink, recv, send, socket};
 
@@ -42,9 +42,12 @@ fn ask(family: u8) -> rustix::io::Result<Vec<(u64, (u32, u32))>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn ask(_family: u8) -> Result<Vec<(u64, (u32, u32))>, ()> {
+fn ask(_family: u8) -> Result<Vec<Queue>, ()> {
     Ok(Vec::new())
 }
+
+/// An inode, what waits and what may wait.
+type Queue = (u64, (u32, u32));
 
 /// Listening sockets looked at.
 const AT_MOST: usize = 4_096;
@@ -71,10 +74,12 @@ fn request(family: u8) -> Vec<u8> {
 }
 
 /// Rows of one datagram, and whether more will come.
-fn read(mut bytes: &[u8]) -> (Vec<(u64, (u32, u32))>, bool) {
+fn read(mut bytes: &[u8]) -> (Vec<Queue>, bool) {
     let mut rows = Vec::new();
     while let Some(length) = number(bytes, 0).map(|length| length as usize) {
-        let kind = bytes.get(4..6).map(|two| u16::from_ne_bytes([two[0], two[1]]));
+        let kind = bytes
+            .get(4..6)
+            .and_then(|two| Some(u16::from_ne_bytes(two.try_into().ok()?)));
         if kind != Some(BY_FAMILY) || length < HEAD {
             // NLMSG_DONE or NLMSG_ERROR.
             return (rows, false);

@@ -151,10 +151,9 @@ pub fn packages(folders: &[PathBuf]) -> Vec<Package> {
     for folder in folders {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            if let Some((name, version)) = distribution(&name.to_string_lossy()) {
-                if MATTER.contains(&name.as_str()) {
-                    found.entry(name).or_insert(version);
-                }
+            let distribution = distribution(&name.to_string_lossy());
+            if let Some((name, version)) = distribution.filter(|(name, _)| MATTER.contains(&name.as_str())) {
+                found.entry(name).or_insert(version);
             }
         }
     }

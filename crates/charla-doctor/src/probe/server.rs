@@ -78,10 +78,10 @@ pub async fn look(expected: &Expected) -> Looked {
     let first = tokio::task::spawn_blocking(move || Search::begin(wanted).run()).await;
     let (mut looked, unit_name) = first.unwrap_or_default();
     watch_cpu(&mut looked.seen).await;
-    if let Some((name, from)) = unit_name {
-        if let Some(unit) = unit::show(&name, &from).await {
-            take_unit(&mut looked, unit);
-        }
+    if let Some((name, from)) = unit_name
+        && let Some(unit) = unit::show(&name, &from).await
+    {
+        take_unit(&mut looked, unit);
     }
     looked
 }
@@ -123,10 +123,8 @@ fn take_unit(looked: &mut Looked, unit: Unit) {
         from: crate::text::Text::same(from),
     });
     looked.seen.unit = Some(unit.seen);
-    if looked.seen.packages.is_empty() {
-        if let Some(app) = &looked.app {
-            fill_packages(&mut looked.seen, &app.site_packages);
-        }
+    if let Some(app) = looked.app.as_ref().filter(|_| looked.seen.packages.is_empty()) {
+        fill_packages(&mut looked.seen, &app.site_packages);
     }
 }
 
@@ -398,10 +396,8 @@ impl Search {
         if let Some(name) = &self.expected.unit {
             return Some((name.clone(), "--unit".to_owned()));
         }
-        if let Some(pid) = pid {
-            if let Some(unit) = proc::unit(pid) {
-                return Some((unit, format!("/proc/{pid}/cgroup")));
-            }
+        if let Some((pid, unit)) = pid.and_then(|pid| Some((pid, proc::unit(pid)?))) {
+            return Some((unit, format!("/proc/{pid}/cgroup")));
         }
         let units = unit::that_serve();
         let port = self.expected.port.filter(|_| self.expected.socket.is_none());

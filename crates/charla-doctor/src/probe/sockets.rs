@@ -131,10 +131,9 @@ fn tables(folder: &str) -> Vec<Listening> {
 fn tcp_rows(folder: &str) -> impl Iterator<Item = Row> {
     let read = |name: &str| fs::read_to_string(format!("{folder}/{name}")).unwrap_or_default();
     let texts = [read("tcp"), read("tcp6")];
-    let rows = texts
+    texts
         .into_iter()
-        .flat_map(|text| text.lines().filter_map(tcp_row).collect::<Vec<_>>());
-    rows
+        .flat_map(|text| text.lines().filter_map(tcp_row).collect::<Vec<_>>())
 }
 
 /// `sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode ...` (proc(5)).
@@ -237,7 +236,7 @@ mod tests {
         assert_eq!(tcp.address(), format!("127.0.0.1:{port}"));
         assert_eq!(tcp.owners, [std::process::id()]);
         assert_eq!(tcp.queue, Some(2));
-        assert_eq!(tcp.backlog.is_some_and(|backlog| backlog >= 128), true);
+        assert!(tcp.backlog.is_some_and(|backlog| backlog >= 128));
         assert_eq!(established(std::process::id(), port), waiting.len() as u64);
         let unix = format!("unix:{}", path.display());
         let unix = found.iter().find(|socket| socket.address() == unix).unwrap();

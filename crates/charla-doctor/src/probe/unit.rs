@@ -73,7 +73,7 @@ async fn run(program: &str, arguments: &[&str], at_most: u64) -> Option<Printed>
         let mut out = out.take(at_most);
         let mut complaint = complaint.take(16 * 1024);
         let (read, complained) = tokio::join!(out.read_to_end(&mut bytes), complaint.read_to_end(&mut words));
-        (read.ok()?, complained.ok()?);
+        read.and(complained).ok()?;
         // More than was wanted: it would wait for ever to write the rest.
         drop((out, complaint));
         let well = child.wait().await.is_ok_and(|status| status.success());
