@@ -15,17 +15,34 @@ pub mod place;
 pub mod proc;
 pub mod python;
 pub mod redis;
+mod scene;
 pub mod server;
+mod settings;
 pub mod sockets;
 pub mod tls;
 pub mod unit;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use charla_client::AddressError;
 
-use crate::evidence::{Evidence, SCHEMA};
-use crate::plan::Wanted;
+use crate::evidence::{Answer, Conduct, Evidence, SCHEMA};
+use crate::explain::Reader;
+use crate::plan::{ANSWER_WITHIN, WATCH_FOR, Wanted};
+use crate::probe::handshake::Patience;
+use crate::probe::held::Held;
+use crate::probe::logs::Watched;
+use crate::probe::scene::Scene;
+use crate::probe::settings::Known;
 use crate::target::{self, Address};
 use crate::text::{Text, both};
+use crate::token::{self, Given};
+
+/// How long handshakes may take.
+const PATIENCE: Patience = Patience {
+    answer_within: ANSWER_WITHIN,
+    watch_for: WATCH_FOR,
+};
 
 /// Takes the address apart, or says what is wrong with it.
 ///
@@ -36,16 +53,189 @@ pub fn target(text: &str) -> Result<Address, AddressError> {
 }
 
 /// Looks. `say` is told what is being done.
-pub async fn look(wanted: &Wanted, say: &dyn Fn(&Text)) -> Evidence {
-    say(&both!("taking the address apart", "desmontando la dirección"));
-    let address = wanted
-        .url
-        .as_deref()
-        .and_then(|url| target::parse(url).ok())
-        .map(|address| address.with(wanted));
-    Evidence {
-        schema: SCHEMA,
-        target: address.map(|address| address.target),
-        ..Evidence::default()
+pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
+    let mut run = Run::begin(wanted, say);
+    run.say(both!("finding out who listens", "averiguando quién escucha"));
+    run.locate().await;
+    run.say(both!(
+        "reading the application's settings",
+        "leyendo la configuración de la aplicación"
+    ));
+    run.read_settings();
+    run.mark_logs();
+    run.say(both!(
+        "asking Redis, the database and the server",
+        "preguntando a Redis, a la base de datos y al servidor"
+    ));
+    let open = run.ask().await;
+    run.watch_open(open).await;
+    run.watched.settle().await;
+    run.say(both!(
+        "trying variations of the handshake",
+        "probando variantes del handshake"
+    ));
+    run.vary().await;
+    run.say(both!("reading the logs", "leyendo los registros"));
+    run.read_logs().await;
+    run.judge_token();
+    run.evidence
+}
+
+/// One run: what is asked, what is known by now, what was seen.
+struct Run<'a> {
+    wanted: &'a Wanted,
+    say: &'a (dyn Fn(&Text) + Sync),
+    began: f64,
+    given: Option<Given>,
+    scene: Scene,
+    known: Known,
+    watched: Watched,
+    evidence: Evidence,
+}
+
+impl<'a> Run<'a> {
+    fn begin(wanted: &'a Wanted, say: &'a (dyn Fn(&Text) + Sync)) -> Self {
+        let address = wanted.url.as_deref().and_then(|url| target::parse(url).ok());
+        let address = address.map(|address| address.with(wanted));
+        let began = now();
+        Self {
+            evidence: Evidence {
+                schema: SCHEMA,
+                taken_at: began,
+                target: address.as_ref().map(|address| address.target.clone()),
+                ..Evidence::default()
+            },
+            given: token::given(wanted),
+            scene: Scene::new(address),
+            known: Known::default(),
+            watched: Watched::default(),
+            wanted,
+            say,
+            began,
+        }
     }
+
+    fn say(&self, doing: Text) {
+        (self.say)(&doing);
+    }
+
+    /// Every log that can be found: those given, those that the process writes, those of nginx.
+    fn mark_logs(&mut self) {
+        for path in &self.wanted.logs {
+            self.watched.mark(path, None);
+        }
+        for path in &self.wanted.nginx_logs {
+            self.watched.mark(path, None);
+        }
+        for path in self.scene.log_files() {
+            self.watched.mark(path, None);
+        }
+        for (path, kind) in self.scene.nginx_logs() {
+            self.watched.mark(path, Some(*kind));
+        }
+    }
+
+    /// Redis, the database and the browser's handshake at every hop, side by side.
+    async fn ask(&mut self) -> Vec<Option<Held>> {
+        let redis = settings::ask_redis(self.known.redis.as_ref());
+        let database = settings::ask_database(self.known.database.as_ref());
+        let hops = scene::ask_browser(self.scene.ways());
+        let (redis, database, hops, tls) = tokio::join!(redis, database, hops, self.scene.ask_tls());
+        self.evidence.tls = tls;
+        if let Some(redis) = redis {
+            self.evidence.skipped.extend(redis::skipped(&redis));
+            self.evidence.redis = Some(redis);
+        }
+        match database {
+            Some(Ok(seen)) => self.evidence.database = Some(seen),
+            Some(Err(skipped)) => self.evidence.skipped.push(skipped),
+            None => {}
+        }
+        let (hops, open) = hops.into_iter().unzip();
+        self.evidence.hops = hops;
+        open
+    }
+
+    /// What can be seen only while the doctor's own connection is open.
+    async fn watch_open(&mut self, mut open: Vec<Option<Held>>) {
+        if open.iter().any(Option::is_some)
+            && let (Some(seen), Some(known)) = (&mut self.evidence.redis, &self.known.redis)
+        {
+            redis::during(seen, &known.url).await;
+        }
+        let mut conduct: Option<Conduct> = None;
+        for (hop, held) in self.evidence.hops.iter().zip(open.iter_mut()) {
+            let Some(mut held) = held.take() else { continue };
+            if conduct.is_none() {
+                let ping = held.ping(WATCH_FOR).await;
+                conduct = Some(Conduct {
+                    at: hop.at.clone(),
+                    pinged: true,
+                    ping_ms: ping.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+                    closed: true,
+                    close_relayed: held.close(WATCH_FOR).await,
+                    ..Conduct::default()
+                });
+            } else {
+                held.close(WATCH_FOR).await;
+            }
+        }
+        self.evidence.conduct = conduct;
+    }
+
+    /// Variations of a handshake that failed, and what a Charla server says of itself. After the logs are marked: a token
+    /// that cannot be right leaves lines of its own.
+    async fn vary(&mut self) {
+        let hops = std::mem::take(&mut self.evidence.hops);
+        let varied = scene::vary(hops, self.scene.ways());
+        self.evidence.hops = varied.await;
+    }
+
+    /// The files, and the unit's journal.
+    async fn read_logs(&mut self) {
+        let mut reader = Reader::new(true);
+        self.evidence.skipped.extend(self.watched.read(&mut reader));
+        let since = self.wanted.since.unwrap_or(crate::plan::LOGS_SINCE);
+        self.evidence
+            .skipped
+            .extend(self.scene.read_journal(&mut reader, since, self.began).await);
+        self.evidence.logs = reader.finish();
+    }
+
+    fn judge_token(&mut self) {
+        // The server's clock as its last answer had it, moved to this moment.
+        let dates = self
+            .evidence
+            .hops
+            .iter()
+            .flat_map(|hop| &hop.tried)
+            .filter_map(|tried| match &tried.answer {
+                Answer::Http { date, .. } => *date,
+                Answer::Upgraded { .. }
+                | Answer::Refused
+                | Answer::Unreachable(_)
+                | Answer::Silent
+                | Answer::NoConnection
+                | Answer::HungUp { .. }
+                | Answer::NotHttp(_)
+                | Answer::Tls(_)
+                | Answer::Untried => None,
+            });
+        let server_time = dates.last();
+        if self.evidence.target.is_some() || self.given.is_some() {
+            self.evidence.token = Some(token::look(
+                self.given.as_ref(),
+                &self.known.keys,
+                server_time,
+                now(),
+            ));
+        }
+    }
+}
+
+/// This machine's clock, in seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
 }

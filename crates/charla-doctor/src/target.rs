@@ -6,12 +6,10 @@ use charla_client::redact::redact;
 use crate::evidence::Target;
 use crate::plan::Wanted;
 
-/// Parameters in which a token may stand.
-const TOKEN_PARAMETERS: [&str; 4] = ["token", "access_token", "access", "jwt"];
 /// Parameters that name the tenant.
 const TENANT_PARAMETERS: [&str; 2] = ["tenant", "schema"];
 
-/// An address taken apart. Its query and token are secrets; [`Address::target`] is what may be shown.
+/// An address taken apart. Its query is a secret; [`Address::target`] is what may be shown.
 #[derive(Clone)]
 pub struct Address {
     /// What may be shown.
@@ -20,10 +18,6 @@ pub struct Address {
     pub wire: String,
     /// What `Host` says: host, and the port when it is not the scheme's own.
     pub authority: String,
-    /// The token, decoded, and where it was given.
-    pub token: Option<(String, String)>,
-    /// The token as it stands in the query, percent-encoded or not.
-    pub raw_token: Option<String>,
 }
 
 /// Takes an address apart as a browser would. Without a scheme it is `ws://`; `http` and `https` stand for `ws` and `wss`;
@@ -56,11 +50,6 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
     };
     let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let of = |names: &[&str]| pairs.iter().find(|(name, _)| names.contains(&name.as_str()));
-    let raw_token = query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| TOKEN_PARAMETERS.contains(name))
-        .map(|(_, value)| value.to_owned());
     let wire = if query.is_empty() {
         path.to_owned()
     } else {
@@ -81,11 +70,9 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
         origin: format!("{page}://{authority}"),
     };
     Ok(Address {
-        token: of(&TOKEN_PARAMETERS).map(|(name, value)| (format!("?{name}="), value.clone())),
         authority: authority.to_owned(),
         target,
         wire,
-        raw_token,
     })
 }
 
@@ -93,38 +80,38 @@ impl Address {
     /// With what the command line adds: a token where the address has none, another origin.
     #[must_use]
     pub fn with(mut self, wanted: &Wanted) -> Self {
-        if let Some(token) = &wanted.token {
-            if self.token.is_none() {
-                let separator = if self.wire.contains('?') { '&' } else { '?' };
-                let encoded: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-                self.wire = format!("{}{separator}token={encoded}", self.wire);
-                self.raw_token = Some(encoded);
-            }
-            self.token = Some(("--token".into(), token.clone()));
-        }
-        if self.token.is_none() {
-            self.token = token_of_headers(&wanted.headers, &wanted.protocols);
+        let placed = wanted
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            || wanted
+                .protocols
+                .iter()
+                .any(|name| name.starts_with("bearer.") || name.matches('.').count() == 2);
+        if let (Some(token), false) = (&wanted.token, placed) {
+            self.put_token(token);
         }
         if let Some(origin) = &wanted.origin {
             self.target.origin.clone_from(origin);
         }
         self
     }
-}
 
-/// `Authorization: Bearer ...`, or the sub-protocols `jwt, <token>` and `charla.v1, bearer.<token>`.
-fn token_of_headers(headers: &[(String, String)], protocols: &[String]) -> Option<(String, String)> {
-    let authorization = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-    if let Some(token) = authorization.and_then(|(_, value)| value.strip_prefix("Bearer ")) {
-        return Some(("Authorization".into(), token.trim().to_owned()));
+    /// Puts a token into the query: where one stands already, or at the end as `token=`.
+    fn put_token(&mut self, token: &str) {
+        let encoded: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        let (path, query) = self.wire.split_once('?').unwrap_or((&self.wire, ""));
+        let mut pairs: Vec<String> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(str::to_owned)
+            .collect();
+        match pairs.iter_mut().find(|pair| pair.starts_with("token=")) {
+            Some(pair) => *pair = format!("token={encoded}"),
+            None => pairs.push(format!("token={encoded}")),
+        }
+        self.wire = format!("{path}?{}", pairs.join("&"));
     }
-    let bearer = protocols.iter().find_map(|name| name.strip_prefix("bearer."));
-    let jwt = protocols.iter().find(|name| name.matches('.').count() == 2);
-    bearer
-        .or(jwt.map(String::as_str))
-        .map(|token| ("Sec-WebSocket-Protocol".into(), token.to_owned()))
 }
 
 fn host_and_port(authority: &str, secure: bool) -> Result<(String, u16), AddressError> {
@@ -225,7 +212,6 @@ mod tests {
         let address =
             parse("ws://h/ws/chat/5/?token=eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln&tenant=acme").unwrap();
         assert_eq!(address.target.url, "ws://h/ws/chat/5/?token=***&tenant=acme");
-        assert_eq!(address.token.unwrap().0, "?token=");
         assert_eq!(address.target.tenant.as_deref(), Some("acme"));
     }
 
@@ -244,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_command_line_goes_where_the_address_has_none() {
+    fn a_token_of_the_command_line_goes_into_the_query() {
         let wanted = Wanted {
             token: Some("a+b".into()),
             ..Wanted::default()

@@ -126,7 +126,9 @@ fn server(evidence: &Evidence, rows: &mut Vec<Row>) {
             ),
         ));
     }
-    for listener in &server.elsewhere {
+    // Where the port is served, other servers of the machine are of no interest.
+    let elsewhere = server.elsewhere.iter().filter(|_| server.listeners.is_empty());
+    for listener in elsewhere {
         let (address, command) = (&listener.address, &listener.command);
         rows.push((
             Step::Server,

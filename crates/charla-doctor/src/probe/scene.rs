@@ -1,0 +1,312 @@
+//! Who stands where: the address, whoever listens on it, the proxy, the application behind, and the ways to each of them.
+
+use std::net::{IpAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::{PATIENCE, Run};
+use crate::evidence::{Hop, HopKind, Skipped, SourceKind, TlsSeen};
+use crate::explain::Reader;
+use crate::plan::{ANSWER_WITHIN, Wanted};
+use crate::probe::ask::{Ask, TokenIn};
+use crate::probe::held::Held;
+use crate::probe::place::Place;
+use crate::probe::server::{App, Expected, Looked};
+use crate::probe::tls::Trust;
+use crate::probe::{handshake, server, tls, unit};
+use crate::target::Address;
+use crate::text::both;
+use crate::token::Given;
+
+/// One way to try a handshake.
+#[derive(Clone)]
+pub(super) struct Way {
+    /// Where it leads, without what was tried.
+    pub(super) hop: Hop,
+    place: Place,
+    ask: Ask,
+}
+
+/// What is known of the places, with what the evidence does not hold.
+#[derive(Default)]
+pub(super) struct Scene {
+    pub(super) address: Option<Address>,
+    pub(super) app: Option<App>,
+    ways: Vec<Way>,
+    nginx_logs: Vec<(PathBuf, SourceKind)>,
+}
+
+impl Scene {
+    pub(super) fn new(address: Option<Address>) -> Self {
+        Self {
+            address,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn ways(&self) -> &[Way] {
+        &self.ways
+    }
+
+    /// Files that the application's process writes to.
+    pub(super) fn log_files(&self) -> &[PathBuf] {
+        self.app.as_ref().map_or(&[], |app| &app.log_files)
+    }
+
+    /// The logs in force for the path.
+    pub(super) fn nginx_logs(&self) -> &[(PathBuf, SourceKind)] {
+        &self.nginx_logs
+    }
+
+    /// The certificate at the given address.
+    pub(super) async fn ask_tls(&self) -> Option<TlsSeen> {
+        let given = self.ways.iter().find(|way| way.hop.kind == HopKind::Given)?;
+        let secure = given.place.tls.as_ref()?;
+        Some(tls::look(&given.place, secure, ANSWER_WITHIN).await)
+    }
+
+    /// The journal of the application's unit: what it says since `began` is fresh.
+    pub(super) async fn read_journal(
+        &self,
+        reader: &mut Reader,
+        since: Duration,
+        began: f64,
+    ) -> Vec<Skipped> {
+        let Some(name) = self.app.as_ref().and_then(|app| app.unit.as_deref()) else {
+            return Vec::new();
+        };
+        match unit::journal(name, since, JOURNAL_LINES).await {
+            Ok(bytes) => {
+                let fresh_from = fresh_from(&bytes, began);
+                // Bytes in memory are read to their end.
+                let _ = reader.read(
+                    &format!("journalctl -u {name}"),
+                    None,
+                    bytes.as_slice(),
+                    Some(fresh_from),
+                );
+                Vec::new()
+            }
+            Err(unit::NoLog::None) => Vec::new(),
+            Err(unit::NoLog::Forbidden(words)) => vec![Skipped {
+                what: both!("the journal of {name}", "el diario de {name}"),
+                why: crate::text::Text::same(words),
+                try_this: Some(format!(
+                    "sudo journalctl -u {name} -o json --since -15min | charla explain -"
+                )),
+            }],
+        }
+    }
+}
+
+/// Lines of a journal that are read, newest ones.
+const JOURNAL_LINES: u32 = 5_000;
+
+/// Where the lines since a moment begin in a journal's JSON lines.
+fn fresh_from(bytes: &[u8], began: f64) -> u64 {
+    let mut at = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let time = serde_json::from_slice::<serde_json::Value>(line).ok();
+        let micros = time
+            .as_ref()
+            .and_then(|line| line.get("__REALTIME_TIMESTAMP")?.as_str()?.parse::<f64>().ok());
+        if micros.is_some_and(|micros| micros / 1e6 >= began) {
+            break;
+        }
+        at += line.len() as u64;
+    }
+    at
+}
+
+impl Run<'_> {
+    /// Finds who listens on the address's port, what stands behind it, and the ways to each.
+    pub(super) async fn locate(&mut self) {
+        let address = self.scene.address.clone();
+        let here = address
+            .as_ref()
+            .is_some_and(|address| is_here(&address.target.host));
+        if let Some(target) = &mut self.evidence.target {
+            target.local = here;
+        }
+        let again = again(self.wanted.url.is_some());
+        let port = address.as_ref().map(|address| address.target.port);
+        let from = match (&self.wanted.server, port) {
+            (Some(_), _) => "--server".to_owned(),
+            (None, Some(_)) => "the address".to_owned(),
+            (None, None) => String::new(),
+        };
+        let expected = Expected {
+            port: server_port(self.wanted.server.as_deref()).or(port),
+            from,
+            unit: self.wanted.unit.clone(),
+            again,
+            ..Expected::default()
+        };
+        if here || self.wanted.server.is_some() || self.wanted.unit.is_some() {
+            let looked = server::look(&expected).await;
+            self.take_server(looked);
+        } else if let Some(address) = &address {
+            let host = &address.target.host;
+            self.evidence.skipped.push(Skipped {
+                what: both!("the server's own machine", "la máquina del servidor"),
+                why: both!("{host} is not this machine", "{host} no es esta máquina"),
+                try_this: Some(format!("ssh {host} charla doctor '{}'", address.target.url)),
+            });
+        }
+        if let Some(address) = &address {
+            self.lay_ways(address);
+        }
+    }
+
+    fn take_server(&mut self, looked: Looked) {
+        self.evidence.server = Some(looked.seen);
+        self.scene.app = looked.app;
+        self.evidence.found.extend(looked.found);
+        self.evidence.skipped.extend(looked.skipped);
+    }
+
+    fn lay_ways(&mut self, address: &Address) {
+        let target = &address.target;
+        let mut place = Place::tcp(&target.host, target.port);
+        if target.secure {
+            match Trust::load(self.wanted.ca_file.as_deref()) {
+                Ok(trust) => place = place.secure(&target.host, &trust),
+                Err(error) => self.evidence.skipped.push(Skipped {
+                    what: both!("the certificate", "el certificado"),
+                    why: crate::text::Text::same(error.to_string()),
+                    try_this: None,
+                }),
+            }
+        }
+        let ask = self.ask_of(address);
+        let scheme = if target.secure { "wss" } else { "ws" };
+        let hop = |kind, at: String, from: &str| Hop {
+            kind,
+            at,
+            from: from.to_owned(),
+            ..Hop::default()
+        };
+        self.scene.ways.push(Way {
+            hop: hop(
+                HopKind::Given,
+                format!("{scheme}://{}", address.authority),
+                "the address given",
+            ),
+            place,
+            ask: ask.clone(),
+        });
+        let elsewhere = self
+            .evidence
+            .server
+            .as_ref()
+            .map(|server| (server.listeners.is_empty(), server.elsewhere.as_slice()));
+        // One other listener may well be the application; of several nobody knows which.
+        if let Some((true, [listener])) = elsewhere
+            && let Some(place) = place_of(&listener.address)
+        {
+            self.scene.ways.push(Way {
+                hop: hop(
+                    HopKind::Server,
+                    format!("ws://{}", listener.address),
+                    "who listens there",
+                ),
+                place,
+                ask,
+            });
+        }
+    }
+
+    fn ask_of(&self, address: &Address) -> Ask {
+        let page = if address.target.secure { "https" } else { "http" };
+        Ask {
+            target: address.wire.clone(),
+            host: address.authority.clone(),
+            origin: address.target.origin.clone(),
+            own_origin: format!("{page}://{}", address.authority),
+            token: token_in(self.given.as_ref(), self.wanted),
+            headers: self.wanted.headers.clone(),
+            protocols: self.wanted.protocols.clone(),
+        }
+    }
+}
+
+/// The browser's handshake on every way, side by side; connections that are open are held.
+pub(super) async fn ask_browser(ways: &[Way]) -> Vec<(Hop, Option<Held>)> {
+    let asked = ways
+        .iter()
+        .map(|way| handshake::browser(way.hop.clone(), &way.place, &way.ask, PATIENCE));
+    join_all(asked).await
+}
+
+/// Variations, where the browser's handshake failed.
+pub(super) async fn vary(hops: Vec<Hop>, ways: &[Way]) -> Vec<Hop> {
+    let varied = hops.into_iter().zip(ways).map(|(hop, way)| async {
+        let shapes = hop.browser().map_or(&[][..], handshake::worth_trying);
+        handshake::others(hop, &way.place, &way.ask, shapes, PATIENCE).await
+    });
+    join_all(varied).await
+}
+
+/// Whether a name or address is this machine: a socket can be bound to it.
+fn is_here(host: &str) -> bool {
+    if host == "localhost" {
+        return true;
+    }
+    host.parse::<IpAddr>()
+        .is_ok_and(|address| UdpSocket::bind((address, 0)).is_ok())
+}
+
+/// This run's command line, without secrets, to be run again with `sudo`.
+fn again(with_address: bool) -> String {
+    if with_address {
+        "charla doctor URL".to_owned()
+    } else {
+        "charla doctor".to_owned()
+    }
+}
+
+/// The port in `--server 9001` or `--server 127.0.0.1:9001`.
+fn server_port(server: Option<&str>) -> Option<u16> {
+    server?.rsplit(':').next()?.parse().ok()
+}
+
+/// The way to a listener's address: `0.0.0.0` and `[::]` are reached over loopback.
+fn place_of(listener: &str) -> Option<Place> {
+    if let Some(path) = listener.strip_prefix("unix:") {
+        return Some(Place::unix(path));
+    }
+    let (host, port) = listener.rsplit_once(':')?;
+    let host = match host {
+        "0.0.0.0" | "*" => "127.0.0.1",
+        "[::]" => "::1",
+        host => host,
+    };
+    Some(Place::tcp(host, port.parse().ok()?))
+}
+
+fn token_in(given: Option<&Given>, wanted: &Wanted) -> TokenIn {
+    let Some(given) = given else {
+        return TokenIn::Nowhere;
+    };
+    let header = |name: &str| {
+        wanted
+            .headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .cloned()
+    };
+    match given
+        .place
+        .strip_prefix('?')
+        .and_then(|name| name.strip_suffix('='))
+    {
+        Some(parameter) => TokenIn::Query(parameter.to_owned()),
+        None => match (given.place.as_str(), header("authorization")) {
+            ("Authorization", Some((name, _))) => TokenIn::Header(name, given.token.clone()),
+            ("--token", None) => TokenIn::Query("token".to_owned()),
+            _ => TokenIn::Protocol(given.token.clone()),
+        },
+    }
+}
