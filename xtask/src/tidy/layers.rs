@@ -51,7 +51,7 @@ const LAYERS: &[Layer] = &[
         name: "charla-doctor",
         may_use: &["charla-wire", "charla-client"],
         in_tests: &[],
-        never: &["rusqlite"],
+        never: &["axum"],
     },
     Layer {
         name: "charla",

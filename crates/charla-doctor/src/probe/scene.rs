@@ -130,7 +130,11 @@ impl Run<'_> {
         if let Some(target) = &mut self.evidence.target {
             target.local = here;
         }
-        let again = again(self.wanted.url.is_some());
+        // Without its secrets: whoever runs it again puts the token back in.
+        let again = match &address {
+            Some(address) => format!("charla doctor '{}'", address.target.url),
+            None => "charla doctor".to_owned(),
+        };
         let port = address.as_ref().map(|address| address.target.port);
         let from = match (&self.wanted.server, port) {
             (Some(_), _) => "--server".to_owned(),
@@ -256,15 +260,6 @@ fn is_here(host: &str) -> bool {
     }
     host.parse::<IpAddr>()
         .is_ok_and(|address| UdpSocket::bind((address, 0)).is_ok())
-}
-
-/// This run's command line, without secrets, to be run again with `sudo`.
-fn again(with_address: bool) -> String {
-    if with_address {
-        "charla doctor URL".to_owned()
-    } else {
-        "charla doctor".to_owned()
-    }
 }
 
 /// The port in `--server 9001` or `--server 127.0.0.1:9001`.
