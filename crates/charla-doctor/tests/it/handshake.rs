@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use charla_doctor::evidence::{After, Answer, Hop, Shape};
+use charla_doctor::evidence::{After, Answer, Hop, Reached, Shape};
 use charla_doctor::probe::ask::{Ask, TokenIn};
+use charla_doctor::probe::conduct::{self, Trial};
 use charla_doctor::probe::handshake::{self, Patience};
+use charla_doctor::probe::names;
 use charla_doctor::probe::place::Place;
 use tokio::net::{TcpListener, UnixListener};
 
@@ -248,4 +250,49 @@ async fn a_unix_socket_is_a_place_as_well() {
     });
     let (tried, held) = handshake::try_one(&Place::unix(path), &ask(), Shape::Browser, PATIENCE).await;
     assert!(tried.answer.is_open() && held.is_some(), "{tried:?}");
+}
+
+#[tokio::test]
+async fn a_name_leads_to_addresses_and_each_is_tried() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen = names::look("localhost", port, PATIENCE.answer_within).await;
+    assert!(seen.error.is_none());
+    let v4 = seen
+        .tried
+        .iter()
+        .find(|one| one.address == format!("127.0.0.1:{port}"));
+    assert_eq!(v4.unwrap().reached, Reached::Connected);
+    let given = names::look("[::1]", port, PATIENCE.answer_within).await;
+    assert_eq!(given.tried.len(), 1);
+    assert_ne!(given.tried[0].reached, Reached::Connected);
+    let nobody = names::look("nobody.invalid", port, PATIENCE.answer_within).await;
+    assert!(nobody.error.is_some() && nobody.tried.is_empty());
+}
+
+#[tokio::test]
+async fn silence_is_borne_or_not_and_pings_are_noted() {
+    let open = |does| async {
+        let place = Place::tcp("127.0.0.1", peer(does).await.port());
+        handshake::hop(Hop::default(), &place, &ask(), PATIENCE)
+            .await
+            .1
+            .unwrap()
+    };
+    let pinged = open(Does::Upgrades("", b"\x89\x00".to_vec(), Then::Lives)).await;
+    let direct = open(Does::Upgrades("", Vec::new(), Then::Lives)).await;
+    let trial = Trial {
+        idle: Some(PATIENCE.watch_for),
+        message_bytes: Some(1_000),
+    };
+    let seen = conduct::look("ws://x", pinged, Some(direct), trial, PATIENCE.answer_within).await;
+    assert!(seen.ping_ms.is_some() && seen.idle_direct && seen.server_pings_ms.len() == 1);
+    assert_eq!(
+        (seen.idle_end, seen.idle_direct_end, seen.sent_end),
+        (None, None, None)
+    );
+    assert_eq!((seen.sent_bytes, seen.close_relayed), (Some(1_000), Some(1_000)));
+    let deaf = open(Does::Upgrades("", Vec::new(), Then::Deaf)).await;
+    let seen = conduct::look("ws://x", deaf, None, Trial::default(), PATIENCE.watch_for).await;
+    assert!(seen.pinged && seen.closed && seen.ping_ms.is_none() && seen.close_relayed.is_none());
 }

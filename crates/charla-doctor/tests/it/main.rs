@@ -1,5 +1,6 @@
 //! What the doctor says, against fixtures and real servers.
 
+mod certificates;
 mod cluster;
 mod database;
 mod handshake;
