@@ -11,6 +11,7 @@ pub mod database;
 mod diag;
 pub mod handshake;
 pub mod held;
+pub mod host;
 pub mod logs;
 pub mod names;
 pub mod place;

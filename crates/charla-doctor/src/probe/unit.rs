@@ -55,7 +55,7 @@ pub struct Printed {
 }
 
 /// Runs a program that only reads; none when there is no such program or it took too long.
-async fn run(program: &str, arguments: &[&str], at_most: u64) -> Option<Printed> {
+pub(super) async fn run(program: &str, arguments: &[&str], at_most: u64) -> Option<Printed> {
     let mut command = Run::new(program);
     command
         .args(arguments)
