@@ -14,6 +14,7 @@ pub mod held;
 pub mod host;
 pub mod logs;
 pub mod names;
+pub mod nginx;
 pub mod place;
 pub mod proc;
 pub mod python;

@@ -176,7 +176,7 @@ pub(crate) fn tell(report: &Report, telling: Telling, screen: &mut Screen) -> Ou
 }
 
 /// The first of the locale's variables that is set decides (POSIX, 8.2); none set is the C locale.
-fn is_ascii(telling: Telling) -> bool {
+pub(crate) fn is_ascii(telling: Telling) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())

@@ -14,6 +14,8 @@ pub struct NginxSeen {
     pub errors: Vec<String>,
     /// Whether an nginx runs and listens on the URL's port.
     pub running: Option<bool>,
+    /// A file of it that was changed after nginx read it: what is in force may differ until a reload.
+    pub changed_since_load: Option<String>,
     /// `listen` of the server block that answers, as file:line.
     pub server_at: String,
     /// Its `server_name`s.

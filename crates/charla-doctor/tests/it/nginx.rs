@@ -5,8 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use charla_doctor::evidence::NginxSeen;
+use charla_doctor::evidence::{NginxSeen, SourceKind, Target};
 use charla_doctor::nginx::{Config, Defaults, Dump, Request, seen};
+use charla_doctor::plan::Wanted;
+use charla_doctor::probe::nginx::{Known, Looked, look};
+use charla_doctor::probe::sockets;
+use rustix::process::{Pid, Signal, kill_process};
 
 const LOCATIONS: &str = include_str!("nginx/locations.conf");
 const PROXIES: &str = include_str!("nginx/proxies.conf");
@@ -20,7 +24,12 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     /// `{port}`, `{port1}` ... become free ports; ready when this returns.
-    pub(crate) fn start(http: &str, top: &str) -> Self {
+    pub(crate) fn start(http: &str) -> Self {
+        Self::run(http, "off", "")
+    }
+
+    /// `master`: with a master process and one worker.
+    pub(crate) fn run(http: &str, master: &str, top: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let held: Vec<TcpListener> = (0..4)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
@@ -39,7 +48,7 @@ impl Nginx {
             .map(|name| format!("{name}_temp_path {path}/{name};\n"))
             .collect();
         let config = format!(
-            "daemon off;\nmaster_process off;\npid {path}/pid;\nerror_log stderr notice;\n{top}\nevents {{ worker_connections 256; }}\nhttp {{\n{temporary}access_log off;\ndefault_type text/plain;\n{http}\n}}\n"
+            "daemon off;\nmaster_process {master};\npid {path}/pid;\nerror_log stderr notice;\n{top}\nevents {{ worker_connections 256; }}\nhttp {{\n{temporary}access_log off;\ndefault_type text/plain;\n{http}\n}}\n"
         );
         std::fs::write(folder.path().join("nginx.conf"), &config).unwrap();
         drop(held);
@@ -56,11 +65,16 @@ impl Nginx {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
+        let ready = if master == "on" {
+            "start worker process "
+        } else {
+            "event method"
+        };
         loop {
             let Some(Ok(line)) = lines.next() else {
                 panic!("nginx did not start: {said:?}")
             };
-            if line.contains("event method") {
+            if line.contains(ready) {
                 break;
             }
             said.push(line);
@@ -73,6 +87,15 @@ impl Nginx {
             ports,
             folder,
         }
+    }
+
+    /// A master ends its workers at SIGTERM; killed, it would leave them.
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .unwrap();
+        drop(kill_process(pid, signal));
     }
 
     pub(crate) fn config(&self) -> Config {
@@ -100,7 +123,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        drop(self.child.kill());
+        self.signal(Signal::TERM);
         drop(self.child.wait());
     }
 }
@@ -144,7 +167,7 @@ fn answer(seen: &NginxSeen) -> String {
 
 #[test]
 fn the_location_is_the_one_that_nginx_takes() {
-    let nginx = Nginx::start(LOCATIONS, "");
+    let nginx = Nginx::start(LOCATIONS);
     let port = nginx.ports[0];
     let table = LOCATIONS
         .lines()
@@ -179,7 +202,7 @@ fn the_location_is_the_one_that_nginx_takes() {
 
 #[test]
 fn what_the_upstream_gets_is_what_was_foretold() {
-    let nginx = Nginx::start(PROXIES, "");
+    let nginx = Nginx::start(PROXIES);
     let port = nginx.ports[0];
     let table = PROXIES.lines().filter_map(|line| line.trim().strip_prefix("#? "));
     let (mut faults, mut cases) = (Vec::new(), 0);
@@ -285,4 +308,112 @@ fn mutilated_configurations_are_read_to_their_end() {
             assert!(seen.errors.len() <= 32);
         }
     }
+}
+
+fn target(port: u16, path: &str) -> Target {
+    Target {
+        host: "127.0.0.1".to_owned(),
+        port,
+        path: path.to_owned(),
+        local: true,
+        ..Target::default()
+    }
+}
+
+async fn look_at(wanted: &Wanted, target: &Target) -> Looked {
+    let known = Known {
+        address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        listening: sockets::listening(),
+        again: "charla doctor ws://127.0.0.1/".to_owned(),
+    };
+    look(wanted, target, &known).await
+}
+
+const SITE: &str = "
+    error_log {folder}/error.log info;
+    access_log {folder}/access.log;
+    server {
+        listen 127.0.0.1:{port0};
+        location /ws/ {
+            proxy_pass http://127.0.0.1:{port1};
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+            proxy_read_timeout 5s;
+        }
+    }";
+
+#[tokio::test]
+async fn the_nginx_of_a_port_is_found_with_its_configuration_and_logs() {
+    let nginx = Nginx::run(SITE, "off", "");
+    let looked = look_at(&Wanted::default(), &target(nginx.ports[0], "/ws/5/")).await;
+    let seen = looked.seen.unwrap();
+    let file = nginx.folder.path().join("nginx.conf").display().to_string();
+    assert_eq!((seen.from.as_str(), seen.running), (file.as_str(), Some(true)));
+    assert!(seen.version.is_some(), "{seen:?}");
+    assert_eq!(seen.changed_since_load, None);
+    let location = seen.location.unwrap();
+    assert_eq!(
+        (location.pattern.as_str(), location.read_timeout_s),
+        ("location /ws/", 5.0)
+    );
+    assert_eq!(location.upstreams, [format!("127.0.0.1:{}", nginx.ports[1])]);
+    assert!(location.at.starts_with(&file), "{}", location.at);
+    let log = |name: &str, kind| (nginx.folder.path().join(name), Some(kind));
+    assert_eq!(
+        looked.logs,
+        [
+            log("error.log", SourceKind::NginxError),
+            log("access.log", SourceKind::NginxAccess)
+        ]
+    );
+    assert_eq!(seen.error_log.unwrap().level, "info");
+    assert!(looked.skipped.is_empty() && looked.found.len() == 1);
+
+    // Another port: no nginx has a part in it.
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let looked = look_at(
+        &Wanted::default(),
+        &target(other.local_addr().unwrap().port(), "/ws/5/"),
+    )
+    .await;
+    assert!(looked.seen.is_none(), "{looked:?}");
+
+    // Given by its path, for a host that is elsewhere.
+    let wanted = Wanted {
+        nginx_conf: Some(nginx.folder.path().join("nginx.conf")),
+        ..Wanted::default()
+    };
+    let elsewhere = Target {
+        local: false,
+        ..target(nginx.ports[0], "/ws/5/")
+    };
+    let seen = look_at(&wanted, &elsewhere).await.seen.unwrap();
+    assert_eq!(
+        (seen.running, seen.location.unwrap().pattern),
+        (None, "location /ws/".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_reload_that_waits_for_its_connections_is_seen() {
+    let nginx = Nginx::run(SITE, "on", "worker_processes 1; worker_shutdown_timeout 4m;");
+    let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, nginx.ports[1])).unwrap();
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, nginx.ports[0])).unwrap();
+    write!(stream, "GET /ws/5/ HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let held = upstream.accept().unwrap();
+    nginx.signal(Signal::HUP);
+    let at = target(nginx.ports[0], "/ws/5/");
+    let mut looked = look_at(&Wanted::default(), &at).await.seen.unwrap();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while looked.workers_shutting_down == 0 && std::time::Instant::now() < until {
+        looked = look_at(&Wanted::default(), &at).await.seen.unwrap();
+    }
+    assert_eq!(looked.workers_shutting_down, 1);
+    assert_eq!(looked.worker_shutdown_timeout.unwrap().args, ["4m"]);
+    assert!(
+        looked.connections.is_some_and(|count| count >= 2),
+        "{:?}",
+        looked.connections
+    );
+    drop(held);
 }
