@@ -30,11 +30,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use charla_client::AddressError;
 
-use crate::evidence::{Answer, Conduct, Evidence, SCHEMA};
+use crate::evidence::{Answer, Evidence, HopKind, SCHEMA};
 use crate::explain::Reader;
 use crate::plan::{ANSWER_WITHIN, WATCH_FOR, Wanted};
+use crate::probe::conduct::Trial;
 use crate::probe::handshake::Patience;
 use crate::probe::held::Held;
+use crate::probe::host::Before;
 use crate::probe::logs::Watched;
 use crate::probe::scene::Scene;
 use crate::probe::settings::Known;
@@ -82,6 +84,7 @@ pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
     run.say(both!("reading the logs", "leyendo los registros"));
     run.read_logs().await;
     run.judge_token();
+    run.try_conduct().await;
     run.evidence
 }
 
@@ -91,6 +94,7 @@ struct Run<'a> {
     say: &'a (dyn Fn(&Text) + Sync),
     began: f64,
     given: Option<Given>,
+    before: Option<Before>,
     scene: Scene,
     known: Known,
     watched: Watched,
@@ -110,6 +114,7 @@ impl<'a> Run<'a> {
                 ..Evidence::default()
             },
             given: token::given(wanted),
+            before: Some(host::before()),
             scene: Scene::new(address),
             known: Known::default(),
             watched: Watched::default(),
@@ -135,7 +140,7 @@ impl<'a> Run<'a> {
             self.watched.mark(path, None);
         }
         for (path, kind) in self.scene.nginx_logs() {
-            self.watched.mark(path, Some(*kind));
+            self.watched.mark(path, *kind);
         }
     }
 
@@ -161,30 +166,25 @@ impl<'a> Run<'a> {
     }
 
     /// What can be seen only while the doctor's own connection is open.
-    async fn watch_open(&mut self, mut open: Vec<Option<Held>>) {
+    async fn watch_open(&mut self, open: Vec<Option<Held>>) {
         if open.iter().any(Option::is_some)
             && let (Some(seen), Some(known)) = (&mut self.evidence.redis, &self.known.redis)
         {
             redis::during(seen, &known.url).await;
         }
-        let mut conduct: Option<Conduct> = None;
-        for (hop, held) in self.evidence.hops.iter().zip(open.iter_mut()) {
-            let Some(mut held) = held.take() else { continue };
-            if conduct.is_none() {
-                let ping = held.ping(WATCH_FOR).await;
-                conduct = Some(Conduct {
-                    at: hop.at.clone(),
-                    pinged: true,
-                    ping_ms: ping.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
-                    closed: true,
-                    close_relayed: held.close(WATCH_FOR).await,
-                    ..Conduct::default()
-                });
-            } else {
-                held.close(WATCH_FOR).await;
-            }
+        let mut open = self
+            .evidence
+            .hops
+            .iter()
+            .zip(open)
+            .filter_map(|(hop, held)| Some((&hop.at, held?)));
+        if let Some((at, held)) = open.next() {
+            let conduct = conduct::look(at, held, None, Trial::default(), WATCH_FOR).await;
+            self.evidence.conduct = Some(conduct);
         }
-        self.evidence.conduct = conduct;
+        for (_, held) in open {
+            held.close(WATCH_FOR).await;
+        }
     }
 
     /// Variations of a handshake that failed, and what a Charla server says of itself. After the logs are marked: a token
@@ -192,7 +192,13 @@ impl<'a> Run<'a> {
     async fn vary(&mut self) {
         let hops = std::mem::take(&mut self.evidence.hops);
         let varied = scene::vary(hops, self.scene.ways());
-        self.evidence.hops = varied.await;
+        let host = self.scene.ask_host(self.before.take());
+        let (hops, host) = tokio::join!(varied, host);
+        self.evidence.hops = hops;
+        if let Some((host, skipped)) = host {
+            self.evidence.host = Some(host);
+            self.evidence.skipped.extend(skipped);
+        }
     }
 
     /// The files, and the unit's journal.
@@ -234,6 +240,31 @@ impl<'a> Run<'a> {
                 now(),
             ));
         }
+    }
+
+    /// `--idle` and `--message-size`, on connections of their own: at the given address, and in silence at the server too.
+    async fn try_conduct(&mut self) {
+        let trial = Trial {
+            idle: self.wanted.idle,
+            message_bytes: self.wanted.message_size,
+        };
+        if trial.idle.is_none() && trial.message_bytes.is_none() {
+            return;
+        }
+        let seconds = trial.idle.unwrap_or_default().as_secs();
+        self.say(both!(
+            "holding a connection in silence for {seconds} s",
+            "manteniendo una conexión en silencio {seconds} s"
+        ));
+        let mut open = scene::ask_browser(self.scene.ways())
+            .await
+            .into_iter()
+            .filter_map(|(hop, held)| Some((hop, held?)));
+        let Some((given, held)) = open.next().filter(|(hop, _)| hop.kind == HopKind::Given) else {
+            return;
+        };
+        let direct = open.next().map(|(_, held)| held);
+        self.evidence.conduct = Some(conduct::look(&given.at, held, direct, trial, WATCH_FOR).await);
     }
 }
 

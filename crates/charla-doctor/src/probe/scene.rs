@@ -1,23 +1,24 @@
 //! Who stands where: the address, whoever listens on it, the proxy, the application behind, and the ways to each of them.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::{PATIENCE, Run};
-use crate::evidence::{Hop, HopKind, Skipped, SourceKind, TlsSeen};
+use crate::evidence::{Hop, HopKind, HostSeen, NginxSeen, Skipped, SourceKind, TlsSeen};
 use crate::explain::Reader;
-use crate::plan::{ANSWER_WITHIN, Wanted};
+use crate::plan::{ANSWER_WITHIN, LOGS_SINCE, Wanted};
 use crate::probe::ask::{Ask, TokenIn};
 use crate::probe::held::Held;
+use crate::probe::host::{About, Before};
 use crate::probe::place::Place;
 use crate::probe::server::{App, Expected, Looked};
 use crate::probe::tls::Trust;
-use crate::probe::{handshake, server, tls, unit};
+use crate::probe::{handshake, host, names, nginx, server, sockets, tls, unit};
 use crate::target::Address;
-use crate::text::both;
+use crate::text::{Text, both};
 use crate::token::Given;
 
 /// One way to try a handshake.
@@ -35,7 +36,7 @@ pub(super) struct Scene {
     pub(super) address: Option<Address>,
     pub(super) app: Option<App>,
     ways: Vec<Way>,
-    nginx_logs: Vec<(PathBuf, SourceKind)>,
+    nginx_logs: Vec<(PathBuf, Option<SourceKind>)>,
 }
 
 impl Scene {
@@ -50,13 +51,24 @@ impl Scene {
         &self.ways
     }
 
+    fn add_way(&mut self, kind: HopKind, at: String, from: &str, place: Place, ask: Ask) {
+        let from = from.to_owned();
+        let hop = Hop {
+            kind,
+            at,
+            from,
+            ..Hop::default()
+        };
+        self.ways.push(Way { hop, place, ask });
+    }
+
     /// Files that the application's process writes to.
     pub(super) fn log_files(&self) -> &[PathBuf] {
         self.app.as_ref().map_or(&[], |app| &app.log_files)
     }
 
     /// The logs in force for the path.
-    pub(super) fn nginx_logs(&self) -> &[(PathBuf, SourceKind)] {
+    pub(super) fn nginx_logs(&self) -> &[(PathBuf, Option<SourceKind>)] {
         &self.nginx_logs
     }
 
@@ -65,6 +77,17 @@ impl Scene {
         let given = self.ways.iter().find(|way| way.hop.kind == HopKind::Given)?;
         let secure = given.place.tls.as_ref()?;
         Some(tls::look(&given.place, secure, ANSWER_WITHIN).await)
+    }
+
+    /// What the kernel counted meanwhile, where the application is on this machine.
+    pub(super) async fn ask_host(&self, before: Option<Before>) -> Option<(HostSeen, Vec<Skipped>)> {
+        let app = self.app.as_ref()?;
+        let about = About {
+            pid: app.pid,
+            logs: app.log_files.clone(),
+            since: LOGS_SINCE,
+        };
+        Some(host::look(before?, &about).await)
     }
 
     /// The journal of the application's unit: what it says since `began` is fresh.
@@ -92,7 +115,7 @@ impl Scene {
             Err(unit::NoLog::None) => Vec::new(),
             Err(unit::NoLog::Forbidden(words)) => vec![Skipped {
                 what: both!("the journal of {name}", "el diario de {name}"),
-                why: crate::text::Text::same(words),
+                why: Text::same(words),
                 try_this: Some(format!(
                     "sudo journalctl -u {name} -o json --since -15min | charla explain -"
                 )),
@@ -101,6 +124,8 @@ impl Scene {
     }
 }
 
+/// Looking a name up and reaching its addresses may take so long.
+const NAME_WITHIN: Duration = Duration::from_millis(800);
 /// Lines of a journal that are read, newest ones.
 const JOURNAL_LINES: u32 = 5_000;
 
@@ -124,44 +149,85 @@ impl Run<'_> {
     /// Finds who listens on the address's port, what stands behind it, and the ways to each.
     pub(super) async fn locate(&mut self) {
         let address = self.scene.address.clone();
-        let here = address
-            .as_ref()
-            .is_some_and(|address| is_here(&address.target.host));
-        if let Some(target) = &mut self.evidence.target {
-            target.local = here;
+        let mut here = false;
+        let mut proxied = None;
+        if let Some(address) = &address {
+            here = self.look_at_name(address).await;
+            proxied = self.look_at_nginx(address, here).await;
         }
-        // Without its secrets: whoever runs it again puts the token back in.
-        let again = match &address {
-            Some(address) => format!("charla doctor '{}'", address.target.url),
-            None => "charla doctor".to_owned(),
-        };
-        let port = address.as_ref().map(|address| address.target.port);
-        let from = match (&self.wanted.server, port) {
-            (Some(_), _) => "--server".to_owned(),
-            (None, Some(_)) => "the address".to_owned(),
-            (None, None) => String::new(),
-        };
-        let expected = Expected {
-            port: server_port(self.wanted.server.as_deref()).or(port),
-            from,
-            unit: self.wanted.unit.clone(),
-            again,
-            ..Expected::default()
-        };
-        if here || self.wanted.server.is_some() || self.wanted.unit.is_some() {
+        let expected = self.expected(address.as_ref(), proxied.as_ref());
+        let upstream_here = proxied.as_ref().is_none_or(|upstream| upstream.place_is_here());
+        if (here && upstream_here) || self.wanted.server.is_some() || self.wanted.unit.is_some() {
             let looked = server::look(&expected).await;
             self.take_server(looked);
         } else if let Some(address) = &address {
-            let host = &address.target.host;
+            let host = proxied.map_or_else(|| address.target.host.clone(), |upstream| upstream.at);
+            let again = expected.again;
             self.evidence.skipped.push(Skipped {
                 what: both!("the server's own machine", "la máquina del servidor"),
                 why: both!("{host} is not this machine", "{host} no es esta máquina"),
-                try_this: Some(format!("ssh {host} charla doctor '{}'", address.target.url)),
+                try_this: Some(format!("ssh {host} {again}")),
             });
         }
         if let Some(address) = &address {
             self.lay_ways(address);
         }
+    }
+
+    /// Looks the name up; whether the host is this machine.
+    async fn look_at_name(&mut self, address: &Address) -> bool {
+        let target = &address.target;
+        let seen = names::look(&target.host, target.port, NAME_WITHIN).await;
+        let mut hosts = seen
+            .tried
+            .iter()
+            .filter_map(|tried| tried.address.rsplit_once(':'));
+        let here = is_here(&target.host) || hosts.any(|(host, _)| is_here(host.trim_matches(['[', ']'])));
+        self.evidence.name = Some(seen);
+        if let Some(target) = &mut self.evidence.target {
+            target.local = here;
+        }
+        here
+    }
+
+    /// The nginx on the address's port, or the one whose configuration was given; the upstream that it sends the path to.
+    async fn look_at_nginx(&mut self, address: &Address, here: bool) -> Option<Upstream> {
+        if !here && self.wanted.nginx_conf.is_none() {
+            return None;
+        }
+        let first = self.evidence.name.as_ref().and_then(|name| name.tried.first());
+        let known = nginx::Known {
+            address: first
+                .and_then(|tried| tried.address.parse::<SocketAddr>().ok())
+                .map(|address| address.ip()),
+            listening: sockets::listening(),
+            again: again(Some(address)),
+        };
+        let looked = nginx::look(self.wanted, &address.target, &known).await;
+        self.evidence.found.extend(looked.found);
+        self.evidence.skipped.extend(looked.skipped);
+        self.scene.nginx_logs = looked.logs;
+        let upstream = looked.seen.as_ref().and_then(Upstream::of);
+        self.evidence.nginx = looked.seen;
+        upstream
+    }
+
+    fn expected(&self, address: Option<&Address>, proxied: Option<&Upstream>) -> Expected {
+        let mut expected = Expected {
+            unit: self.wanted.unit.clone(),
+            again: again(address),
+            ..Expected::default()
+        };
+        if let Some(port) = server_port(self.wanted.server.as_deref()) {
+            (expected.port, expected.from) = (Some(port), "--server".into());
+        } else if let Some(upstream) = proxied {
+            expected.socket = upstream.at.strip_prefix("unix:").map(PathBuf::from);
+            expected.port = upstream.port();
+            expected.from.clone_from(&upstream.from);
+        } else if let Some(address) = address {
+            (expected.port, expected.from) = (Some(address.target.port), "the address".into());
+        }
+        expected
     }
 
     fn take_server(&mut self, looked: Looked) {
@@ -171,6 +237,8 @@ impl Run<'_> {
         self.evidence.skipped.extend(looked.skipped);
     }
 
+    /// The given address; the upstream behind the proxy, or `--server`; and a lone listener elsewhere, where nobody serves the
+    /// port that is expected.
     fn lay_ways(&mut self, address: &Address) {
         let target = &address.target;
         let mut place = Place::tcp(&target.host, target.port);
@@ -179,46 +247,53 @@ impl Run<'_> {
                 Ok(trust) => place = place.secure(&target.host, &trust),
                 Err(error) => self.evidence.skipped.push(Skipped {
                     what: both!("the certificate", "el certificado"),
-                    why: crate::text::Text::same(error.to_string()),
+                    why: Text::same(error.to_string()),
                     try_this: None,
                 }),
             }
         }
         let ask = self.ask_of(address);
         let scheme = if target.secure { "wss" } else { "ws" };
-        let hop = |kind, at: String, from: &str| Hop {
-            kind,
-            at,
-            from: from.to_owned(),
-            ..Hop::default()
-        };
-        self.scene.ways.push(Way {
-            hop: hop(
-                HopKind::Given,
-                format!("{scheme}://{}", address.authority),
-                "the address given",
-            ),
+        self.scene.add_way(
+            HopKind::Given,
+            format!("{scheme}://{}", address.authority),
+            "the address given",
             place,
-            ask: ask.clone(),
-        });
+            ask.clone(),
+        );
+        let upstream = self.evidence.nginx.as_ref().and_then(Upstream::of);
+        let given = self.wanted.server.as_ref().map(|server| Upstream::given(server));
+        if let Some(upstream) = given.or(upstream)
+            && let Some(place) = place_of(&upstream.at)
+        {
+            let ask = upstream
+                .path
+                .as_ref()
+                .map_or_else(|| ask.clone(), |path| with_path(&ask, path));
+            self.scene.add_way(
+                HopKind::Server,
+                format!("ws://{}", upstream.at),
+                &upstream.from,
+                place,
+                ask,
+            );
+        }
+        // One other listener may well be the application; of several nobody knows which.
         let elsewhere = self
             .evidence
             .server
             .as_ref()
             .map(|server| (server.listeners.is_empty(), server.elsewhere.as_slice()));
-        // One other listener may well be the application; of several nobody knows which.
         if let Some((true, [listener])) = elsewhere
             && let Some(place) = place_of(&listener.address)
         {
-            self.scene.ways.push(Way {
-                hop: hop(
-                    HopKind::Server,
-                    format!("ws://{}", listener.address),
-                    "who listens there",
-                ),
+            self.scene.add_way(
+                HopKind::Server,
+                format!("ws://{}", listener.address),
+                "who listens there",
                 place,
                 ask,
-            });
+            );
         }
     }
 
@@ -260,6 +335,90 @@ fn is_here(host: &str) -> bool {
     }
     host.parse::<IpAddr>()
         .is_ok_and(|address| UdpSocket::bind((address, 0)).is_ok())
+}
+
+/// This run's command line without secrets: whoever runs it again puts the token back in.
+fn again(address: Option<&Address>) -> String {
+    match address {
+        Some(address) => format!("charla doctor '{}'", address.target.url),
+        None => "charla doctor".to_owned(),
+    }
+}
+
+/// What stands behind the proxy.
+struct Upstream {
+    /// `127.0.0.1:9001`, `unix:/run/app.sock`.
+    at: String,
+    /// Where that stands.
+    from: String,
+    /// The path that it gets, where that is changed.
+    path: Option<String>,
+}
+
+impl Upstream {
+    /// Where the path goes; where it goes nowhere, the upstream of a location that does carry WebSockets.
+    fn of(nginx: &NginxSeen) -> Option<Self> {
+        let location = nginx.location.as_ref();
+        let proxied = location.and_then(|location| {
+            let from = location
+                .proxy_pass
+                .as_ref()
+                .map(|pass| format!("proxy_pass, {}", pass.at))?;
+            Some(Self {
+                at: location.upstreams.first()?.clone(),
+                from,
+                path: location.upstream_path.clone(),
+            })
+        });
+        proxied.or_else(|| {
+            let (_, at, upstream) = nginx.others.first()?;
+            Some(Self {
+                at: upstream.clone(),
+                from: format!("proxy_pass, {at}"),
+                path: None,
+            })
+        })
+    }
+
+    /// `--server 9001`, `--server 10.0.0.7:9001`, `--server unix:/run/app.sock`.
+    fn given(server: &str) -> Self {
+        let at = if server.contains(':') {
+            server.to_owned()
+        } else {
+            format!("127.0.0.1:{server}")
+        };
+        Self {
+            at,
+            from: "--server".into(),
+            path: None,
+        }
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.at
+            .rsplit_once(':')
+            .filter(|_| !self.at.starts_with("unix:"))?
+            .1
+            .parse()
+            .ok()
+    }
+
+    fn place_is_here(&self) -> bool {
+        let host = self
+            .at
+            .rsplit_once(':')
+            .map_or(self.at.as_str(), |(host, _)| host);
+        self.at.starts_with("unix:") || is_here(host.trim_matches(['[', ']']))
+    }
+}
+
+/// The same with the path that the upstream gets.
+fn with_path(ask: &Ask, path: &str) -> Ask {
+    let query = ask.target.split_once('?').map(|(_, query)| format!("?{query}"));
+    Ask {
+        target: format!("{path}{}", query.unwrap_or_default()),
+        ..ask.clone()
+    }
 }
 
 /// The port in `--server 9001` or `--server 127.0.0.1:9001`.
