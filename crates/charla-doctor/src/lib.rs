@@ -6,6 +6,7 @@
 
 pub mod bundle;
 pub mod checks;
+pub mod django;
 pub mod evidence;
 pub mod explain;
 pub mod nginx;

@@ -12,8 +12,14 @@ pub struct DjangoSeen {
     pub from: String,
     /// Settings whose value could not be told without running the file: `NAME at file:line`.
     pub unknown: Vec<String>,
+    /// Defaults that were taken for environment variables although the process's environment could not be seen.
+    pub assumed: Vec<String>,
+    /// Something that the settings import could not be followed: what is missing here may be there.
+    pub incomplete: bool,
     /// `CHANNEL_LAYERS["default"]`; none when it is missing or empty.
     pub layer: Option<LayerSetting>,
+    /// Where something in `CHANNEL_LAYERS` stands that cannot be told.
+    pub layer_unknown: Option<String>,
     /// Where `CHANNEL_LAYERS` stands; none when nowhere.
     pub layers_at: Option<String>,
     /// `ALLOWED_HOSTS`.
@@ -26,12 +32,16 @@ pub struct DjangoSeen {
     pub origin_validator: Option<String>,
     /// `ASGI_APPLICATION`.
     pub asgi_application: Option<String>,
+    /// The file that was read for routes: asgi.py.
+    pub asgi_file: Option<String>,
     /// The module of asgi.py mentions a `ProtocolTypeRouter` with `websocket`.
     pub routes_websocket: Option<bool>,
     /// The WebSocket routes, as written: `ws/chat/<int:chat_id>/`, with file:line.
     pub routes: Vec<(String, String)>,
     /// `daphne` stands in `INSTALLED_APPS`.
     pub daphne_installed: Option<bool>,
+    /// `INSTALLED_APPS`, as far as they can be told.
+    pub apps: Vec<String>,
     /// Engine of the default database.
     pub database_engine: Option<String>,
     /// Its address without password.
@@ -40,6 +50,8 @@ pub struct DjangoSeen {
     pub conn_max_age: Option<f64>,
     /// `AUTH_USER_MODEL`.
     pub user_model: Option<String>,
+    /// `TENANT_MODEL` of django-tenants.
+    pub tenant_model: Option<String>,
     /// A key for tokens was found (`SIMPLE_JWT["SIGNING_KEY"]`, else `SECRET_KEY`): where.
     pub signing_key_at: Option<String>,
     /// `SIMPLE_JWT["ALGORITHM"]`, by default HS256.

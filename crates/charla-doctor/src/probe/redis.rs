@@ -350,3 +350,12 @@ fn random() -> String {
     let _ = getrandom::fill(&mut bytes);
     format!("{:016x}", u64::from_ne_bytes(bytes))
 }
+
+/// An address without its user and password, as it may be shown; the part before it when it cannot be read.
+#[must_use]
+pub fn shown(url: &str) -> String {
+    match Address::parse(url) {
+        Ok(address) => address.shown(),
+        Err(why) => format!("({why})"),
+    }
+}

@@ -3,6 +3,7 @@
 mod certificates;
 mod cluster;
 mod database;
+mod django;
 mod handshake;
 mod lab;
 mod nginx;

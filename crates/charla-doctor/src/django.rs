@@ -1,0 +1,127 @@
+//! Reads a Django project's settings without running them: no Python is started, nothing of the project is carried out.
+//!
+//! A small reader of the Python that settings are written in: what it can tell is told with file and line, what it cannot is
+//! told to be unknown, and nothing is guessed. The pure part takes texts and the environment; [`find`] only fetches the files,
+//! each of bounded size, links followed, within the project's own folders. [`Settings`] holds secrets and prints none;
+//! [`Settings::seen`] is what may be shown.
+
+mod address;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of values are not what an operation is for"
+)]
+mod builtins;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of values are not what an operation is for"
+)]
+mod calls;
+mod environment;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of values are not what an operation is for"
+)]
+mod eval;
+mod expression;
+mod files;
+mod imports;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of values are not what an operation is for"
+)]
+mod layer;
+mod parse;
+mod project;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of values are not what an operation is for"
+)]
+mod routing;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of values are not what an operation is for"
+)]
+mod run;
+mod settings;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod token;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use self::layer::Layer;
+pub use self::settings::{Database, Jwt, Settings};
+pub use self::value::{Unknown, Value};
+
+use self::environment::Environment;
+use self::files::{Disk, Files};
+use self::routing::Routing;
+use self::run::Reader;
+
+/// Finds and reads a project's settings.
+///
+/// `given` is a folder with the project (or above or within it), or the settings file itself. `env` is the environment of the
+/// server's process; none when it could not be seen, which makes what depends on it unknown or assumed. `module` is
+/// `DJANGO_SETTINGS_MODULE` where somebody named it.
+#[must_use]
+pub fn find(given: &Path, env: Option<&BTreeMap<String, String>>, module: Option<&str>) -> Option<Settings> {
+    read(&Disk, given, env, module)
+}
+
+fn read(
+    files: &dyn Files,
+    given: &Path,
+    env: Option<&BTreeMap<String, String>>,
+    module: Option<&str>,
+) -> Option<Settings> {
+    let place = project::locate(files, given, env, module)?;
+    let root = place.roots.first().cloned().unwrap_or_default();
+    let mut environment = Environment::new(env);
+    environment.beside(files, &root.join(".env"));
+    let mut reader = Reader::new(files, place.roots, environment);
+    let scope = reader.module(&place.file)?;
+    let mut settings = Settings {
+        file: place.file,
+        root,
+        from: place.from,
+        names: scope.names,
+        missing: Vec::new(),
+        assumed: Vec::new(),
+        routing: Routing::default(),
+    };
+    if let Some(asgi) = asgi(&reader, &settings) {
+        settings.routing = routing::read(&reader, &asgi);
+    }
+    settings.missing = reader.missing;
+    settings.assumed = reader.environment.assumed;
+    Some(settings)
+}
+
+/// The file of `ASGI_APPLICATION`, else an asgi.py beside the settings or in the project.
+fn asgi(reader: &Reader<'_>, settings: &Settings) -> Option<PathBuf> {
+    let named = settings.text("ASGI_APPLICATION");
+    let module = named
+        .as_deref()
+        .and_then(|named| named.rsplit_once('.'))
+        .map(|(module, _)| module);
+    let named = module.and_then(|module| reader.locate(&settings.file, module, 0));
+    let beside = settings
+        .file
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .take_while(|folder| folder.starts_with(&settings.root));
+    let mut candidates: Vec<PathBuf> = beside.map(|folder| folder.join("asgi.py")).collect();
+    candidates.push(settings.root.join("asgi.py"));
+    candidates.extend(
+        reader
+            .files
+            .list(&settings.root)
+            .into_iter()
+            .map(|folder| folder.join("asgi.py")),
+    );
+    named.or_else(|| candidates.into_iter().find(|file| reader.files.is_file(file)))
+}
