@@ -8,8 +8,11 @@
 
 mod access;
 mod clock;
+mod codes;
+mod documents;
 mod held;
 mod lines;
+pub mod paste;
 mod source;
 mod tally;
 mod words;
@@ -18,6 +21,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead};
 use std::time::SystemTime;
+
+pub use codes::{CodeMeaning, code};
 
 use crate::evidence::{LogsSeen, Ports, SourceKind};
 use crate::explain::clock::Clock;
@@ -114,9 +119,12 @@ impl Reader {
     fn read_into(
         &mut self,
         source: &mut Source,
-        from: impl BufRead,
+        mut from: impl BufRead,
         fresh_from: Option<u64>,
     ) -> io::Result<()> {
+        if let Some(document) = documents::kind(from.fill_buf()?) {
+            return documents::read(document, from, source, &mut self.sums);
+        }
         let mut told = 0;
         let (sums, progress) = (&mut self.sums, &mut self.progress);
         let bytes = lines::each_line(from, |line, at| {

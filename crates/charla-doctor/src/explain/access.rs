@@ -44,13 +44,13 @@ pub(super) fn request(line: &[u8]) -> Option<Request<'_>> {
     let quoted = before.get(open + 1..)?;
     let mut parts = quoted.split(|byte| *byte == b' ');
     let (_method, target) = (parts.next()?, parts.next()?);
+    let outside = [before.get(..open).unwrap_or_default(), after];
+    let field = |names| outside.iter().find_map(|part| field(part, names));
     let mut numbers = after.trim_ascii_start().split(|byte| *byte == b' ');
     let (status, bytes) = match numbers.next().and_then(status) {
         Some(status) => (status, numbers.next().and_then(integer)),
         None => (
-            field(line, STATUS)
-                .and_then(status)
-                .or_else(|| bare_status(before))?,
+            field(STATUS).and_then(status).or_else(|| bare_status(before))?,
             None,
         ),
     };
@@ -58,8 +58,8 @@ pub(super) fn request(line: &[u8]) -> Option<Request<'_>> {
         target,
         status,
         bytes,
-        lived: field(line, LIVED).and_then(decimal).or_else(|| trailing(after)),
-        upstream: field(line, UPSTREAM).map(|text| last_of(text).and_then(status_of)),
+        lived: field(LIVED).and_then(decimal).or_else(|| trailing(after)),
+        upstream: field(UPSTREAM).map(|text| last_of(text).and_then(status_of)),
     })
 }
 

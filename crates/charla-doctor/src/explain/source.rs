@@ -1,6 +1,7 @@
 //! One source: what each of its lines is, and what that adds to the sums.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::evidence::{Quote, SourceKind, SourceSeen};
 use crate::explain::Sums;
@@ -16,10 +17,25 @@ mod clients;
 mod servers;
 mod shell;
 
+/// Signs of a server's own life: they count while it goes down as well.
+const LIFECYCLE: [Sign; 8] = [
+    Sign::ShuttingDown,
+    Sign::Started,
+    Sign::RequestLimit,
+    Sign::WorkerKilled,
+    Sign::WorkerTimeout,
+    Sign::OutOfMemory,
+    Sign::RestartScheduled,
+    Sign::RestartLimit,
+];
+
 /// What is known of one source so far.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) seen: SourceSeen,
+    name: Arc<str>,
+    /// The server goes down: what it says from then on until it starts again is no cause of anything.
+    ending: bool,
     /// Given by whoever reads it.
     given: bool,
     attempts: BTreeMap<SourceKind, AttemptTally>,
@@ -48,6 +64,8 @@ impl Source {
                 kind: kind.unwrap_or_default(),
                 ..SourceSeen::default()
             },
+            name: name.into(),
+            ending: false,
             given: kind.is_some(),
             attempts: BTreeMap::new(),
             lives: BTreeMap::new(),
@@ -95,8 +113,7 @@ impl Source {
             self.seen.last = Some(self.seen.last.map_or(at, |last| last.max(at)));
         }
         let at = own.or(self.last);
-        // Taken out, so that places can borrow it while the rest of the source changes.
-        let name = std::mem::take(&mut self.seen.name);
+        let name = Arc::clone(&self.name);
         let place = Place {
             source: &name,
             line: self.seen.lines,
@@ -104,7 +121,6 @@ impl Source {
             fresh,
         };
         self.place(Line { text, at, place }, &hits, sums);
-        self.seen.name = name;
         self.hits = hits;
     }
 
@@ -126,17 +142,42 @@ impl Source {
         if !hits.any() {
             return;
         }
-        if !hits.has(Mark::Payload) {
-            for sign in &hits.signs {
-                sums.signs.entry(*sign).or_default().add(line.text, line.place);
-            }
+        let silent = hits.has(Mark::Payload) || self.ends(kind, hits);
+        for sign in hits
+            .signs
+            .iter()
+            .filter(|sign| !silent || LIFECYCLE.contains(sign))
+        {
+            sums.signs.entry(*sign).or_default().add(line.text, line.place);
         }
-        if let Some(kind) = kind {
+        let told = |kind: &SourceKind| {
+            !self.ending
+                || !matches!(
+                    kind,
+                    SourceKind::Uvicorn | SourceKind::Daphne | SourceKind::Django
+                )
+        };
+        if let Some(kind) = kind.filter(told) {
             self.tell(kind, line, hits, sums);
         }
         if hits.has(Mark::Cause) || hits.has(Mark::Named) {
             clients::causes(line, sums);
         }
+    }
+
+    /// Whether the server that writes the line is going down.
+    fn ends(&mut self, kind: Option<SourceKind>, hits: &Hits) -> bool {
+        let server = matches!(
+            kind,
+            Some(SourceKind::Uvicorn | SourceKind::Daphne | SourceKind::Django)
+        );
+        if server && hits.signs.contains(&Sign::ShuttingDown) {
+            self.ending = true;
+        } else if hits.signs.contains(&Sign::Started) {
+            self.ending = false;
+        }
+        // A traceback's lines are of no kind.
+        self.ending && (server || kind.is_none())
     }
 
     /// What the line's kind adds.
@@ -162,7 +203,7 @@ impl Source {
 
     /// The end of a section: what was being waited for is not coming any more.
     pub(super) fn end_section(&mut self, sums: &mut Sums) {
-        let name = std::mem::take(&mut self.seen.name);
+        let name = Arc::clone(&self.name);
         let place = Place {
             source: &name,
             line: self.seen.lines,
@@ -171,7 +212,6 @@ impl Source {
         };
         self.end_clients(place, sums);
         self.end_shell(place, sums);
-        self.seen.name = name;
         if matches!(self.last, Some(Stamp::Since(_))) {
             self.last = None;
         }
@@ -246,6 +286,62 @@ impl Source {
             return Some(SourceKind::Kernel);
         }
         None
+    }
+
+    /// The source is a document of a kind.
+    pub(super) fn given(&mut self, kind: SourceKind) {
+        (self.given, self.seen.kind) = (true, kind);
+    }
+
+    /// A handshake that a document tells of, as the console's line for it.
+    pub(super) fn document(
+        &mut self,
+        status: u16,
+        url: &str,
+        error: &str,
+        at: Option<Stamp>,
+        sums: &mut Sums,
+    ) {
+        let text = match (status, error) {
+            (101, _) => format!("WebSocket connection to '{url}' 101"),
+            (0, error) => format!("WebSocket connection to '{url}' failed: {error}"),
+            (status, _) => {
+                format!("WebSocket connection to '{url}' failed: Unexpected response code: {status}")
+            }
+        };
+        let mut hits = Hits::default();
+        WORDS.look(text.as_bytes(), &mut hits);
+        let name = Arc::clone(&self.name);
+        let place = Place {
+            source: &name,
+            line: self.seen.lines,
+            at: at.and_then(common),
+            fresh: false,
+        };
+        let line = Line {
+            text: text.as_bytes(),
+            at,
+            place,
+        };
+        for found in &hits.signs {
+            sign(*found, line, sums);
+        }
+        clients::tried(line, sums);
+        let token = sums.tokens.of(url.as_bytes());
+        self.attempt(SourceKind::Har, status, token, line, sums);
+        if let Some(at) = place.at {
+            self.seen.first = Some(self.seen.first.map_or(at, |first| first.min(at)));
+            self.seen.last = Some(self.seen.last.map_or(at, |last| last.max(at)));
+        }
+    }
+
+    /// A connection that a document tells of ended.
+    pub(super) fn lived(&mut self, lived: Option<f64>, began: Option<Stamp>) {
+        let ended = match (began, lived) {
+            (Some(Stamp::At(at)), Some(lived)) => Some(Stamp::At(at + lived)),
+            _ => None,
+        };
+        self.lives.entry(SourceKind::Har).or_default().ended(lived, ended);
     }
 
     fn attempt(

@@ -1,6 +1,7 @@
 //! What servers tell: uvicorn, daphne, Django, Charla, nginx' error log, and journald's and other JSON around them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use charla_wire::Cause;
 use memchr::memmem;
@@ -202,7 +203,7 @@ impl Source {
             .read(format!("[{}]", found.time).as_bytes())
             .or_else(|| sums.clock.read(found.time.as_bytes()));
         self.count(Some(SourceKind::NginxAccess));
-        let name = std::mem::take(&mut self.seen.name);
+        let name = Arc::clone(&self.name);
         let place = Place {
             source: &name,
             line: self.seen.lines,
@@ -210,7 +211,6 @@ impl Source {
             fresh,
         };
         self.request(&request, Line { text, at, place }, sums);
-        self.seen.name = name;
         true
     }
 }
