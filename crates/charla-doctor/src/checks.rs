@@ -43,6 +43,8 @@ pub struct Check {
     pub judge: fn(&Evidence) -> Outcome,
 }
 
+mod handshakes;
+
 /// Declares the modules and the registry in one list, in order of precedence.
 macro_rules! registry {
     ($($module:ident)*) => {
@@ -54,5 +56,25 @@ macro_rules! registry {
 }
 
 registry! {
+    dns_failure
+    server_unreachable
+    tls_on_plain_port
+    plain_on_tls_port
+    tls_inspection
+    tls_self_signed
+    tls_expired
+    tls_wrong_host
+    tls_chain
+    ipv6_path_dead
     redis_down
+    no_websocket_route
+    route_not_found
+    redirect_https
+    redirect_slash
+    subprotocol_mismatch
+    uri_too_large
+    header_too_large
+    proxy_closed_silently
+    origin_forbidden
+    reject_before_accept
 }

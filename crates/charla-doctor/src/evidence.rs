@@ -23,7 +23,10 @@ pub use database::{DatabaseFault, DatabaseSeen, Lookup, Membership};
 pub use host::HostSeen;
 pub use logs::{Attempts, Count, Lifetimes, LogsSeen, Ports, Quote, Seen, SourceKind, SourceSeen};
 pub use nginx::{Directive, NginxLocation, NginxLog, NginxSeen};
-pub use path::{After, Answer, Conduct, Handshake, Hop, HopKind, NameSeen, Reached, Shape, TlsSeen, Tried};
+pub use path::{
+    After, Answer, Conduct, Difference, Handshake, Hop, HopKind, NameSeen, Reached, Shape, TlsSeen, Tried,
+    first_difference,
+};
 pub use redis::{GroupSeen, RedisAnswer, RedisSeen};
 pub use server::{Kind, Listener, Package, ProcessSeen, ServerSeen, UnitSeen, WorkerSeen};
 pub use token::{KeyCheck, Oddity, TokenForm, TokenSeen};
@@ -73,6 +76,26 @@ pub struct Evidence {
     pub database: Option<DatabaseSeen>,
     /// What the logs say.
     pub logs: LogsSeen,
+}
+
+impl Evidence {
+    /// The given address, as the first place on the way.
+    #[must_use]
+    pub fn given(&self) -> Option<&Hop> {
+        self.hops.first()
+    }
+
+    /// How the browser's own handshake was answered at the given address.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        self.given()?.browser()
+    }
+
+    /// The last place on the way: the server's own socket, where it is known.
+    #[must_use]
+    pub fn innermost(&self) -> Option<&Hop> {
+        self.hops.last().filter(|hop| hop.kind == HopKind::Server)
+    }
 }
 
 /// The address that was asked about, without its secrets.

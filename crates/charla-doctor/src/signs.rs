@@ -240,6 +240,8 @@ signs! {
     // The browser's console and clients.
     /// A status instead of 101.
     UnexpectedStatus: ["Unexpected response code:"] ["Unexpected server response:"] ["server rejected WebSocket connection: HTTP"];
+    /// Where a redirect leads.
+    RedirectedTo: ["Location: http"] ["location: http"] ["isn't a valid URI: scheme isn't ws or wss"];
     /// 401.
     AuthenticationFailed: ["HTTP Authentication failed; no valid credentials available"];
     /// Refused.

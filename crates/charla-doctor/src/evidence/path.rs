@@ -258,6 +258,49 @@ impl Answer {
     }
 }
 
+/// Two neighbours on the way whose answers to the same handshake differ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference<'e> {
+    /// The one nearer to the browser: what makes the difference stands here.
+    pub outer: &'e Hop,
+    /// The one behind it.
+    pub inner: &'e Hop,
+}
+
+/// The first place, from the browser inwards, that answers otherwise than the one behind it. A 502 of a proxy whose upstream
+/// refuses is the same failure told on, and no difference.
+#[must_use]
+pub fn first_difference(hops: &[Hop]) -> Option<Difference<'_>> {
+    let pairs = hops.iter().zip(hops.iter().skip(1));
+    let mut differing = pairs.filter(|(outer, inner)| match (outer.browser(), inner.browser()) {
+        (Some(outer), Some(inner)) => !outer.tells_on(inner),
+        (_, None) | (None, _) => false,
+    });
+    differing.next().map(|(outer, inner)| Difference { outer, inner })
+}
+
+impl Answer {
+    /// Whether this is what a proxy makes of the other answer when nothing is wrong with the proxy.
+    fn tells_on(&self, inner: &Self) -> bool {
+        match (self, inner) {
+            (_, Self::Untried) | (Self::Untried, _) => true,
+            (
+                Self::Http {
+                    status: 502 | 503, ..
+                },
+                Self::Refused | Self::Unreachable(_) | Self::HungUp { .. },
+            ) => true,
+            (Self::Http { status: 502, .. }, Self::NotHttp(_) | Self::Tls(_)) => true,
+            (Self::Http { status: 504, .. } | Self::Silent, Self::Silent | Self::NoConnection) => true,
+            (Self::Upgraded { after: outer, .. }, Self::Upgraded { after: inner, .. }) => {
+                std::mem::discriminant(outer) == std::mem::discriminant(inner)
+            }
+            (Self::Http { status: outer, .. }, Self::Http { status: inner, .. }) => outer == inner,
+            (outer, inner) => std::mem::discriminant(outer) == std::mem::discriminant(inner),
+        }
+    }
+}
+
 /// What happened after a 101.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

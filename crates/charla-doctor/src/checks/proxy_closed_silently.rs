@@ -1,0 +1,86 @@
+//! Something takes the connection and closes it without a byte.
+
+use charla_wire::Cause;
+
+use super::handshakes::{browsers, lines, no_handshake, pasted, was_answered};
+use crate::checks::{Check, Step};
+use crate::evidence::{Answer, Evidence, Hop};
+use crate::signs::Sign;
+use crate::text::both;
+use crate::verdict::{Certainty, Fact, Finding, Outcome};
+
+pub(super) const CHECK: Check = Check { cause: Cause::ProxyClosedSilently, step: Step::Proxy, judge };
+
+fn judge(evidence: &Evidence) -> Outcome {
+    if let Some(answer) = evidence.answer() {
+        let Answer::HungUp { reset } = answer else {
+            return Outcome::Pass(both!("the handshake gets an answer", "la conexión recibe una respuesta"));
+        };
+        return live(evidence, *reset);
+    }
+    let silent = pasted(evidence, &[444]);
+    if silent > 0 {
+        let at = evidence.logs.attempts.counted_in.clone();
+        return Outcome::Fail(Finding::certain(
+            both!("nginx closes handshakes without an answer: status 444.", "nginx cierra conexiones sin responder: estado 444."),
+            vec![Fact::at(both!("handshakes with status 444: {silent}", "conexiones con estado 444: {silent}"), at)],
+        ));
+    }
+    if let Some((_, seen)) = evidence.logs.fresh(&[Sign::BrowserNoAnswer]) {
+        return Outcome::Fail(Finding::likely(
+            both!("The connection was closed before the handshake got an answer.", "La conexión se cerró antes de que la apertura recibiera respuesta."),
+            lines(seen),
+        ));
+    }
+    if let Some((_, seen)) = evidence.logs.fresh(&[Sign::BrowserReset]) {
+        return Outcome::Fail(Finding::possible(
+            both!("The connection was reset during the handshake.", "La conexión se cortó durante la apertura."),
+            lines(seen),
+        ));
+    }
+    if was_answered(evidence) {
+        return Outcome::Pass(both!("handshakes get an answer", "las conexiones reciben respuesta"));
+    }
+    Outcome::Skip(no_handshake())
+}
+
+fn live(evidence: &Evidence, reset: bool) -> Outcome {
+    let mut facts = browsers(evidence);
+    let silent = evidence.nginx.as_ref().and_then(|nginx| nginx.location.as_ref()).and_then(|location| location.returns.as_ref());
+    let silent = silent.filter(|returns| returns.args.first().is_some_and(|status| status == "444"));
+    if let Some(returns) = silent {
+        let at = returns.at.clone();
+        facts.push(Fact { what: both!("nginx", "nginx"), quote: Some("return 444;".into()), at: Some(at.clone()) });
+        let host = evidence.target.as_ref().map_or("", |target| target.host.as_str());
+        return Outcome::Fail(
+            Finding::certain(
+                both!(
+                    "nginx closes the connection without an answer: `return 444` at {at} serves this host and path.",
+                    "nginx cierra la conexión sin responder: `return 444` en {at} atiende este host y esta ruta."
+                ),
+                facts,
+            )
+            .fix(format!("# name the host in the server block that has the WebSocket's location\nserver_name {host};")),
+        );
+    }
+    // The server itself hangs up: out of descriptors or worker connections, or no HTTP at all; others know that better.
+    let inner = evidence.hops.iter().skip(1).filter_map(Hop::browser);
+    let answers = inner.filter(|answer| answer.status().is_some()).count() > 0;
+    let certainty = match (answers, reset) {
+        (true, false) => Certainty::Certain,
+        (true, true) | (false, false) => Certainty::Likely,
+        (false, true) => Certainty::Possible,
+    };
+    Outcome::Fail(Finding::new(
+        certainty,
+        if answers {
+            both!(
+                "Something in front of the server closes the connection without a byte: behind it the handshake is answered.",
+                "Algo delante del servidor cierra la conexión sin un byte: detrás de ello la conexión recibe respuesta."
+            )
+        } else {
+            both!("The connection is taken and closed without a byte.", "La conexión se acepta y se cierra sin un byte.")
+        },
+        facts,
+    ))
+}
