@@ -46,12 +46,18 @@ pub struct Check {
 mod handshakes;
 
 /// Declares the modules and the registry in one list, in order of precedence.
+mod access;
+/// Declares the modules and the registry in one list, in order of precedence; after each `;` a file that holds several.
 macro_rules! registry {
-    ($($module:ident)*) => {
+    ($($module:ident)* $(; $family:ident: $($member:ident)*)*) => {
         $(mod $module;)*
+        $(mod $family;)*
 
         /// All checks, roots first.
-        pub const ALL: &[(&str, Check)] = &[$((stringify!($module), $module::CHECK)),*];
+        pub const ALL: &[(&str, Check)] = &[
+            $((stringify!($module), $module::CHECK),)*
+            $($((stringify!($member), $family::$member::CHECK),)*)*
+        ];
     };
 }
 
@@ -77,4 +83,53 @@ registry! {
     proxy_closed_silently
     origin_forbidden
     reject_before_accept
+    database_down
+    database_schema_missing
+    token_missing
+    token_not_encoded
+    token_malformed
+    token_expired
+    token_not_yet_valid
+    token_invalid
+    token_revoked
+    user_unknown
+    user_inactive
+    user_blocked
+    tenant_not_found
+    tenant_forbidden
+    chat_not_found
+    not_a_member
+    chat_closed
+    ; server_named:
+    store_unavailable
+    broker_unavailable
+    authority_unavailable
+    internal_error
+    overloaded
+    going_away
+    restarting
+    disconnected_by_operator
+    session_replaced
+    ticket_invalid
+    token_user_mismatch
+    tenant_missing
+    forbidden
+    too_many_connections
+    rate_limited
+    loop_detected
+    frame_flood
+    subscription_limit
+    slow_consumer
+    heartbeat_timeout
+    handshake_timeout
+    bad_request
+    message_too_long
+    id_conflict
+    not_subscribed
+    message_not_found
+    edit_forbidden
+    websocket_version
+    login_failed
+    refresh_invalid
+    refresh_reused
 }

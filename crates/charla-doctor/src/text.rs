@@ -35,8 +35,21 @@ impl Text {
     }
 }
 
-/// Both languages of one sentence, side by side: `both!("pid {pid} listens", "escucha el pid {pid}")`.
+/// Both languages of one sentence, side by side: `both!("pid {pid} listens", "escucha el pid {pid}")`. Names after them are
+/// texts themselves, each put in in its language: `both!("{ago} ago", "hace {ago}", ago)`.
 macro_rules! both {
+    ($en:literal, $es:literal, $($text:ident),+ $(,)?) => {
+        $crate::text::Text {
+            en: {
+                $(let $text = &$text.en;)+
+                format!($en)
+            },
+            es: {
+                $(let $text = &$text.es;)+
+                format!($es)
+            },
+        }
+    };
     ($en:literal, $es:literal $(,)?) => {
         $crate::text::Text {
             en: format!($en),
