@@ -43,10 +43,9 @@ pub struct Check {
     pub judge: fn(&Evidence) -> Outcome,
 }
 
+mod access;
 mod handshakes;
 
-/// Declares the modules and the registry in one list, in order of precedence.
-mod access;
 /// Declares the modules and the registry in one list, in order of precedence; after each `;` a file that holds several.
 macro_rules! registry {
     ($($module:ident)* $(; $family:ident: $($member:ident)*)*) => {
@@ -62,29 +61,31 @@ macro_rules! registry {
 }
 
 registry! {
+    // Nothing gets there.
     dns_failure
     server_unreachable
     tls_on_plain_port
     plain_on_tls_port
     tls_inspection
-    tls_self_signed
     tls_expired
     tls_wrong_host
+    tls_self_signed
     tls_chain
     ipv6_path_dead
+    // What the application stands on.
     redis_down
-    no_websocket_route
-    route_not_found
-    redirect_https
-    redirect_slash
-    subprotocol_mismatch
-    uri_too_large
-    header_too_large
-    proxy_closed_silently
-    origin_forbidden
-    reject_before_accept
     database_down
     database_schema_missing
+    // The way.
+    redirect_https
+    redirect_slash
+    uri_too_large
+    header_too_large
+    // The application's routes.
+    no_websocket_route
+    route_not_found
+    subprotocol_mismatch
+    // Who may enter.
     token_missing
     token_not_encoded
     token_malformed
@@ -95,11 +96,15 @@ registry! {
     user_unknown
     user_inactive
     user_blocked
+    origin_forbidden
     tenant_not_found
     tenant_forbidden
     chat_not_found
     not_a_member
     chat_closed
+    // What is said where nothing better is known.
+    proxy_closed_silently
+    reject_before_accept
     ; server_named:
     store_unavailable
     broker_unavailable

@@ -1,8 +1,9 @@
 //! What the application is set to use: its Redis, its database, its keys; and the questions to them.
 
-use crate::evidence::{DatabaseSeen, RedisSeen, Skipped};
+use crate::django::{self, Settings};
+use crate::evidence::{DatabaseSeen, Found, Kind, RedisSeen, Skipped};
 use crate::plan::ANSWER_WITHIN;
-use crate::probe::database::{self, Sought};
+use crate::probe::database::{self, DjangoDatabase, Sought};
 use crate::probe::{Run, redis};
 use crate::text::{Text, both};
 use crate::token::Key;
@@ -49,6 +50,106 @@ impl Run<'_> {
             self.known.database = Some(self.sought(url.clone(), "--database".into()));
         }
         self.read_key();
+        self.read_django();
+        self.read_environment();
+    }
+
+    /// Django's settings, as the process on the port would read them: its folder, its environment.
+    fn read_django(&mut self) {
+        let app = self.scene.app.as_ref();
+        let serves_python = app.is_some_and(|app| is_python(app.kind));
+        let folder = self.wanted.django.clone().or_else(|| {
+            let app = app.filter(|_| serves_python)?;
+            app.app_folder.clone().or_else(|| app.folder.clone())
+        });
+        let Some(folder) = folder else { return };
+        let environment = app
+            .filter(|app| app.environment_known)
+            .map(|app| &app.environment);
+        let Some(settings) = django::find(&folder, environment, None) else {
+            if self.wanted.django.is_some() {
+                let folder = folder.display();
+                self.evidence.skipped.push(Skipped {
+                    what: both!("Django's settings", "la configuración de Django"),
+                    why: both!("none found in {folder}", "no se encontró ninguna en {folder}"),
+                    try_this: Some("charla doctor URL --django /path/to/settings.py".into()),
+                });
+            }
+            return;
+        };
+        let seen = settings.seen();
+        let (file, from) = (seen.settings.clone(), seen.from.clone());
+        self.evidence.found.push(Found {
+            what: both!("Django's settings: {file}", "configuración de Django: {file}"),
+            from: Text::same(from),
+        });
+        self.take_django(&settings);
+        self.evidence.django = Some(seen);
+    }
+
+    /// Redis, database and key of the settings, where none was given.
+    fn take_django(&mut self, settings: &Settings) {
+        if let Some(layer) = settings.layer().filter(|layer| layer.backend.contains("redis"))
+            && let Some(url) = layer.hosts.first()
+        {
+            let at = &layer.at;
+            let from = format!("CHANNEL_LAYERS, {at}");
+            // What was given is asked; the prefix is the settings' all the same.
+            let known = RedisAddress {
+                url: url.clone(),
+                from,
+                prefix: layer.prefix.clone(),
+            };
+            match &mut self.known.redis {
+                Some(given) => given.prefix.clone_from(&layer.prefix),
+                None => self.known.redis = Some(known),
+            }
+        }
+        let database = settings
+            .database()
+            .filter(|database| database.is_sqlite() || database.is_postgres());
+        if let Some(database) = database {
+            let tenants = database.engine.contains("django_tenants");
+            let user_model = settings.text("AUTH_USER_MODEL");
+            let from = format!("DATABASES, {}", database.at);
+            let sought = self
+                .known
+                .database
+                .take()
+                .unwrap_or_else(|| self.sought(database.url(), from));
+            self.known.database = Some(Sought {
+                django: Some(DjangoDatabase { user_model, tenants }),
+                ..sought
+            });
+        }
+        if let Some(jwt) = settings.jwt()
+            && let Some(key) = jwt.verifying_key.as_ref().or(jwt.signing_key.as_ref())
+            && let Ok(key) = Key::parse(key, jwt.key_at.clone().unwrap_or_default())
+        {
+            self.known.keys.push(key.with_algorithm(Some(jwt.algorithm)));
+        }
+    }
+
+    /// Where no settings could be read: the variables by which most applications are told.
+    fn read_environment(&mut self) {
+        let Some(app) = self.scene.app.as_ref().filter(|app| app.environment_known) else {
+            return;
+        };
+        let (redis, database) = (
+            app.environment.get("REDIS_URL").cloned(),
+            app.environment.get("DATABASE_URL").cloned(),
+        );
+        if let (None, Some(url)) = (&self.known.redis, redis) {
+            self.known.redis = Some(RedisAddress {
+                url,
+                from: "REDIS_URL, the environment of the process".into(),
+                prefix: "asgi".into(),
+            });
+        }
+        if let (None, Some(url)) = (&self.known.database, database) {
+            self.known.database =
+                Some(self.sought(url, "DATABASE_URL, the environment of the process".into()));
+        }
     }
 
     /// `--key`: a secret, a PEM, or a file with one.
@@ -83,5 +184,18 @@ impl Run<'_> {
             member_query: self.wanted.member_query.clone(),
             django: None,
         }
+    }
+}
+
+/// Whether a Python application may stand behind such a server.
+fn is_python(kind: Kind) -> bool {
+    match kind {
+        Kind::Uvicorn
+        | Kind::Daphne
+        | Kind::Hypercorn
+        | Kind::GunicornAsgi
+        | Kind::GunicornWsgi
+        | Kind::Runserver => true,
+        Kind::Charla | Kind::Node | Kind::Nginx | Kind::Redis | Kind::Postgres | Kind::Other => false,
     }
 }

@@ -11,12 +11,11 @@ words! {
         "{file}: {bytes} bytes of evidence; tokens, passwords and cookies are struck out. Read it before you send it."
         "{file}: {bytes} bytes de pruebas; los tokens, contraseñas y cookies están tachados. Léelo antes de enviarlo."
     judge_elsewhere(file) "elsewhere: charla doctor {file}" "en otro sitio: charla doctor {file}"
-    reading(file, megabytes) "reading {file} ({megabytes} MiB)" "leyendo {file} ({megabytes} MiB)"
+    reading(bar, percent, megabytes) "{bar} {percent} % of {megabytes} MiB" "{bar} {percent} % de {megabytes} MiB"
     still(time, what) "{time}  still {what}" "{time}  sigue: {what}"
     changed(time) "{time}  changed:" "{time}  cambió:"
     healthy() "healthy" "sano"
     unknown() "unknown" "desconocido"
-    means() "means" "significa"
     may_be() "It can stand for" "Puede deberse a"
     run_next() "Run next" "Ejecuta ahora"
 }
