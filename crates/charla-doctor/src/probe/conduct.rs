@@ -31,7 +31,7 @@ pub async fn look(at: &str, mut held: Held, direct: Option<Held>, trial: Trial, 
         conduct.idle_wanted_ms = Some(millis(long));
         conduct.idle_direct = direct.is_some();
         let beside = async {
-            let Some(mut direct) = direct else { return None };
+            let mut direct = direct?;
             let after = direct.watch(long).await;
             direct.close(within).await;
             ended(after)
