@@ -22,7 +22,7 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     (
         "redis-server",
         "redis-server",
-        "the bus of the tests with several nodes",
+        "the bus of the tests with several nodes, and the lab's",
     ),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
     (
@@ -64,6 +64,12 @@ const PIP: &[(&str, &str, &str)] = &[
     // Newer ones bring three compiled packages along.
     ("autobahn", "24.4.2", "what daphne speaks WebSocket with"),
     ("twisted", "26.10.0", "what daphne stands on"),
+    ("channels_redis", "4.3.0", "the channel layer of the doctor's lab"),
+    ("redis", "8.1.0", "what that speaks to Redis with"),
+    ("msgpack", "1.2.4", "the same"),
+    ("wsproto", "1.3.2", "the other library that uvicorn can use"),
+    ("psycopg", "3.3.9", "Django's way to PostgreSQL"),
+    ("psycopg_binary", "3.3.9", "the same, compiled"),
 ];
 
 /// Older than this, Node lacks what the browser client takes for granted (a global `crypto`, for one).

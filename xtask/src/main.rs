@@ -11,6 +11,7 @@ mod ci;
 mod codegen;
 mod fmt;
 mod install;
+mod lab;
 mod run;
 mod test;
 mod tidy;
@@ -25,7 +26,8 @@ cargo xtask <chore>
   tidy                  the house rules that the compiler does not know
   codegen [--check]     write (or compare) what is generated from protocol/causes.toml
   fmt [--check]         format (or compare) all Rust code
-  bench [ARGUMENTS]     build in release and run charla-bench with these arguments";
+  bench [ARGUMENTS]     build in release and run charla-bench with these arguments
+  lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         ["fmt"] => fmt::write(root),
         ["fmt", "--check"] => fmt::check(root),
         ["bench", rest @ ..] => bench::run_with(root, rest),
+        ["lab", rest @ ..] => lab::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

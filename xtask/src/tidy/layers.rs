@@ -72,6 +72,12 @@ const LAYERS: &[Layer] = &[
         never: &[],
     },
     Layer {
+        name: "charla-lab",
+        may_use: &[],
+        in_tests: &[],
+        never: &["tokio"],
+    },
+    Layer {
         name: "xtask",
         may_use: &[],
         in_tests: &[],

@@ -1,0 +1,222 @@
+//! Channel layers that are missing, cannot work, or are deaf without a sign.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::failure::Outcome;
+use crate::handshake::Then;
+use crate::lab::Lab;
+use crate::process::free_port;
+use crate::scenario::redis::{connect, prove_cut};
+use crate::scenario::{Case, Family, Way, not_broken, prove_status};
+use crate::stack::django::{App, Serve, Server, Settings, Site, good, url};
+use crate::stack::nginx::{Frame, Nginx, UPGRADE, location, server};
+use crate::stack::redis::{Redis, prove};
+
+const IN_MEMORY: &str =
+    "CHANNEL_LAYERS = {\"default\": {\"BACKEND\": \"channels.layers.InMemoryChannelLayer\"}}";
+
+pub(super) fn family() -> Family {
+    let mut family = Family::new("layer");
+    for kind in [Server::Uvicorn, Server::Daphne] {
+        family
+            .broken(
+                format!("layer-missing-{}", kind.name()),
+                "`CHANNEL_LAYERS` is empty",
+                &["channel_layer_missing"],
+                move |lab| {
+                    let site = Site::furnish(lab, &Settings::layer("CHANNEL_LAYERS = {}"))?;
+                    let app = Serve::on(kind, free_port()?, "").start(&site)?;
+                    let proof = prove_status(&app.good(), &[], 500)?;
+                    Ok(Case::url(&app.good(), proof).keep(app))
+                },
+            )
+            .is_quick = kind == Server::Uvicorn;
+    }
+    family.opens(
+        "layer-in-memory-two-workers",
+        "the in-memory layer with two workers: half of the chat hears nothing",
+        &["channel_layer_in_memory"],
+        in_memory,
+    );
+    for way in [Way::Direct, Way::Nginx] {
+        family.opens(
+            format!("redis-client-timeout{}", way.suffix()),
+            "redis-py 8 with a `hosts` line from the tutorial: idle connections die after 5 s",
+            &["redis_client_timeout"],
+            move |lab| client_timeout(lab, way),
+        );
+    }
+    family.opens("layer-other-prefix", "two servers of one site, one with another `prefix`", &["channel_layer_mismatch"], |lab| {
+        mismatch(lab, |address| Settings::layer(&format!(
+            "CHANNEL_LAYERS = {{\n    \"default\": {{\n        \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n        \
+             \"CONFIG\": {{\"hosts\": [{{\"address\": \"{address}\", \"socket_timeout\": None}}], \"prefix\": \"chat\"}},\n    }},\n}}"
+        )))
+    });
+    family.opens(
+        "layer-other-database",
+        "two servers of one site, one on Redis' database 1",
+        &["channel_layer_mismatch"],
+        |lab| {
+            mismatch(lab, |address| {
+                let other = address.trim_end_matches('0').to_owned() + "1";
+                Settings::hosts(&format!(
+                    "[{{\"address\": \"{other}\", \"socket_timeout\": None}}]"
+                ))
+            })
+        },
+    );
+    family.opens(
+        "layer-full",
+        "a second server of the site is frozen, and its mailbox is full",
+        &["channel_layer_full"],
+        full,
+    );
+    family.opens(
+        "redis-output-buffer",
+        "Redis dropped a subscriber that did not read",
+        &["redis_output_buffer"],
+        output_buffer,
+    );
+    family
+}
+
+/// Six sockets on two workers: one's message reaches some of them.
+fn in_memory(lab: &mut Lab) -> Outcome<Case> {
+    let site = Site::furnish(lab, &Settings::layer(IN_MEMORY))?;
+    let app = Serve::on(Server::Uvicorn, free_port()?, "")
+        .and(&["--workers", "2"])
+        .start(&site)?;
+    let url = app.good();
+    // The port is open before the workers are.
+    let mut clients = vec![connect(&url)?];
+    // Who accepts is the kernel's choice; a dozen connections do not all go to one.
+    while clients.len() < 12 {
+        clients.push(connect(&url)?);
+    }
+    if let Some(first) = clients.first_mut() {
+        first.say(r#"{"texto": "hola"}"#)?;
+    }
+    let mut deaf = 0;
+    for client in &mut clients {
+        if matches!(client.watch(Duration::from_millis(300))?, Then::Open(heard) if !heard.contains("hola")) {
+            deaf += 1;
+        }
+    }
+    if deaf == 0 || deaf == clients.len() {
+        return Err(not_broken(
+            "some that hear and some that do not",
+            &format!("{deaf} of 12 deaf"),
+        ));
+    }
+    Ok(Case::url(&url, format!("a message reached {} of 12 connections", 12 - deaf)).keep(app))
+}
+
+fn client_timeout(lab: &mut Lab, way: Way) -> Outcome<Case> {
+    let redis = Redis::start(lab, free_port()?, &[])?;
+    let site = Site::furnish(
+        lab,
+        &Settings::hosts(&format!("[(\"127.0.0.1\", {})]", redis.port)),
+    )?;
+    let app = Serve::on(Server::Uvicorn, free_port()?, "").start(&site)?;
+    let front = free_port()?;
+    let nginx = Nginx::start(
+        lab,
+        Frame::PLAIN,
+        &server(front, &location(app.port, UPGRADE)),
+        front,
+    )?;
+    let url = match way {
+        Way::Direct => app.good(),
+        Way::Nginx => url(front, &good()),
+    };
+    let proof = prove_cut(&url)? + " 5 s later";
+    Ok(Case::url(&url, proof).keep(nginx).keep(app).keep(redis))
+}
+
+/// Two servers, each with a socket in chat 5, that do not hear each other.
+fn mismatch(lab: &mut Lab, other: impl Fn(&str) -> Settings) -> Outcome<Case> {
+    let redis = Redis::start(lab, free_port()?, &[])?;
+    let start = |lab: &mut Lab, settings: &Settings| -> Outcome<App> {
+        let site = Site::furnish(lab, settings)?;
+        Serve::on(Server::Uvicorn, free_port()?, &redis.url()).start(&site)
+    };
+    let one = start(lab, &Settings::PLAIN)?;
+    let two = start(lab, &other(&redis.url()))?;
+    let mut speaker = connect(&two.good())?;
+    let mut listener = connect(&one.good())?;
+    speaker.say(r#"{"texto": "hola"}"#)?;
+    let proof = match listener.watch(Duration::from_secs(1))? {
+        Then::Open(heard) if heard.is_empty() => {
+            "a message of one server's client does not reach the other's".to_owned()
+        }
+        other => return Err(not_broken("silence", &format!("{other:?}"))),
+    };
+    Ok(Case::url(&one.good(), proof)
+        .keep(speaker)
+        .keep(listener)
+        .keep(two)
+        .keep(one)
+        .keep(redis))
+}
+
+fn full(lab: &mut Lab) -> Outcome<Case> {
+    let redis = Redis::start(lab, free_port()?, &[])?;
+    let site = Site::furnish(lab, &Settings::PLAIN)?;
+    let serve = Serve::on(Server::Uvicorn, free_port()?, &redis.url());
+    let app = serve.start(&site)?;
+    let second = Serve {
+        port: free_port()?,
+        ..serve
+    };
+    let second = second.start(&site)?;
+    let listener = connect(&second.good())?;
+    second.running.signal(Signal::STOP)?;
+    let said = site.run_with(&["publish.py", "150", "10"], &[("REDIS_URL", &redis.url())])?;
+    let proof = said
+        .lines()
+        .find(|line| line.contains("over capacity"))
+        .unwrap_or_default()
+        .to_owned();
+    if proof.is_empty() {
+        return Err(not_broken("over capacity", &said));
+    }
+    Ok(Case::url(&app.good(), proof)
+        .keep(listener)
+        .keep(second)
+        .keep(app)
+        .keep(redis))
+}
+
+/// A frozen server that listens, and more published than its output buffer takes.
+fn output_buffer(lab: &mut Lab) -> Outcome<Case> {
+    let redis = Redis::start(
+        lab,
+        free_port()?,
+        &["--client-output-buffer-limit", "pubsub 64kb 32kb 1"],
+    )?;
+    let site = Site::furnish(lab, &Settings::pubsub(&redis.url()))?;
+    let app = Serve::on(Server::Uvicorn, free_port()?, "").start(&site)?;
+    let listener = connect(&app.good())?;
+    app.running.signal(Signal::STOP)?;
+    site.run(&["publish.py", "400", "40000"])?;
+    let proof = crate::process::wait_for_words(redis.running.log(), "output buffer limits")?;
+    app.running.signal(Signal::CONT)?;
+    let proof = proof
+        .split_once("# ")
+        .map_or(proof.clone(), |(_, said)| said.to_owned());
+    prove(redis.port, &["PING"], "PONG")?;
+    prove_status(&app.good(), &[], 101)?;
+    let short: String = proof
+        .rsplit("scheduled")
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(80)
+        .collect();
+    Ok(Case::url(&app.good(), format!("Redis' log: scheduled{short}"))
+        .keep(listener)
+        .keep(app)
+        .keep(redis))
+}

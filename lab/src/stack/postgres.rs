@@ -1,0 +1,103 @@
+//! PostgreSQL with the project's tables.
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Failure, Outcome};
+use crate::lab::Lab;
+use crate::process::{self, Running, output};
+
+/// A PostgreSQL that runs.
+pub(crate) struct Postgres {
+    pub(crate) running: Running,
+    pub(crate) port: u16,
+}
+
+impl Postgres {
+    /// An empty one with a database called `chat`.
+    pub(crate) fn start(lab: &mut Lab) -> Outcome<Self> {
+        let programs = programs()?;
+        let folder = lab.new_folder("postgres")?;
+        let data = folder.join("data");
+        let user = user();
+        if let Some((uid, gid)) = user {
+            std::os::unix::fs::chown(&folder, Some(uid), Some(gid))?;
+        }
+        let as_user = |program: &str| {
+            let mut command = Command::new(programs.join(program));
+            command.current_dir(&folder);
+            if let Some((uid, gid)) = user {
+                command.uid(uid).gid(gid);
+            }
+            command
+        };
+        let mut made = as_user("initdb");
+        output(
+            made.args([
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "--locale",
+                "C",
+                "-D",
+            ])
+            .arg(&data),
+        )?;
+        let port = process::free_port()?;
+        let mut command = as_user("postgres");
+        command.arg("-D").arg(&data).arg("-k").arg(&folder);
+        command.args([
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "fsync=off",
+            "-p",
+            &port.to_string(),
+        ]);
+        let log = folder.join("postgres.log");
+        let mut running = Running::start(&mut command, log)?;
+        running.wait_for_words("ready to accept connections")?;
+        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+        output(
+            Command::new(programs.join("psql"))
+                .args(["-q", "-c", "CREATE DATABASE chat"])
+                .arg(url),
+        )?;
+        Ok(Self { running, port })
+    }
+
+    /// The address as people give it.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/chat", self.port)
+    }
+}
+
+/// The newest version's programs, where Debian puts them.
+fn programs() -> Outcome<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let newest = versions
+        .map(|entry| entry.path().join("bin"))
+        .filter(|bin| bin.join("postgres").is_file())
+        .max();
+    newest.ok_or_else(|| Failure::Lacking("PostgreSQL".to_owned()))
+}
+
+/// Who runs it when root must not: user and group.
+fn user() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let known = process::read(Path::new("/etc/passwd"));
+    let line = known.lines().find(|line| line.starts_with("postgres:"))?;
+    let mut fields = line.split(':').skip(2).map_while(|field| field.parse().ok());
+    Some((fields.next()?, fields.next()?))
+}
