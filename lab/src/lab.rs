@@ -90,7 +90,7 @@ impl Lab {
             return Ok(found);
         }
         let made = Rc::new(make(self)?);
-        let kept: Rc<dyn Any> = made.clone();
+        let kept: Rc<dyn Any> = Rc::<T>::clone(&made);
         self.shared.insert(name.to_owned(), kept);
         Ok(made)
     }
@@ -109,7 +109,7 @@ impl Lab {
             return Ok(found);
         }
         let made = Rc::new(make(self)?);
-        let kept: Rc<dyn Any> = made.clone();
+        let kept: Rc<dyn Any> = Rc::<T>::clone(&made);
         self.lasting.insert(name.to_owned(), kept);
         Ok(made)
     }

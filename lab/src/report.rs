@@ -20,6 +20,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// What one scenario came to.
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "columns of a table")]
 pub(crate) struct Row {
     name: String,
     family: &'static str,

@@ -31,8 +31,11 @@ pub(crate) struct Scenario {
     /// Part of `--quick`.
     pub(crate) is_quick: bool,
     /// Builds, breaks and proves.
-    pub(crate) prepare: Box<dyn Fn(&mut Lab) -> Outcome<Case>>,
+    pub(crate) prepare: Prepare,
 }
+
+/// Builds, breaks and proves.
+pub(crate) type Prepare = Box<dyn Fn(&mut Lab) -> Outcome<Case>>;
 
 /// What a stack should be called.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,7 +126,7 @@ impl Family {
         how: impl Into<String>,
         expected: Expected,
         prepare: impl Fn(&mut Lab) -> Outcome<Case> + 'static,
-    ) -> &mut Scenario {
+    ) {
         self.scenarios.push(Scenario {
             name: name.into(),
             family: self.name,
@@ -132,8 +135,6 @@ impl Family {
             is_quick: false,
             prepare: Box::new(prepare),
         });
-        let last = self.scenarios.len() - 1;
-        &mut self.scenarios[last]
     }
 
     /// One more that is broken.
@@ -143,8 +144,8 @@ impl Family {
         how: impl Into<String>,
         ids: &'static [&'static str],
         prepare: impl Fn(&mut Lab) -> Outcome<Case> + 'static,
-    ) -> &mut Scenario {
-        self.add(name, how, Expected::Cause(ids), prepare)
+    ) {
+        self.add(name, how, Expected::Cause(ids), prepare);
     }
 
     /// One more that opens all the same.
@@ -154,17 +155,32 @@ impl Family {
         how: impl Into<String>,
         ids: &'static [&'static str],
         prepare: impl Fn(&mut Lab) -> Outcome<Case> + 'static,
-    ) -> &mut Scenario {
-        self.add(name, how, Expected::CauseOrWarning(ids), prepare)
+    ) {
+        self.add(name, how, Expected::CauseOrWarning(ids), prepare);
     }
 }
 
-impl Scenario {
-    /// Belongs to `--quick` as well.
-    fn quick(&mut self) {
-        self.is_quick = true;
-    }
-}
+/// One of each kind: `--quick` in ninety seconds.
+const QUICK: &[&str] = &[
+    "token-expired-uvicorn-nginx",
+    "token-bad-signature-daphne",
+    "not-a-member-uvicorn",
+    "chat-missing-daphne",
+    "redis-down-uvicorn",
+    "redis-frozen-uvicorn-nginx",
+    "redis-wants-password-daphne",
+    "layer-missing-uvicorn",
+    "server-down",
+    "server-frozen-uvicorn",
+    "not-asgi-runserver",
+    "proxy-no-upgrade",
+    "spa-answers",
+    "tls-expired",
+    "message-not-json",
+    "charla-token-expired",
+    "healthy-uvicorn-nginx-1",
+    "healthy-charla-1",
+];
 
 /// All of them, family by family.
 pub(crate) fn all() -> Vec<Scenario> {
@@ -180,7 +196,11 @@ pub(crate) fn all() -> Vec<Scenario> {
         charla::family(),
         healthy::family(),
     ];
-    families.into_iter().flat_map(|family| family.scenarios).collect()
+    let mut all: Vec<Scenario> = families.into_iter().flat_map(|family| family.scenarios).collect();
+    for scenario in &mut all {
+        scenario.is_quick = QUICK.contains(&scenario.name.as_str());
+    }
+    all
 }
 
 /// That a handshake is answered with this status.

@@ -40,6 +40,7 @@ CHANNEL_LAYERS = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"]}
 LANGUAGE_CODE = "es"
+TIME_ZONE = "UTC"
 USE_TZ = True
 LOGGING = {
     "version": 1,

@@ -111,16 +111,14 @@ const REFUSED: &[Refused] = &[
 pub(super) fn family() -> Family {
     let mut family = Family::new("charla");
     for (name, how, id, token, chat) in REFUSED {
-        family
-            .broken(*name, *how, std::slice::from_ref(id), move |lab| {
-                let charla = shared(lab)?;
-                let url = charla
-                    .url(&token())
-                    .replace("/chat/5/", &format!("/chat/{chat}/"));
-                let proof = refusal(&url, &[])?;
-                Ok(Case::url(&url, proof).keep(charla))
-            })
-            .is_quick = *name == "charla-token-expired";
+        family.broken(*name, *how, std::slice::from_ref(id), move |lab| {
+            let charla = shared(lab)?;
+            let url = charla
+                .url(&token())
+                .replace("/chat/5/", &format!("/chat/{chat}/"));
+            let proof = refusal(&url, &[])?;
+            Ok(Case::url(&url, proof).keep(charla))
+        });
     }
     refused(&mut family);
     away(&mut family);

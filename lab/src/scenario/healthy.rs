@@ -111,8 +111,7 @@ pub(super) fn family() -> Family {
     let mut family = Family::new("healthy");
     for time in 1..=TIMES {
         for (name, how, prepare) in STACKS {
-            let added = family.add(format!("{name}-{time}"), *how, Expected::Healthy, prepare);
-            added.is_quick = time == 1 && matches!(*name, "healthy-uvicorn-nginx" | "healthy-charla");
+            family.add(format!("{name}-{time}"), *how, Expected::Healthy, prepare);
         }
     }
     family

@@ -20,19 +20,17 @@ const IN_MEMORY: &str =
 pub(super) fn family() -> Family {
     let mut family = Family::new("layer");
     for kind in [Server::Uvicorn, Server::Daphne] {
-        family
-            .broken(
-                format!("layer-missing-{}", kind.name()),
-                "`CHANNEL_LAYERS` is empty",
-                &["channel_layer_missing"],
-                move |lab| {
-                    let site = Site::furnish(lab, &Settings::layer("CHANNEL_LAYERS = {}"))?;
-                    let app = Serve::on(kind, free_port()?, "").start(&site)?;
-                    let proof = prove_status(&app.good(), &[], 500)?;
-                    Ok(Case::url(&app.good(), proof).keep(app))
-                },
-            )
-            .is_quick = kind == Server::Uvicorn;
+        family.broken(
+            format!("layer-missing-{}", kind.name()),
+            "`CHANNEL_LAYERS` is empty",
+            &["channel_layer_missing"],
+            move |lab| {
+                let site = Site::furnish(lab, &Settings::layer("CHANNEL_LAYERS = {}"))?;
+                let app = Serve::on(kind, free_port()?, "").start(&site)?;
+                let proof = prove_status(&app.good(), &[], 500)?;
+                Ok(Case::url(&app.good(), proof).keep(app))
+            },
+        );
     }
     family.opens(
         "layer-in-memory-two-workers",

@@ -145,19 +145,17 @@ pub(super) fn family() -> Family {
     let mut family = Family::new("path");
     for (name, how, id, lines, status) in BROKEN {
         let ids = std::slice::from_ref(id);
-        family
-            .broken(*name, *how, ids, move |lab| {
-                let whole = Whole::shared(lab, Server::Uvicorn)?;
-                let front = free_port()?;
-                let nginx = Nginx::start(lab, Frame::PLAIN, &server(front, &lines(whole.app.port)?), front)?;
-                let mut url = url(front, &good());
-                if *id == "redirect_slash" {
-                    url = url.replace("/5/?", "/5?");
-                }
-                let proof = prove_status(&url, &[], *status)?;
-                Ok(Case::url(&url, proof).keep(nginx).keep(whole))
-            })
-            .is_quick = matches!(*name, "proxy-no-upgrade" | "spa-answers");
+        family.broken(*name, *how, ids, move |lab| {
+            let whole = Whole::shared(lab, Server::Uvicorn)?;
+            let front = free_port()?;
+            let nginx = Nginx::start(lab, Frame::PLAIN, &server(front, &lines(whole.app.port)?), front)?;
+            let mut url = url(front, &good());
+            if *id == "redirect_slash" {
+                url = url.replace("/5/?", "/5?");
+            }
+            let proof = prove_status(&url, &[], *status)?;
+            Ok(Case::url(&url, proof).keep(nginx).keep(whole))
+        });
     }
     variants(&mut family);
     limits(&mut family);

@@ -45,7 +45,7 @@ pub(super) fn family() -> Family {
     let mut family = Family::new("permission");
     for (kind, way) in WAYS {
         let suffix = format!("{}{}", kind.name(), way.suffix());
-        let added = family.broken(
+        family.broken(
             format!("not-a-member-{suffix}"),
             "`usuario_puede_conectar()` is False",
             &["not_a_member"],
@@ -56,8 +56,7 @@ pub(super) fn family() -> Family {
                 Ok(Case::url(&url, proof).keep(whole))
             },
         );
-        added.is_quick = suffix == "uvicorn";
-        let added = family.broken(
+        family.broken(
             format!("chat-missing-{suffix}"),
             "there is no chat 777",
             &["chat_not_found"],
@@ -68,7 +67,6 @@ pub(super) fn family() -> Family {
                 Ok(Case::url(&url, proof).keep(whole))
             },
         );
-        added.is_quick = suffix == "daphne";
     }
     for way in [Way::Direct, Way::Nginx] {
         family.broken(

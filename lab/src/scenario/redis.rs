@@ -205,63 +205,56 @@ pub(super) fn family() -> Family {
     let mut family = Family::new("redis");
     for (kind, way) in WAYS {
         let suffix = format!("{}{}", kind.name(), way.suffix());
-        family
-            .broken(
-                format!("redis-down-{suffix}"),
-                "Redis does not run",
-                &["redis_down"],
-                move |lab| {
-                    let site = Changing::shared(lab, kind)?;
-                    let url = site.url(way);
-                    let proof = prove_status(&url, &[], 500)?;
-                    Ok(Case::url(&url, proof).keep(site))
-                },
-            )
-            .is_quick = suffix == "uvicorn";
-        family
-            .broken(
-                format!("redis-frozen-{suffix}"),
-                "Redis is stopped in its tracks: it takes connections and never answers",
-                &["redis_frozen"],
-                move |lab| {
-                    let site = Changing::shared(lab, kind)?;
-                    let redis = Redis::start(lab, site.redis, &[])?;
-                    redis.running.signal(Signal::STOP)?;
-                    let url = site.url(way);
-                    let proof = prove_answer(&url, &Answer::Silent)?;
-                    Ok(Case::url(&url, proof).keep(redis).keep(site))
-                },
-            )
-            .is_quick = suffix == "uvicorn-nginx";
+        family.broken(
+            format!("redis-down-{suffix}"),
+            "Redis does not run",
+            &["redis_down"],
+            move |lab| {
+                let site = Changing::shared(lab, kind)?;
+                let url = site.url(way);
+                let proof = prove_status(&url, &[], 500)?;
+                Ok(Case::url(&url, proof).keep(site))
+            },
+        );
+        family.broken(
+            format!("redis-frozen-{suffix}"),
+            "Redis is stopped in its tracks: it takes connections and never answers",
+            &["redis_frozen"],
+            move |lab| {
+                let site = Changing::shared(lab, kind)?;
+                let redis = Redis::start(lab, site.redis, &[])?;
+                redis.running.signal(Signal::STOP)?;
+                let url = site.url(way);
+                let proof = prove_answer(&url, &Answer::Silent)?;
+                Ok(Case::url(&url, proof).keep(redis).keep(site))
+            },
+        );
     }
     for (name, how, ids, broken, ways) in BROKEN {
         for (kind, way) in ways.iter().copied() {
             let name = format!("{name}-{}{}", kind.name(), way.suffix());
-            let is_quick = name == "redis-wants-password-daphne";
-            family
-                .broken(name, *how, ids, move |lab| {
-                    let site = Changing::shared(lab, kind)?;
-                    let (redis, said) = broken(lab, site.redis)?;
-                    let taken = (*ids == ["redis_max_clients"])
-                        .then(|| take_all(site.redis))
-                        .transpose()?;
-                    let url = site.url(way);
-                    let said = if taken.is_some() {
-                        prove(site.redis, &["PING"], "max number of clients")?
-                    } else {
-                        said
-                    };
-                    let proof = if *ids == ["redis_too_old"] {
-                        prove_cut(&url)?
-                    } else {
-                        prove_status(&url, &[], 500)?
-                    };
-                    Ok(Case::url(&url, format!("{proof}; {said}"))
-                        .keep(taken)
-                        .keep(redis)
-                        .keep(site))
-                })
-                .is_quick = is_quick;
+            family.broken(name, *how, ids, move |lab| {
+                let site = Changing::shared(lab, kind)?;
+                let (redis, said) = broken(lab, site.redis)?;
+                let taken = (*ids == ["redis_max_clients"])
+                    .then(|| take_all(site.redis))
+                    .transpose()?;
+                let url = site.url(way);
+                let said = if taken.is_some() {
+                    prove(site.redis, &["PING"], "max number of clients")?
+                } else {
+                    said
+                };
+                let proof = if *ids == ["redis_too_old"] {
+                    prove_cut(&url)?
+                } else {
+                    prove_status(&url, &[], 500)?
+                };
+                Ok(Case::url(&url, format!("{proof}; {said}"))
+                    .keep(taken)
+                    .keep(redis)
+                    .keep(site))
+            });
         }
     }
     addresses(&mut family);

@@ -63,19 +63,17 @@ pub(super) fn family() -> Family {
 
 /// Not there.
 fn absent(family: &mut Family) {
-    family
-        .broken(
-            "server-down",
-            "nothing serves the site",
-            &["server_down"],
-            |lab| {
-                let idle = Idle::make(lab)?;
-                let url = url(idle.port, &good());
-                let proof = prove_answer(&url, &Answer::Refused)?;
-                Ok(Case::url(&url, proof).keep(idle))
-            },
-        )
-        .quick();
+    family.broken(
+        "server-down",
+        "nothing serves the site",
+        &["server_down"],
+        |lab| {
+            let idle = Idle::make(lab)?;
+            let url = url(idle.port, &good());
+            let proof = prove_answer(&url, &Answer::Refused)?;
+            Ok(Case::url(&url, proof).keep(idle))
+        },
+    );
     family.broken(
         "server-down-nginx",
         "the same behind nginx",
@@ -225,19 +223,17 @@ fn wrong(family: &mut Family) {
             },
         );
     }
-    family
-        .broken(
-            "not-asgi-runserver",
-            "Django's `runserver`, which is WSGI",
-            &["not_asgi"],
-            |lab| {
-                let idle = Idle::make(lab)?;
-                let app = idle.serve(Server::Runserver).start(&idle.site)?;
-                let proof = prove_status(&app.good(), &[], 404)?;
-                Ok(Case::url(&app.good(), proof).keep(app).keep(idle))
-            },
-        )
-        .quick();
+    family.broken(
+        "not-asgi-runserver",
+        "Django's `runserver`, which is WSGI",
+        &["not_asgi"],
+        |lab| {
+            let idle = Idle::make(lab)?;
+            let app = idle.serve(Server::Runserver).start(&idle.site)?;
+            let proof = prove_status(&app.good(), &[], 404)?;
+            Ok(Case::url(&app.good(), proof).keep(app).keep(idle))
+        },
+    );
     family.broken(
         "port-in-use",
         "something else has the port, so uvicorn could not start",
@@ -299,20 +295,18 @@ fn unwell(family: &mut Family) {
         (Server::Daphne, Way::Direct),
     ] {
         let suffix = format!("{}{}", kind.name(), way.suffix());
-        family
-            .broken(
-                format!("server-frozen-{suffix}"),
-                "stopped in its tracks: it takes connections and never answers",
-                &["server_frozen"],
-                move |lab| {
-                    let whole = Whole::start(lab, kind, |serve| serve)?;
-                    whole.app.running.signal(Signal::STOP)?;
-                    let url = url(whole.port(way), &good());
-                    let proof = prove_answer(&url, &Answer::Silent)?;
-                    Ok(Case::url(&url, proof).keep(whole))
-                },
-            )
-            .is_quick = suffix == "uvicorn";
+        family.broken(
+            format!("server-frozen-{suffix}"),
+            "stopped in its tracks: it takes connections and never answers",
+            &["server_frozen"],
+            move |lab| {
+                let whole = Whole::start(lab, kind, |serve| serve)?;
+                whole.app.running.signal(Signal::STOP)?;
+                let url = url(whole.port(way), &good());
+                let proof = prove_answer(&url, &Answer::Silent)?;
+                Ok(Case::url(&url, proof).keep(whole))
+            },
+        );
     }
     for (name, how, said) in [
         (

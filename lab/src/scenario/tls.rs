@@ -113,21 +113,19 @@ const BROKEN: &[Broken] = &[
 pub(super) fn family() -> Family {
     let mut family = Family::new("tls");
     for (name, how, id, certificate, words) in BROKEN {
-        family
-            .broken(*name, *how, std::slice::from_ref(id), move |lab| {
-                let (whole, certificates, nginx, front) = secure(lab, certificate)?;
-                let said = verify(front, Some(&certificates.folder.join("ca.pem")))?;
-                let Some(proof) = said.lines().find(|line| line.contains(words)) else {
-                    return Err(not_broken(words, &said));
-                };
-                let url = url(front, &good()).replace("ws://", "wss://");
-                let case = Case::url(&url, format!("openssl: {}", proof.trim()));
-                Ok(case
-                    .and(&["--ca-file", &certificates.file("ca.pem")])
-                    .keep(nginx)
-                    .keep(whole))
-            })
-            .is_quick = *id == "tls_expired";
+        family.broken(*name, *how, std::slice::from_ref(id), move |lab| {
+            let (whole, certificates, nginx, front) = secure(lab, certificate)?;
+            let said = verify(front, Some(&certificates.folder.join("ca.pem")))?;
+            let Some(proof) = said.lines().find(|line| line.contains(words)) else {
+                return Err(not_broken(words, &said));
+            };
+            let url = url(front, &good()).replace("ws://", "wss://");
+            let case = Case::url(&url, format!("openssl: {}", proof.trim()));
+            Ok(case
+                .and(&["--ca-file", &certificates.file("ca.pem")])
+                .keep(nginx)
+                .keep(whole))
+        });
     }
     family.broken(
         "ws-to-tls-port",

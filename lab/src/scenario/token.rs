@@ -189,17 +189,12 @@ pub(super) fn family() -> Family {
     for variant in VARIANTS {
         for (kind, way) in variant.ways.iter().copied() {
             let name = format!("{}-{}{}", variant.name, kind.name(), way.suffix());
-            let is_quick = matches!(
-                name.as_str(),
-                "token-expired-uvicorn-nginx" | "token-bad-signature-daphne"
-            );
-            let added = family.broken(name, variant.how, variant.ids, move |lab| {
+            family.broken(name, variant.how, variant.ids, move |lab| {
                 let whole = Whole::shared(lab, kind)?;
                 let url = url(whole.port(way), &(variant.token)());
                 let proof = prove_status(&url, &[], 403)?;
                 Ok(Case::url(&url, proof).keep(whole))
             });
-            added.is_quick = is_quick;
         }
     }
     family.broken(
