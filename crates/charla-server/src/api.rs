@@ -6,6 +6,7 @@ mod cause_pages;
 mod causes;
 mod chats;
 mod credentials;
+mod doctor;
 mod face;
 mod health;
 mod info;
@@ -89,6 +90,7 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(users::routes())
         .merge(tenants::routes())
         .merge(credentials::routes())
+        .merge(doctor::routes())
         .merge(causes::routes())
         .merge(openapi::routes())
 }

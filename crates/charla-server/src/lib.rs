@@ -9,6 +9,7 @@ pub mod clock;
 pub mod connection;
 mod converse;
 mod deliver;
+pub mod doctor;
 mod follow;
 pub mod handshake;
 pub mod happening;

@@ -18,6 +18,7 @@ use crate::broker::{Broker, Health};
 use crate::clock::{Clock, Uptime};
 use crate::connection::Connection;
 use crate::deliver::RoomShards;
+use crate::doctor::{Doctor, Surgery};
 use crate::follow::CatchingUp;
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
@@ -62,6 +63,7 @@ pub struct Node {
     pub(crate) leaving: AtomicBool,
     pub(crate) draining: AtomicBool,
     pub(crate) drained: Notify,
+    pub(crate) surgery: Surgery,
     broker: OnceLock<Box<dyn Broker>>,
 }
 
@@ -125,6 +127,7 @@ impl Node {
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
+            surgery: Surgery::default(),
             broker: OnceLock::new(),
             settings,
             store,
@@ -138,6 +141,11 @@ impl Node {
     /// Takes part in what a broker carries. Only the first broker counts.
     pub fn join(&self, broker: Box<dyn Broker>) {
         let _ = self.broker.set(broker);
+    }
+
+    /// Has somebody at hand who finds out why connections fail. Only the first doctor counts.
+    pub fn call_in(&self, doctor: Arc<dyn Doctor>) {
+        self.surgery.call_in(doctor);
     }
 
     /// Tells every node what happened.

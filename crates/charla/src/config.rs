@@ -41,7 +41,8 @@ pub(crate) fn told(problems: &[Problem], screen: &Screen) -> Failure {
     Failure::usage(words::settings_bad(screen.lang, problems.len()))
 }
 
-fn file(source: &Source) -> Option<PathBuf> {
+/// The settings file that is read, if any.
+pub(crate) fn file(source: &Source) -> Option<PathBuf> {
     let here = || Some(PathBuf::from(FILE)).filter(|path| path.exists());
     source.config.clone().or_else(here)
 }

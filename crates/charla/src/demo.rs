@@ -1,23 +1,27 @@
 //! `charla demo`: a server with three people and a chat, ready to be opened in two windows.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use charla_server::settings::{self, Loaded, Place, Settings};
 use charla_server::{Server, log};
 use charla_wire::TenantId;
 use owo_colors::OwoColorize as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use tempfile::TempDir;
 
 use self::people::{CHAT, Guest, TENANT};
 use crate::args::Demo;
+use crate::consulting::{OwnDoctor, reachable};
 use crate::exit::{Failure, Outcome};
 use crate::screen::Screen;
 use crate::serve::{Stop, not_started, raise_file_limit, runtime};
 use crate::words;
 
+mod operator;
 mod people;
 
 /// How long a demo's access tokens last: a working day, so that a line copied in the morning works in the afternoon.
@@ -38,12 +42,19 @@ pub(crate) fn run(wanted: &Demo, screen: &mut Screen) -> Outcome {
         let server = Server::start(settings)
             .await
             .map_err(|error| not_started(&error, screen))?;
-        let guests = people::invite(server.node()).await?;
+        let node = server.node();
+        node.call_in(Arc::new(OwnDoctor::new(
+            server.local_addr(),
+            &node.settings,
+            None,
+        )));
+        let guests = people::invite(node).await?;
+        let key = operator::make_key(node).await?;
         let place = Addresses::of(server.local_addr());
         if wanted.json {
-            screen.line(place.json(&guests))?;
+            screen.line(place.json(&guests, &key))?;
         } else {
-            place.banner(&guests, screen)?;
+            place.banner(&guests, &key, screen)?;
             let folder = folder.display();
             screen.line(match temporary {
                 Some(_) => words::demo_data_gone(screen.lang, folder),
@@ -126,13 +137,8 @@ struct Addresses {
 impl Addresses {
     /// A server that listens on every address is reached from here by loopback.
     fn of(listen: SocketAddr) -> Self {
-        let ip = match listen.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-        };
         Self {
-            authority: SocketAddr::new(ip, listen.port()).to_string(),
+            authority: reachable(listen).to_string(),
             open: !listen.ip().is_loopback(),
         }
     }
@@ -150,7 +156,7 @@ impl Addresses {
         format!("{}/?user={}", self.url(), guest.id)
     }
 
-    fn json(&self, guests: &[Guest]) -> serde_json::Value {
+    fn json(&self, guests: &[Guest], key: &SecretString) -> serde_json::Value {
         let users: Vec<_> = guests
             .iter()
             .map(|guest| {
@@ -163,10 +169,17 @@ impl Addresses {
                 })
             })
             .collect();
-        json!({"url": self.url(), "ws_url": self.ws_url(), "tenant": TENANT, "chat": CHAT, "users": users})
+        json!({
+            "url": self.url(),
+            "ws_url": self.ws_url(),
+            "tenant": TENANT,
+            "chat": CHAT,
+            "operator_key": key.expose_secret(),
+            "users": users,
+        })
     }
 
-    fn banner(&self, guests: &[Guest], screen: &mut Screen) -> std::io::Result<()> {
+    fn banner(&self, guests: &[Guest], key: &SecretString, screen: &mut Screen) -> std::io::Result<()> {
         let lang = screen.lang;
         screen.heading(words::demo_title(lang, env!("CARGO_PKG_VERSION")))?;
         if self.open {
@@ -189,7 +202,10 @@ impl Addresses {
         screen.line(format_args!("\n{}", words::demo_wscat(lang)))?;
         screen.line(format_args!("  wscat -c \"{socket}\""))?;
         screen.line(format_args!("\n{}", words::demo_doctor(lang)))?;
-        screen.line(format_args!("  {} doctor \"{socket}\"\n", program()))?;
+        screen.line(format_args!("  {} doctor \"{socket}\"", program()))?;
+        screen.line(format_args!("\n{}", words::demo_console(lang)))?;
+        screen.line(format_args!("  {}/console/doctor", self.url()))?;
+        screen.line(format_args!("  {}\n", key.expose_secret()))?;
         screen.line(words::demo_passwords(lang))
     }
 }

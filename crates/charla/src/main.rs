@@ -12,6 +12,7 @@ mod args;
 mod causes;
 mod config;
 mod connect;
+mod consulting;
 mod demo;
 mod doctor;
 mod exit;

@@ -1,6 +1,7 @@
 //! `charla serve`: settings, log, server, until a signal ends it.
 
 use std::io;
+use std::sync::Arc;
 
 use charla_server::settings::Settings;
 use charla_server::{Server, StartError, log};
@@ -9,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Serve;
 use crate::config;
+use crate::consulting::OwnDoctor;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 use crate::words;
@@ -19,6 +21,7 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
     let listen = wanted.listen.map(|address| ("server.listen".to_owned(), address));
     source.set.extend(listen);
     let settings = config::resolve(&source, screen)?.settings;
+    let file = config::file(&source);
     log::init(&settings.log);
     raise_file_limit(&settings);
     runtime()?.block_on(async {
@@ -26,6 +29,12 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
         let server = Server::start(settings)
             .await
             .map_err(|error| not_started(&error, screen))?;
+        let node = server.node();
+        node.call_in(Arc::new(OwnDoctor::new(
+            server.local_addr(),
+            &node.settings,
+            file,
+        )));
         stop.drain(server).await
     })
 }

@@ -37,6 +37,7 @@ const DESCRIPTION: &str = "Charla's REST interface, for an application's back en
     (name = "notifications", description = "Notes to one person."),
     (name = "users", description = "A tenant's people."),
     (name = "tenants", description = "Customers of the operator."),
+    (name = "doctor", description = "Why a connection to this server fails."),
     (name = "causes", description = "Why something was refused."),
 ))]
 struct Shared;

@@ -28,7 +28,7 @@ struct Web;
 #[folder = "../../js/src"]
 struct BrowserClient;
 
-/// `/`, `/assets/...` and the browsable interface.
+/// `/`, `/assets/...`, the browsable interface and the operator's pages, which hold nothing until a key opens them.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route(
@@ -38,6 +38,10 @@ pub(super) fn routes() -> Router<Api> {
         .route(
             "/api/v1/docs",
             get(|headers: HeaderMap| async move { page::<Web>("api/index.html", &headers) }),
+        )
+        .route(
+            "/console/doctor",
+            get(|headers: HeaderMap| async move { page::<Web>("console/doctor.html", &headers) }),
         )
         .route("/assets/web/{*path}", get(asset::<Web>))
         .route("/assets/charla/{*path}", get(asset::<BrowserClient>))

@@ -6,6 +6,7 @@ use crate::serving::{Reply, Serving, tenant_id};
 
 mod chats;
 mod described;
+mod doctor;
 mod messages;
 mod pages;
 mod tokens;

@@ -16,6 +16,7 @@ fn one_line_says_all_that_a_program_needs() {
         format!("ws://127.0.0.1:{authority}/ws/chat/5/")
     );
     assert_eq!((demo.text("tenant"), demo.text("chat")), ("demo", "5"));
+    assert!(demo.text("operator_key").starts_with("charla_"));
     let users = demo.said["users"].as_array().unwrap();
     let ids: Vec<_> = users.iter().map(|user| user["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["ana", "luis", "sofia"]);
@@ -42,6 +43,7 @@ fn the_banner_has_a_page_for_each_and_lines_to_copy() {
     }
     assert!(banner.contains("wscat -c \"ws://127.0.0.1:"), "{banner}");
     assert!(banner.contains("charla doctor \"ws://127.0.0.1:"), "{banner}");
+    assert!(banner.contains("/console/doctor\n  charla_"), "{banner}");
     let folder = banner
         .lines()
         .find_map(|line| line.strip_prefix("Data in "))

@@ -27,6 +27,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("delete", "/api/v1/chats/{chat}/messages/{seq}"),
     ("patch", "/api/v1/chats/{chat}/messages/{seq}"),
     ("post", "/api/v1/chats/{chat}/reopen"),
+    ("post", "/api/v1/doctor"),
     ("get", "/api/v1/info"),
     ("get", "/api/v1/me"),
     ("get", "/api/v1/me/chats"),

@@ -19,6 +19,8 @@ async fn a_page_and_its_parts_are_served_guarded() {
         ("/assets/web/page/style/base.css", "text/css; charset=utf-8"),
         ("/assets/web/page/icon.svg", "image/svg+xml"),
         ("/api/v1/docs", "text/html; charset=utf-8"),
+        ("/console/doctor", "text/html; charset=utf-8"),
+        ("/assets/web/console/main.js", "text/javascript; charset=utf-8"),
         ("/assets/web/api/main.js", "text/javascript; charset=utf-8"),
         ("/assets/web/docs/docs.css", "text/css; charset=utf-8"),
         ("/assets/charla/index.js", "text/javascript; charset=utf-8"),
@@ -62,7 +64,13 @@ async fn what_is_no_part_of_a_page_is_not_there() {
 async fn no_page_needs_what_its_policy_forbids() {
     let serving = Serving::start().await;
     let nobody = Asker::nobody(&serving);
-    for path in ["/", "/api/v1/docs", "/docs/causes/", "/docs/causes/token_expired"] {
+    for path in [
+        "/",
+        "/api/v1/docs",
+        "/console/doctor",
+        "/docs/causes/",
+        "/docs/causes/token_expired",
+    ] {
         let reply = nobody.get(path).await;
         assert_eq!(reply.header("content-security-policy"), Some(POLICY), "{path}");
         let page = String::from_utf8(reply.body).unwrap();

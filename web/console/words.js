@@ -1,0 +1,77 @@
+/** @file Every word of the doctor's page that does not come with the report. */
+import { currentLanguage } from "/assets/web/page/words.js";
+
+const WORDS = {
+  title: { en: "Doctor", es: "Doctor" },
+  lead: {
+    en: "Finds out why a connection to this server fails: the process, Redis, logs, the handshake hop by hop, nginx, token, chat and machine. Nothing is changed.",
+    es: "Averigua por qué falla una conexión a este servidor: el proceso, Redis, los registros, el handshake salto a salto, nginx, token, chat y máquina. No se cambia nada.",
+  },
+  interface: { en: "REST interface", es: "Interfaz REST" },
+  causes: { en: "All causes", es: "Todas las causas" },
+  chat: { en: "Chat", es: "Chat" },
+  key: { en: "Operator's key", es: "Clave del operador" },
+  keyHint: { en: "Made with `charla key add doctor --every-tenant`; the demo prints one. It stays on this page.", es: "La crea `charla key add doctor --every-tenant`; la demo imprime una. No sale de esta página." },
+  chatHint: { en: "The chat that cannot be entered; optional.", es: "El chat al que no se puede entrar; opcional." },
+  tenant: { en: "Tenant", es: "Tenant" },
+  tenantHint: { en: "As in the address: `?tenant=`.", es: "Como en la dirección: `?tenant=`." },
+  user: { en: "Connect as", es: "Conectar como" },
+  userHint: { en: "A user's id: it gets a token of one minute for this run; optional.", es: "El id de un usuario: recibe un token de un minuto para esta prueba; opcional." },
+  token: { en: "Or with this token", es: "O con este token" },
+  tokenHint: { en: "The one that does not work; optional.", es: "El que no funciona; opcional." },
+  look: { en: "Find the cause", es: "Buscar la causa" },
+  looking: { en: "Looking… a few seconds.", es: "Mirando… unos segundos." },
+  seconds: { en: "{n} s", es: "{n} s" },
+  took: { en: "took {n} s", es: "tardó {n} s" },
+  good: { en: "Healthy", es: "Todo bien" },
+  warning: { en: "It works, with a warning", es: "Funciona, con una advertencia" },
+  unknown: { en: "No known cause", es: "Ninguna causa conocida" },
+  evidence: { en: "Evidence", es: "Pruebas" },
+  fix: { en: "Fix", es: "Solución" },
+  check: { en: "Then check:", es: "Luego comprueba:" },
+  also: { en: "Also found", es: "También se encontró" },
+  warnings: { en: "Warnings", es: "Advertencias" },
+  looked: { en: "What was looked at", es: "Lo que se miró" },
+  skipped: { en: "What could not be looked at", es: "Lo que no se pudo mirar" },
+  crashed: { en: "Checks that fell over", es: "Comprobaciones que fallaron" },
+  ruledOut: { en: "Not the cause", es: "No es la causa" },
+  found: { en: "What was found, and from where", es: "Lo que se encontró, y de dónde" },
+  copy: { en: "Copy", es: "Copiar" },
+  copied: { en: "Copied", es: "Copiado" },
+  copyByHand: { en: "Press Ctrl-C", es: "Pulsa Ctrl-C" },
+  copyReport: { en: "Copy the report as JSON", es: "Copiar el informe como JSON" },
+  "certainty.certain": { en: "certain", es: "seguro" },
+  "certainty.likely": { en: "likely", es: "probable" },
+  "certainty.possible": { en: "possible", es: "posible" },
+  "mark.good": { en: "good", es: "bien" },
+  "mark.warning": { en: "warning", es: "advertencia" },
+  "mark.fault": { en: "wrong", es: "mal" },
+  "mark.skipped": { en: "not looked at", es: "no se miró" },
+  "trouble.unauthorized_key": {
+    en: "This server does not know that key. Make one with `charla key add doctor --every-tenant`.",
+    es: "Este servidor no conoce esa clave. Crea una con `charla key add doctor --every-tenant`.",
+  },
+  "trouble.forbidden": {
+    en: "That is the key of one tenant. The doctor takes the operator's: `charla key add doctor --every-tenant`.",
+    es: "Esa es la clave de un solo tenant. El doctor pide la del operador: `charla key add doctor --every-tenant`.",
+  },
+  "trouble.rate_limited": {
+    en: "Another run is going on. Try again in {n} s.",
+    es: "Ya hay otra prueba en marcha. Vuelve a intentarlo en {n} s.",
+  },
+  "trouble.server_unreachable": {
+    en: "The server does not answer. In a terminal on its machine: `charla doctor ws://127.0.0.1:9001/ws/`",
+    es: "El servidor no responde. En una terminal de su máquina: `charla doctor ws://127.0.0.1:9001/ws/`",
+  },
+};
+
+/** @param {string} key */
+export function isWord(key) {
+  return key in WORDS;
+}
+
+/** @param {string} key @param {Record<string, string | number>} [values] */
+export function t(key, values = {}) {
+  const text = WORDS[key]?.[currentLanguage()] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
