@@ -1,7 +1,7 @@
 /**
  * @file The doctor in the browser: asks this server's own doctor with the operator's key, and shows its report.
  *
- * The key and the token stay in the form's fields: in no storage and in no address.
+ * The key and the token go to this server alone, and are kept in the form's fields: in no storage and in no address.
  */
 import { h } from "/assets/web/page/dom.js";
 import { chooseLanguage, currentLanguage, LANGUAGES, setLanguage } from "/assets/web/page/words.js";
@@ -94,6 +94,7 @@ async function ask(question) {
     const report = await look(question);
     answered = question;
     place.replaceChildren(reportView(report));
+    place.scrollIntoView({ block: "start" });
   } catch (trouble) {
     answered = null;
     place.replaceChildren(h("p", { class: "refusal", role: "alert" }, ...sayTrouble(trouble)));

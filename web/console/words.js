@@ -11,7 +11,7 @@ const WORDS = {
   causes: { en: "All causes", es: "Todas las causas" },
   chat: { en: "Chat", es: "Chat" },
   key: { en: "Operator's key", es: "Clave del operador" },
-  keyHint: { en: "Made with `charla key add doctor --every-tenant`; the demo prints one. It stays on this page.", es: "La crea `charla key add doctor --every-tenant`; la demo imprime una. No sale de esta página." },
+  keyHint: { en: "Made with `charla key add doctor --every-tenant`; the demo prints one. It is kept nowhere.", es: "La crea `charla key add doctor --every-tenant`; la demo imprime una. No se guarda en ninguna parte." },
   chatHint: { en: "The chat that cannot be entered; optional.", es: "El chat al que no se puede entrar; opcional." },
   tenant: { en: "Tenant", es: "Tenant" },
   tenantHint: { en: "As in the address: `?tenant=`.", es: "Como en la dirección: `?tenant=`." },
