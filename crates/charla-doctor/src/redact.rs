@@ -7,6 +7,10 @@ use charla_client::redact::redact as tokens;
 
 /// What stands for a secret.
 const STRUCK: &str = "***";
+/// What a Charla server's API keys begin with.
+const API_KEY: &str = "charla_";
+/// Letters of such a key after that.
+const API_KEY_LETTERS: usize = 43;
 /// Names whose values are secrets, wherever they end a longer name (`SECRET_KEY`, `db_password`).
 const NAMES: [&str; 13] = [
     "password",
@@ -36,13 +40,30 @@ const HEADERS: [&str; 5] = [
 #[must_use]
 pub fn redact(text: &str) -> String {
     let text = text.split('\n').map(line).collect::<Vec<_>>().join("\n");
-    tokens(&text)
+    api_keys(&tokens(&text))
 }
 
 fn line(text: &str) -> String {
     let text = headers(text);
     let text = addresses(&text);
     named(&text)
+}
+
+/// A Charla server's API keys: `charla_` and 32 bytes in Base64.
+fn api_keys(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut parts = text.split(API_KEY);
+    out.extend(parts.next());
+    for part in parts {
+        let end = part
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
+            .unwrap_or(part.len());
+        let is_key = end >= API_KEY_LETTERS;
+        out.push_str(API_KEY);
+        out.push_str(if is_key { STRUCK } else { "" });
+        out.push_str(part.get(if is_key { end } else { 0 }..).unwrap_or_default());
+    }
+    out
 }
 
 /// `Cookie: ...` to the end of the line; `Authorization: Bearer ...` likewise.
@@ -178,6 +199,10 @@ mod tests {
                 "?token=*** HTTP/1.1",
             ),
             ("sessionid=abc", "sessionid=***"),
+            (
+                "  charla_0123456789abcdefghijABCDEFGHIJ0123456789_-x\n",
+                "  charla_***\n",
+            ),
         ];
         for (text, expected) in rows {
             assert_eq!(redact(text), expected);
@@ -193,6 +218,7 @@ mod tests {
             "a://b://c@d",
             "secret",
             "password:",
+            "charla_closes_total{cause=\"overloaded\"} 3, charla_rooms 2",
         ] {
             assert_eq!(redact(text), text);
         }
