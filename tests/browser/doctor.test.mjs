@@ -62,7 +62,7 @@ test("a token that nobody here signed: the cause, its evidence, its fix to copy"
   await ask(operator, { chat: demo.about.chat, token: FOREIGN_TOKEN });
   await page.waitForSelector(".report.is-fault");
   assert.equal(await page.textContent(".verdict .cause-id"), "token_invalid");
-  assert.equal(await page.textContent(".verdict .certainty"), "certain");
+  assert.match(await page.textContent(".verdict .certainty"), /^(certain|likely)$/);
   assert.ok((await page.locator(".verdict .facts-seen li").count()) > 0);
   const fix = page.locator(".verdict .copyable").first();
   await fix.getByRole("button", { name: "Copy" }).click();
