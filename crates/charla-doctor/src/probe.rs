@@ -195,6 +195,9 @@ impl<'a> Run<'a> {
         let host = self.scene.ask_host(self.before.take());
         let (hops, host) = tokio::join!(varied, host);
         self.evidence.hops = hops;
+        if self.evidence.tls.is_none() {
+            self.evidence.tls = self.scene.ask_tls_behind(self.evidence.answer()).await;
+        }
         if let Some((host, skipped)) = host {
             self.evidence.host = Some(host);
             self.evidence.skipped.extend(skipped);

@@ -27,7 +27,10 @@ fn judge(evidence: &Evidence) -> Outcome {
         ));
     }
     if let Some((_, seen)) = evidence.logs.fresh(&[Sign::BrowserNoAnswer]) {
-        return Outcome::Fail(Finding::likely(
+        // curl says the same of a connection that opened and was cut before its first frame.
+        let certainty = if pasted(evidence, &[101]) > 0 { Certainty::Possible } else { Certainty::Likely };
+        return Outcome::Fail(Finding::new(
+            certainty,
             both!("The connection was closed before the handshake got an answer.", "La conexión se cerró antes de que la apertura recibiera respuesta."),
             lines(seen),
         ));
@@ -66,7 +69,9 @@ fn live(evidence: &Evidence, reset: bool) -> Outcome {
     // The server itself hangs up: out of descriptors or worker connections, or no HTTP at all; others know that better.
     let inner = evidence.hops.iter().skip(1).filter_map(Hop::browser);
     let answers = inner.filter(|answer| answer.status().is_some()).count() > 0;
+    let full = [Sign::NginxWorkerConnections, Sign::NginxTooManyFiles, Sign::TooManyFiles];
     let certainty = match (answers, reset) {
+        _ if evidence.logs.fresh(&full).is_some() || out_of_descriptors(evidence) => Certainty::Possible,
         (true, false) => Certainty::Certain,
         (true, true) | (false, false) => Certainty::Likely,
         (false, true) => Certainty::Possible,
@@ -83,4 +88,11 @@ fn live(evidence: &Evidence, reset: bool) -> Outcome {
         },
         facts,
     ))
+}
+
+/// A server that can open no more descriptors accepts and hangs up.
+fn out_of_descriptors(evidence: &Evidence) -> bool {
+    let process = evidence.server.as_ref().and_then(|server| server.process.as_ref());
+    let counts = process.and_then(|process| Some((process.descriptors?, process.descriptor_limit?)));
+    counts.is_some_and(|(open, limit)| open.saturating_add(8) >= limit)
 }

@@ -27,7 +27,8 @@ fn judge(evidence: &Evidence) -> Outcome {
     let Some(answer) = hop.browser() else {
         return Outcome::Skip(no_handshake());
     };
-    if hop.shaped(Shape::OtherSlash).is_some_and(Answer::is_open) {
+    let redirected = answer.status().is_some_and(|status| (300..400).contains(&status));
+    if !redirected && hop.shaped(Shape::OtherSlash).is_some_and(Answer::is_open) {
         let path = path(evidence);
         let facts = [Shape::Browser, Shape::OtherSlash].into_iter().filter_map(|shape| fact(hop, shape)).collect();
         let sentence = both!(

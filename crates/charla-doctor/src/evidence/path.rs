@@ -359,3 +359,64 @@ pub struct Conduct {
     /// What became of it: none when the connection stayed open.
     pub sent_end: Option<After>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(answer: Answer) -> Hop {
+        let tried = vec![Handshake {
+            answer,
+            ..Handshake::default()
+        }];
+        Hop {
+            tried,
+            ..Hop::default()
+        }
+    }
+
+    fn http(status: u16) -> Answer {
+        Answer::Http {
+            status,
+            reason: String::new(),
+            server: None,
+            location: None,
+            content_type: None,
+            date: None,
+            body: String::new(),
+            cause: None,
+        }
+    }
+
+    fn open() -> Answer {
+        Answer::Upgraded {
+            protocol: None,
+            offered: false,
+            extensions: None,
+            valid: true,
+            after: After::Open { ms: 1, first: None },
+        }
+    }
+
+    #[test]
+    fn the_first_place_that_answers_otherwise_is_found_from_the_browser_inwards() {
+        let silent = || Answer::HungUp { reset: false };
+        let rows: [(Vec<Answer>, Option<usize>); 9] = [
+            (vec![open(), open(), open()], None),
+            (vec![http(502), http(502), Answer::Refused], None),
+            (vec![http(504), Answer::Silent], None),
+            (vec![http(403), http(403)], None),
+            (vec![http(404), open()], Some(0)),
+            (vec![http(502), http(502), open()], Some(1)),
+            (vec![silent(), http(403), http(403)], Some(0)),
+            (vec![http(200), http(502), Answer::Refused], Some(0)),
+            (vec![open()], None),
+        ];
+        for (answers, expected) in rows {
+            let hops: Vec<Hop> = answers.iter().cloned().map(hop).collect();
+            let found = first_difference(&hops).map(|found| found.outer);
+            let place = found.and_then(|outer| hops.iter().position(|hop| std::ptr::eq(hop, outer)));
+            assert_eq!(place, expected, "{answers:?}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{PATIENCE, Run};
-use crate::evidence::{Hop, HopKind, HostSeen, NginxSeen, Skipped, SourceKind, TlsSeen};
+use crate::evidence::{Answer, Hop, HopKind, HostSeen, NginxSeen, Skipped, SourceKind, TlsSeen};
 use crate::explain::Reader;
 use crate::plan::{ANSWER_WITHIN, LOGS_SINCE, Wanted};
 use crate::probe::ask::{Ask, TokenIn};
@@ -77,6 +77,13 @@ impl Scene {
         let given = self.ways.iter().find(|way| way.hop.kind == HopKind::Given)?;
         let secure = given.place.tls.as_ref()?;
         Some(tls::look(&given.place, secure, ANSWER_WITHIN).await)
+    }
+
+    /// Whether a given address that hung up on plain HTTP speaks TLS.
+    pub(super) async fn ask_tls_behind(&self, answer: Option<&Answer>) -> Option<TlsSeen> {
+        let given = self.ways.iter().find(|way| way.hop.kind == HopKind::Given)?;
+        let name = &self.address.as_ref()?.target.host;
+        tls::behind(&given.place, name, answer?, ANSWER_WITHIN).await
     }
 
     /// What the kernel counted meanwhile, where the application is on this machine.

@@ -335,6 +335,19 @@ pub async fn look(place: &Place, secure: &Secure, within: Duration) -> TlsSeen {
     seen
 }
 
+/// Looks whether a place that answered plain HTTP by hanging up, or by what is no HTTP, speaks TLS.
+pub async fn behind(place: &Place, name: &str, answer: &Answer, within: Duration) -> Option<TlsSeen> {
+    if place.tls.is_some() || !matches!(answer, Answer::HungUp { .. } | Answer::NotHttp(_)) {
+        return None;
+    }
+    let secure = Secure {
+        name: name.to_owned(),
+        trust: Trust::load(None).ok()?,
+    };
+    let seen = look(place, &secure, within).await;
+    seen.spoke_tls.then_some(seen)
+}
+
 fn unreached(answer: &Answer) -> String {
     match answer {
         Answer::Unreachable(words) => words.clone(),

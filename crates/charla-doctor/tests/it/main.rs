@@ -11,3 +11,4 @@ mod peer;
 mod processes;
 mod redis;
 mod registry;
+mod verdicts;
