@@ -5,6 +5,7 @@
 mod answer;
 pub mod ask;
 mod certificate;
+pub mod charla;
 pub mod command;
 pub mod conduct;
 pub mod database;

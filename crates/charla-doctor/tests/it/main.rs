@@ -1,6 +1,7 @@
 //! What the doctor says, against fixtures and real servers.
 
 mod certificates;
+mod charla;
 mod cluster;
 mod database;
 mod django;

@@ -1,0 +1,132 @@
+//! What is read in a `charla.toml`, and what a Charla server says of itself; its answers are played by a plain socket, as the
+//! server's own tests fix them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use charla_doctor::evidence::KeyCheck;
+use charla_doctor::probe::charla::{config, look};
+use charla_doctor::token::{self, Given};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+const WITHIN: Duration = Duration::from_secs(5);
+const SECRET: &str = "a secret of the tests, long enough for HS256";
+
+fn check(config: &config::Config, algorithm: jsonwebtoken::Algorithm) -> KeyCheck {
+    let header = jsonwebtoken::Header::new(algorithm);
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let token = jsonwebtoken::encode(&header, &serde_json::json!({"exp": 1}), &key).unwrap();
+    token::look(Some(&Given::plain("--token", &token)), &config.keys, None, 0.0).key
+}
+
+#[test]
+fn a_file_and_variables_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("charla.toml");
+    fs::write(folder.path().join("db-password"), "pa:ss\n").unwrap();
+    fs::write(folder.path().join("key"), format!("{SECRET}\n")).unwrap();
+    let text = "[server]\nlisten = \"127.0.0.1:9001\"\n[store]\nurl = \"postgres://charla@db/charla\"\npassword_file = \"db-password\"\n\
+        [broker]\nurl = \"redis://bus:6379/1\"\npassword_file = \"db-password\"\n\
+        [[auth.keys]]\nalgorithm = \"HS256\"\nsecret_file = \"key\"\n[[auth.keys]]\nalgorithm = \"RS256\"\npublic_key_file = \"none.pem\"\n";
+    fs::write(&path, text).unwrap();
+    let read = config::read(&path, &BTreeMap::new()).unwrap();
+    assert_eq!(read.listen.as_deref(), Some("127.0.0.1:9001"));
+    assert_eq!(read.store, "postgres://charla@db/charla?password=pa%3Ass");
+    assert_eq!(read.broker.as_deref(), Some("redis://:pa%3Ass@bus:6379/1"));
+    assert_eq!(check(&read, jsonwebtoken::Algorithm::HS256), KeyCheck::Right);
+    assert_eq!(
+        check(&read, jsonwebtoken::Algorithm::HS512),
+        KeyCheck::WrongAlgorithm
+    );
+    assert_eq!(read.faults.len(), 1, "{:?}", read.faults);
+
+    let variables = BTreeMap::from([
+        ("CHARLA_SERVER_LISTEN".to_owned(), "0.0.0.0:80".to_owned()),
+        ("DJANGO_SECRET_KEY".to_owned(), SECRET.to_owned()),
+    ]);
+    fs::write(&path, "[auth]\nsecret_env = \"DJANGO_SECRET_KEY\"\n").unwrap();
+    let read = config::read(&path, &variables).unwrap();
+    assert_eq!(read.listen.as_deref(), Some("0.0.0.0:80"));
+    assert_eq!(
+        read.store,
+        folder.path().join("charla-data/charla.db").display().to_string()
+    );
+    assert_eq!(check(&read, jsonwebtoken::Algorithm::HS256), KeyCheck::Right);
+    assert!(config::read(&path, &BTreeMap::new()).unwrap().keys.is_empty());
+
+    fs::write(&path, "[auth]\nsecret = hush").unwrap();
+    let error = config::read(&path, &variables).err().unwrap().to_string();
+    assert!(error.contains("line 2") && !error.contains("hush"), "{error}");
+}
+
+/// Answers every request alike, and hands back what was asked.
+async fn server(status: &str, body: &str) -> (String, tokio::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let (asked, receiver) = tokio::sync::mpsc::channel(4);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 4096];
+            let read = stream.read(&mut head).await.unwrap();
+            asked
+                .send(String::from_utf8_lossy(&head[..read]).into_owned())
+                .await
+                .unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (format!("ws://{address}"), receiver)
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_servers_own_words() {
+    let body = r#"{"ok":false,"cause":"not_a_member","detail":"luis is no member of chat 5","server_time":"2026-11-22T21:51:59.000Z"}"#;
+    let (at, mut asked) = server("403 Forbidden", body).await;
+    let url = format!("{at}/ws/chat/5/?tenant=demo&token=a.b.c");
+    let seen = look(&url, None, None, WITHIN).await.unwrap();
+    let preflight = seen.preflight.unwrap();
+    assert_eq!((preflight.status, preflight.ok), (403, false));
+    assert_eq!(preflight.cause.as_deref(), Some("not_a_member"));
+    assert_eq!(preflight.detail, "luis is no member of chat 5");
+    assert_eq!(preflight.server_time, Some(1_795_384_319.0));
+    assert_eq!(seen.ready, None);
+    let heads = [asked.recv().await.unwrap(), asked.recv().await.unwrap()];
+    let preflight = heads
+        .iter()
+        .find(|head| head.starts_with("GET /ws/chat/5/?tenant=demo "))
+        .unwrap();
+    assert!(
+        preflight.to_lowercase().contains("authorization: bearer a.b.c"),
+        "{preflight}"
+    );
+}
+
+#[tokio::test]
+async fn other_servers_are_none() {
+    for (status, body) in [
+        ("404 Not Found", "<html>Not Found</html>"),
+        ("200 OK", "{\"ok\":true}"),
+        ("403 Forbidden", "{\"ok\":false,\"cause\":\"because\"}"),
+        ("200 OK", "alive"),
+    ] {
+        let (at, _asked) = server(status, body).await;
+        assert_eq!(
+            look(&format!("{at}/ws/chat/5/"), None, None, WITHIN).await,
+            None,
+            "{body}"
+        );
+    }
+    let (at, _asked) = server("503 Service Unavailable", "store_unavailable: the disk is full\n").await;
+    let seen = look(&format!("{at}/ws/"), None, Some(&at), WITHIN).await.unwrap();
+    assert_eq!(
+        seen.ready,
+        Some((503, "store_unavailable: the disk is full".into()))
+    );
+    assert_eq!(look("ws://127.0.0.1:1/ws/", None, None, WITHIN).await, None);
+}
