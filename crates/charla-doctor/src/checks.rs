@@ -45,6 +45,7 @@ pub struct Check {
 
 mod access;
 mod handshakes;
+mod proxied;
 
 /// Declares the modules and the registry in one list, in order of precedence; after each `;` a file that holds several.
 macro_rules! registry {
@@ -81,6 +82,20 @@ registry! {
     redirect_slash
     uri_too_large
     header_too_large
+    proxy_worker_connections
+    proxy_rate_limited
+    proxy_connections_limited
+    proxy_upstream_permission
+    proxy_upstream_wrong_port
+    proxy_upstream_ipv6
+    proxy_auth_required
+    proxy_prefix_eaten
+    proxy_wrong_location
+    proxy_no_upgrade
+    proxy_http2
+    proxy_read_timeout
+    proxy_reload
+    proxy_http10
     // The application's routes.
     no_websocket_route
     route_not_found

@@ -124,6 +124,8 @@ signs! {
     PlainNotFound: ["Not Found: /ws"];
     /// A plain GET of a WebSocket's path in the application server's own access log: the request lost its upgrade.
     PlainGet: ;
+    /// The same where only uvicorn (its reason phrase) or daphne (no protocol after the path) can have written it.
+    PlainAtServer: [" - \"GET /ws", "\" 404 Not Found"] [" - - [", "\"GET /ws", "/\" 404 "];
     /// uvicorn: the application cannot be loaded.
     StartupError: ["Error loading ASGI app"] ["Could not import module"] ["Application startup failed. Exiting."];
     /// Python: a module or a setting is missing, at the start or later.
