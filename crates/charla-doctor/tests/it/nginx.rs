@@ -95,7 +95,7 @@ impl Nginx {
             .ok()
             .and_then(Pid::from_raw)
             .unwrap();
-        drop(kill_process(pid, signal));
+        kill_process(pid, signal).unwrap_or_default();
     }
 
     pub(crate) fn config(&self) -> Config {
