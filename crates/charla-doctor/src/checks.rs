@@ -47,6 +47,7 @@ mod access;
 mod handshakes;
 mod proxied;
 
+mod redis_said;
 /// Declares the modules and the registry in one list, in order of precedence; after each `;` a file that holds several.
 macro_rules! registry {
     ($($module:ident)* $(; $family:ident: $($member:ident)*)*) => {
@@ -75,6 +76,33 @@ registry! {
     ipv6_path_dead
     // What the application stands on.
     redis_down
+    redis_wrong_address
+    redis_frozen
+    redis_auth
+    redis_max_clients
+    redis_loading
+    redis_read_only
+    redis_out_of_memory
+    redis_cannot_persist
+    redis_too_old
+    redis_client_timeout
+    channel_layer_missing
+    channel_layer_mismatch
+    channel_layer_in_memory
+    redis_output_buffer
+    redis_restarted
+    redis_flushed
+    channel_layer_full
+    no_websocket_route
+    route_not_found
+    redirect_https
+    redirect_slash
+    subprotocol_mismatch
+    uri_too_large
+    header_too_large
+    proxy_closed_silently
+    origin_forbidden
+    reject_before_accept
     database_down
     database_schema_missing
     // The way.

@@ -291,6 +291,7 @@ impl Settings {
             assumed: self.assumed.clone(),
             incomplete: !self.missing.is_empty() || self.names.keys().any(|name| name.starts_with('*')),
             layer: self.layer().map(|layer| layer.seen()),
+            other_layers: Vec::new(),
             layer_unknown: layers.and_then(Value::unknown).map(|unknown| unknown.at.clone()),
             layers_at: self.at("CHANNEL_LAYERS").map(str::to_owned),
             allowed_hosts: self.texts("ALLOWED_HOSTS"),

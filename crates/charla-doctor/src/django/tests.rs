@@ -263,6 +263,7 @@ application = ProtocolTypeRouter({
 const ROUTING: &str = "from django.urls import path, re_path\nfrom . import consumers\nwebsocket_urlpatterns = [\n    re_path(r'^ws/chat/(?P<id>\\d+)/$', consumers.ChatConsumer.as_asgi()),\n    path('ws/', URLRouter([path('a/<int:b>/', A.as_asgi())])),\n]\n";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one project, and all that is told of it")]
 fn the_usual_file() {
     let files = [
         ("manage.py", ""),

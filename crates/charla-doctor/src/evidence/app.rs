@@ -18,6 +18,8 @@ pub struct DjangoSeen {
     pub incomplete: bool,
     /// `CHANNEL_LAYERS["default"]`; none when it is missing or empty.
     pub layer: Option<LayerSetting>,
+    /// The same as other processes of the project have it, by their own environment: workers, schedulers.
+    pub other_layers: Vec<LayerSetting>,
     /// Where something in `CHANNEL_LAYERS` stands that cannot be told.
     pub layer_unknown: Option<String>,
     /// Where `CHANNEL_LAYERS` stands; none when nowhere.
