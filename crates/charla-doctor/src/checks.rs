@@ -145,9 +145,28 @@ registry! {
     chat_not_found
     not_a_member
     chat_closed
+    ping_timeout
+    balancer_idle_timeout
     // What is said where nothing better is known.
     proxy_closed_silently
     reject_before_accept
+    app_exception
+    reconnect_loop
+    ; pages:
+    mixed_content
+    csp_blocked
+    blocked_by_client
+    local_network_blocked
+    too_many_sockets
+    offline
+    page_frozen
+    reload_loop
+    ; messages:
+    message_too_big
+    invalid_utf8
+    protocol_error
+    unsupported_data
+    invalid_json
     ; server_named:
     store_unavailable
     broker_unavailable

@@ -54,6 +54,7 @@ struct Sums {
     unanswered: Held,
     closes: BTreeMap<u16, u64>,
     ports: Ports,
+    exceptions: BTreeMap<String, Held>,
 }
 
 impl fmt::Debug for Reader {
@@ -85,6 +86,7 @@ impl Reader {
                 unanswered: Held::default(),
                 closes: BTreeMap::new(),
                 ports: Ports::default(),
+                exceptions: BTreeMap::new(),
             },
             progress: None,
         }
@@ -176,6 +178,7 @@ impl Reader {
             unanswered,
             closes,
             ports,
+            exceptions,
             ..
         } = self.sums;
         LogsSeen {
@@ -191,6 +194,10 @@ impl Reader {
             causes: causes
                 .iter()
                 .map(|(id, held)| ((*id).to_owned(), held.seen()))
+                .collect(),
+            exceptions: exceptions
+                .into_iter()
+                .map(|(name, held)| (name, held.seen()))
                 .collect(),
             dropped: dropped.seen(),
             unanswered: unanswered.seen(),

@@ -176,6 +176,8 @@ signs! {
     // Messages.
     /// Text that is not JSON.
     InvalidJson: ["json.decoder.JSONDecodeError"];
+    /// channels: the consumer was reading a message as JSON (a line of the traceback).
+    ConsumerDecode: ["channels/generic/websocket.py", "in decode_json"];
     /// JSON without an expected key.
     MissingKey: ["KeyError: '"];
     /// A binary frame to a text consumer.

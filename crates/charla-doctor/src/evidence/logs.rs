@@ -33,6 +33,8 @@ pub struct LogsSeen {
     /// Causes that Charla itself named: `cause=...` in its log, reasons of close frames, browser reports, answers. By id;
     /// applications that close with the same words (`not_a_member`) are counted as well.
     pub causes: BTreeMap<String, Seen>,
+    /// Exceptions of Python, each by the last line of its traceback; at most 64 different ones.
+    pub exceptions: BTreeMap<String, Seen>,
     /// Ports and what was said of them.
     pub ports: Ports,
     /// Whether the sources are live (read by the doctor beside its own handshake) or pasted.

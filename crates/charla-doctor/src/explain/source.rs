@@ -29,6 +29,9 @@ const LIFECYCLE: [Sign; 8] = [
     Sign::RestartLimit,
 ];
 
+/// Different exceptions that are kept.
+const EXCEPTIONS: usize = 64;
+
 /// What is known of one source so far.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -36,6 +39,8 @@ pub(super) struct Source {
     name: Arc<str>,
     /// The server goes down: what it says from then on until it starts again is no cause of anything.
     ending: bool,
+    /// Inside a traceback, whose last line is still to come.
+    traceback: bool,
     /// Given by whoever reads it.
     given: bool,
     attempts: BTreeMap<SourceKind, AttemptTally>,
@@ -66,6 +71,7 @@ impl Source {
             },
             name: name.into(),
             ending: false,
+            traceback: false,
             given: kind.is_some(),
             attempts: BTreeMap::new(),
             lives: BTreeMap::new(),
@@ -100,6 +106,7 @@ impl Source {
         }
         let mut hits = std::mem::take(&mut self.hits);
         WORDS.look(line, &mut hits);
+        let indented = matches!(line.first(), Some(b' ' | b'\t'));
         if text.starts_with(b"{") && self.json(text, &hits, fresh, sums) {
             self.hits = hits;
             return;
@@ -120,7 +127,11 @@ impl Source {
             at: at.and_then(common),
             fresh,
         };
-        self.place(Line { text, at, place }, &hits, sums);
+        let line = Line { text, at, place };
+        if !indented {
+            self.exception(line, sums);
+        }
+        self.place(line, &hits, sums);
         self.hits = hits;
     }
 
@@ -162,6 +173,34 @@ impl Source {
         }
         if hits.has(Mark::Cause) || hits.has(Mark::Named) {
             clients::causes(line, sums);
+        }
+    }
+
+    /// The last line of a traceback: `redis.exceptions.TimeoutError: Timeout reading from 127.0.0.1:6379`.
+    fn exception(&mut self, line: Line<'_>, sums: &mut Sums) {
+        if line.text.starts_with(b"Traceback (most recent call last):") {
+            self.traceback = true;
+            return;
+        }
+        if !std::mem::take(&mut self.traceback) || self.ending {
+            return;
+        }
+        let end = line
+            .text
+            .iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(line.text.len());
+        let class = line.text.get(..end).unwrap_or_default();
+        let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+        if class.is_empty() || !class.iter().all(named) {
+            return;
+        }
+        let name: String = shown(line.text).chars().take(160).collect();
+        if sums.exceptions.len() < EXCEPTIONS || sums.exceptions.contains_key(&name) {
+            sums.exceptions
+                .entry(name)
+                .or_default()
+                .add(line.text, line.place);
         }
     }
 
