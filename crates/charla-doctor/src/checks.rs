@@ -46,6 +46,7 @@ pub struct Check {
 mod access;
 mod handshakes;
 mod proxied;
+mod serving;
 
 mod redis_said;
 /// Declares the modules and the registry in one list, in order of precedence; after each `;` a file that holds several.
@@ -74,6 +75,22 @@ registry! {
     tls_self_signed
     tls_chain
     ipv6_path_dead
+    // The server itself.
+    out_of_memory_kill
+    port_in_use
+    server_startup_error
+    server_wrong_port
+    restart_loop
+    server_killed
+    server_frozen
+    server_down
+    descriptor_limit
+    no_websocket_library
+    not_asgi
+    overloaded
+    accept_queue_overflow
+    event_loop_blocked
+    server_restarting
     // What the application stands on.
     redis_down
     redis_wrong_address
@@ -172,7 +189,6 @@ registry! {
     broker_unavailable
     authority_unavailable
     internal_error
-    overloaded
     going_away
     restarting
     disconnected_by_operator

@@ -116,6 +116,8 @@ signs! {
     NoRoute: ["No route found for path"];
     /// Channels: nothing for WebSockets at all.
     NotAsgi: ["Django can only handle ASGI/HTTP connections, not websocket"] ["No application configured for scope type 'websocket'"] ["missing 1 required positional argument: 'start_response'"];
+    /// Django's runserver without daphne, or another server of Python's own, speaks WSGI.
+    WsgiServer: ["WSGIServer/"] ["Starting development server at http"];
     /// uvicorn: no library.
     NoLibrary: ["No supported WebSocket library detected"];
     /// uvicorn: an upgrade that nobody can serve.
@@ -142,6 +144,8 @@ signs! {
     WorkerKilled: ["was sent SIGKILL! Perhaps out of memory?"] ["Killed process"] ["code=killed, status=9/KILL"] ["Main process exited, code=killed"];
     /// The kernel: out of memory.
     OutOfMemory: ["Out of memory: Killed process"] ["oom-kill:"] ["Failed with result 'oom-kill'"] ["A process of this unit has been killed by the OOM killer"];
+    /// The kernel, or `netstat -s`: a listen queue overflowed.
+    ListenQueueFull: ["Possible SYN flooding on port"] ["times the listen queue of a socket overflowed"];
     /// systemd: restarts.
     RestartScheduled: ["Scheduled restart job, restart counter is at"];
     /// systemd: gave up.
