@@ -35,6 +35,21 @@ pub(crate) struct Said {
     pub(crate) other: String,
 }
 
+/// Asks it for everything that it saw as well: what a miss is understood by. Beside the answer, in the run's folder.
+pub(crate) fn ask_for_evidence(lab: &Lab, name: &str, case: &Case) -> Outcome<()> {
+    let mut command = program(&lab.charla);
+    command
+        .args(&case.arguments)
+        .args(["--json", "--verbose"])
+        .current_dir("/")
+        .env("LANG", "C.UTF-8");
+    let done = command.stdin(Stdio::null()).output()?;
+    Ok(fs::write(
+        lab.folder().join(format!("answers/{name}.evidence.json")),
+        done.stdout,
+    )?)
+}
+
 /// Asks it, and keeps its whole answer in the run's folder.
 pub(crate) fn ask(lab: &Lab, name: &str, case: &Case) -> Outcome<Said> {
     let folder = lab.folder().join("answers");

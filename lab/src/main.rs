@@ -30,6 +30,7 @@ mod stack;
 /// Breaks real stacks and asks the doctor.
 #[derive(Parser)]
 #[command(name = "charla-lab", version)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
     /// Only scenarios whose name begins with one of these.
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
@@ -151,7 +152,14 @@ fn try_one(lab: &mut Lab, scenario: &Scenario, only_proof: bool) -> Row {
         return Row::of_proof(scenario, &case, prepared);
     }
     match doctor::ask(lab, &scenario.name, &case) {
-        Ok(said) => Row::of(scenario, &case, &said, prepared),
+        Ok(said) => {
+            let row = Row::of(scenario, &case, &said, prepared);
+            if row.is_miss() {
+                // The row stands, whatever comes of this.
+                let _ = doctor::ask_for_evidence(lab, &scenario.name, &case);
+            }
+            row
+        }
         Err(failure) => Row::of_failure(scenario, &failure, prepared),
     }
 }

@@ -118,6 +118,11 @@ impl Row {
         }
     }
 
+    /// The doctor was asked, and named something else.
+    pub(crate) fn is_miss(&self) -> bool {
+        self.is_counted() && !self.is_right
+    }
+
     fn is_counted(&self) -> bool {
         self.failure.is_none()
     }

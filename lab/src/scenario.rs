@@ -207,7 +207,9 @@ pub(crate) fn all() -> Vec<Scenario> {
 pub(crate) fn prove_status(url: &str, headers: &[(&str, &str)], expected: u16) -> Outcome<String> {
     match handshake::answer(url, headers, handshake::ANSWER_WITHIN)? {
         Answer::Http(status, head) if status == expected => Ok(Answer::Http(status, head).words()),
-        other => Err(not_broken(&format!("HTTP {expected}"), &other.words())),
+        other @ (Answer::Refused | Answer::Silent | Answer::Cut | Answer::Http(..)) => {
+            Err(not_broken(&format!("HTTP {expected}"), &other.words()))
+        }
     }
 }
 

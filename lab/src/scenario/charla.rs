@@ -30,7 +30,7 @@ fn refusal(url: &str, headers: &[(&str, &str)]) -> Outcome<String> {
         Err(other) => Err(not_broken("a refusal", &other.words())),
         Ok(mut client) => match client.watch(Duration::from_secs(3))? {
             Then::Closed(code, reason) => Ok(format!("101, then {code} {reason:?}")),
-            other => Err(not_broken("a close", &format!("{other:?}"))),
+            other @ (Then::Open(_) | Then::Cut) => Err(not_broken("a close", &format!("{other:?}"))),
         },
     }
 }
@@ -144,10 +144,8 @@ fn refused(family: &mut Family) {
         "a token of one tenant on another's address",
         &["tenant_forbidden"],
         |lab| {
-            let charla = shared(lab)?;
-            charla
-                .admin(&["tenant", "add", "acme"])
-                .or_else(|_| charla.admin(&["tenant", "list"]))?;
+            let port = free_port()?;
+            let charla = Charla::serve_after(lab, port, "", &["tenant", "add", "acme"])?;
             let url = charla.good().replace("tenant=demo", "tenant=acme");
             let proof = refusal(&url, &[])?;
             Ok(Case::url(&url, proof).keep(charla))
@@ -175,12 +173,16 @@ fn refused(family: &mut Family) {
         &["user_blocked"],
         |lab| {
             let port = free_port()?;
-            let charla = Charla::serve(lab, port, "")?;
-            charla.admin(&["user", "block", "ana"])?;
+            let charla = Charla::serve_after(lab, port, "", &["user", "block", "ana"])?;
             let proof = refusal(&charla.good(), &[])?;
             Ok(Case::url(&charla.good(), proof).keep(charla))
         },
     );
+    full(family);
+}
+
+/// Nobody is let in any more, or nothing gets there.
+fn full(family: &mut Family) {
     family.broken(
         "charla-too-many-connections",
         "as many connections as one user may have",
@@ -213,7 +215,9 @@ fn refused(family: &mut Family) {
             let url = url(front, &good());
             let proof = match handshake::answer(&url, &[], handshake::ANSWER_WITHIN)? {
                 Answer::Http(status, head) if status != 101 => Answer::Http(status, head).words(),
-                other => return Err(not_broken("no upgrade", &other.words())),
+                other @ (Answer::Refused | Answer::Silent | Answer::Cut | Answer::Http(..)) => {
+                    return Err(not_broken("no upgrade", &other.words()));
+                }
             };
             Ok(Case::url(&url, proof).keep(nginx).keep(charla))
         },
@@ -258,8 +262,7 @@ fn away(family: &mut Family) {
         &["chat_closed"],
         |lab| {
             let port = free_port()?;
-            let charla = Charla::serve(lab, port, "")?;
-            charla.admin(&["chat", "close", "5"])?;
+            let charla = Charla::serve_after(lab, port, "", &["chat", "close", "5"])?;
             let proof = prove_status(&charla.good(), &[], 101)?;
             Ok(Case::url(&charla.good(), proof).keep(charla))
         },

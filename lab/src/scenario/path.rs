@@ -227,6 +227,11 @@ fn variants(family: &mut Family) {
             Ok(Case::url(&url, proof).keep(nginx).keep(whole))
         },
     );
+    silences(family);
+}
+
+/// Cut, or never answered.
+fn silences(family: &mut Family) {
     family.broken(
         "proxy-read-timeout",
         "`proxy_read_timeout 3s`, and the server pings every 20 s",
@@ -240,7 +245,9 @@ fn variants(family: &mut Family) {
             let mut client = connect(&url)?;
             let proof = match client.watch(Duration::from_secs(6))? {
                 Then::Cut => "101, then cut after 3 s of silence".to_owned(),
-                other => return Err(not_broken("a cut", &format!("{other:?}"))),
+                other @ (Then::Open(_) | Then::Closed(..)) => {
+                    return Err(not_broken("a cut", &format!("{other:?}")));
+                }
             };
             Ok(Case::url(&url, proof)
                 .and(&["--idle", "7s"])
@@ -275,6 +282,11 @@ fn variants(family: &mut Family) {
             Ok(Case::url(&url, proof).keep(nginx).keep(whole))
         },
     );
+    addresses(family);
+}
+
+/// Two addresses for one name.
+fn addresses(family: &mut Family) {
     family.opens(
         "proxy-upstream-ipv6",
         "`proxy_pass http://localhost:...`, which is ::1 first, where nobody listens",
@@ -366,6 +378,11 @@ fn limits(family: &mut Family) {
             Ok(Case::url(&url, proof).keep(client).keep(nginx).keep(whole))
         },
     );
+    workers(family);
+}
+
+/// No place left in nginx itself.
+fn workers(family: &mut Family) {
     family.broken(
         "proxy-worker-connections",
         "nginx has as many connections as `worker_connections` allows",
@@ -394,7 +411,9 @@ fn limits(family: &mut Family) {
                 .collect();
             let proof = match handshake::answer(&url, &[], handshake::SILENCE)? {
                 answer @ (Answer::Cut | Answer::Http(500, _)) => answer.words(),
-                other => return Err(not_broken("no answer", &other.words())),
+                other @ (Answer::Refused | Answer::Silent | Answer::Http(..)) => {
+                    return Err(not_broken("no answer", &other.words()));
+                }
             };
             process::wait_for_words(
                 &nginx.folder.join("error.log"),

@@ -68,6 +68,12 @@ pub(super) fn family() -> Family {
             },
         );
     }
+    elsewhere(&mut family);
+    family
+}
+
+/// Other pages, other tenants, and no word at all.
+fn elsewhere(family: &mut Family) {
     for way in [Way::Direct, Way::Nginx] {
         family.broken(
             format!("origin-forbidden-uvicorn{}", way.suffix()),
@@ -136,5 +142,4 @@ pub(super) fn family() -> Family {
             Ok(Case::url(&url, proof).keep(whole))
         },
     );
-    family
 }

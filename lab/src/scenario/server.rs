@@ -181,6 +181,11 @@ fn wrong(family: &mut Family) {
             },
         );
     }
+    routes(family);
+}
+
+/// An address that no route has.
+fn routes(family: &mut Family) {
     family.broken(
         "route-other-path-nginx",
         "an address that no route has, through nginx",
@@ -203,6 +208,11 @@ fn wrong(family: &mut Family) {
             Ok(Case::url(&url, proof).keep(whole))
         },
     );
+    other_servers(family);
+}
+
+/// Something else that answers.
+fn other_servers(family: &mut Family) {
     for way in [Way::Direct, Way::Nginx] {
         family.broken(
             format!("no-websocket-library{}", way.suffix()),
@@ -331,6 +341,11 @@ fn unwell(family: &mut Family) {
             Ok(Case::url(&app.good(), proof).keep(client).keep(app).keep(idle))
         });
     }
+    raising(family);
+}
+
+/// Falls over.
+fn raising(family: &mut Family) {
     for (kind, fault, how) in [
         (Server::Uvicorn, "fallar", "the consumer raises before it accepts"),
         (Server::Daphne, "fallar", "the same under daphne"),
@@ -442,7 +457,9 @@ fn exhausted(family: &mut Family) {
                 let url = url(whole.port(way), &good());
                 let proof = match handshake::answer(&url, &[], SILENCE)? {
                     answer @ (Answer::Cut | Answer::Silent | Answer::Http(502, _)) => answer.words(),
-                    other => return Err(not_broken("no answer", &other.words())),
+                    other @ (Answer::Refused | Answer::Http(..)) => {
+                        return Err(not_broken("no answer", &other.words()));
+                    }
                 };
                 Ok(Case::url(&url, proof).keep(held).keep(whole))
             },

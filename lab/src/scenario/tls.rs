@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
 
 use crate::failure::Outcome;
 use crate::lab::Lab;
@@ -42,7 +45,11 @@ impl Certificates {
         write("good", &leaf("127.0.0.1")?, Some(&issuer))?;
         write("self-signed", &leaf("127.0.0.1")?, None)?;
         write("other-host", &leaf("otra.example.com")?, Some(&issuer))?;
-        write("chainless", &leaf("127.0.0.1")?, Some(&below_issuer))?;
+        let mut chainless = leaf("127.0.0.1")?;
+        chainless
+            .custom_extensions
+            .push(issuer_address("http://ca.example.com/intermedia.crt"));
+        write("chainless", &chainless, Some(&below_issuer))?;
         let mut expired = leaf("127.0.0.1")?;
         expired.not_before = date_time_ymd(2024, 1, 1);
         expired.not_after = date_time_ymd(2025, 1, 1);
@@ -68,6 +75,29 @@ fn leaf(name: &str) -> Outcome<CertificateParams> {
     params.distinguished_name.push(rcgen::DnType::CommonName, "chat");
     params.use_authority_key_identifier_extension = true;
     Ok(params)
+}
+
+/// Where the issuer's own certificate can be had (RFC 5280, 4.2.2.1), as every public authority writes it.
+fn issuer_address(url: &str) -> CustomExtension {
+    let length = |text: &[u8]| u8::try_from(text.len()).unwrap_or(u8::MAX);
+    let mut description = vec![
+        0x06,
+        8,
+        0x2b,
+        6,
+        1,
+        5,
+        5,
+        7,
+        0x30,
+        2,
+        0x86,
+        length(url.as_bytes()),
+    ];
+    description.extend(url.as_bytes());
+    let mut content = vec![0x30, length(&description) + 2, 0x30, length(&description)];
+    content.extend(description);
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content)
 }
 
 /// Name, how, id, the certificate, and what OpenSSL says of it.

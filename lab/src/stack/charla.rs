@@ -46,6 +46,11 @@ impl Charla {
 
     /// `charla serve` with a settings file: ana, a member, and pedro, who is not.
     pub(crate) fn serve(lab: &mut Lab, port: u16, settings: &str) -> Outcome<Self> {
+        Self::serve_after(lab, port, settings, &[])
+    }
+
+    /// The same after one more command on its store.
+    pub(crate) fn serve_after(lab: &mut Lab, port: u16, settings: &str, more: &[&str]) -> Outcome<Self> {
         let folder = lab.new_folder("charla")?;
         let data = folder.join("data");
         let text = format!(
@@ -64,6 +69,9 @@ impl Charla {
         made.admin(&["user", "add", "ana"])?;
         made.admin(&["user", "add", "pedro"])?;
         made.admin(&["chat", "add", "5", "--member", "ana"])?;
+        if !more.is_empty() {
+            made.admin(more)?;
+        }
         let mut command = program(&lab.charla);
         command
             .args(["serve", "--config"])
@@ -80,7 +88,7 @@ impl Charla {
     }
 
     /// Runs one of its commands on its store.
-    pub(crate) fn admin(&self, arguments: &[&str]) -> Outcome<String> {
+    fn admin(&self, arguments: &[&str]) -> Outcome<String> {
         let mut command = program(&self.program);
         command.args(arguments);
         if self.config().exists() {

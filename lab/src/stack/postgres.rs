@@ -52,14 +52,7 @@ impl Postgres {
         let port = process::free_port()?;
         let mut command = as_user("postgres");
         command.arg("-D").arg(&data).arg("-k").arg(&folder);
-        command.args([
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "fsync=off",
-            "-p",
-            &port.to_string(),
-        ]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()]);
         let log = folder.join("postgres.log");
         let mut running = Running::start(&mut command, log)?;
         running.wait_for_words("ready to accept connections")?;
