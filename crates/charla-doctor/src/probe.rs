@@ -31,7 +31,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use charla_client::AddressError;
 
-use crate::evidence::{Answer, Evidence, HopKind, SCHEMA};
+use crate::evidence::{Answer, CharlaSeen, Evidence, HopKind, SCHEMA};
 use crate::explain::Reader;
 use crate::plan::{ANSWER_WITHIN, WATCH_FOR, Wanted};
 use crate::probe::conduct::Trial;
@@ -84,6 +84,7 @@ pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
     run.vary().await;
     run.say(both!("reading the logs", "leyendo los registros"));
     run.read_logs().await;
+    run.ask_charla().await;
     run.judge_token();
     run.try_conduct().await;
     run.evidence
@@ -216,6 +217,23 @@ impl<'a> Run<'a> {
         self.evidence.logs = reader.finish();
     }
 
+    /// What a Charla server says of itself, where something speaks for one; after the logs, in which it would leave lines.
+    async fn ask_charla(&mut self) {
+        let config = self.known.charla_config.clone();
+        let Some(url) = self.wanted.url.as_deref() else {
+            return;
+        };
+        if config.is_none() && !charla::likely(&self.evidence) {
+            return;
+        }
+        let token = self.given.as_ref().map(|given| given.token.as_str());
+        let direct = self.evidence.hops.last().map(|hop| hop.at.clone());
+        if let Some(seen) = charla::look(url, token, direct.as_deref(), ANSWER_WITHIN).await {
+            let seen = charla::with_welcome(seen, &self.evidence);
+            self.evidence.charla = Some(CharlaSeen { config, ..seen });
+        }
+    }
+
     fn judge_token(&mut self) {
         // The server's clock as its last answer had it, moved to this moment.
         let dates = self
@@ -235,7 +253,14 @@ impl<'a> Run<'a> {
                 | Answer::Tls(_)
                 | Answer::Untried => None,
             });
-        let server_time = dates.last();
+        let preflight = self
+            .evidence
+            .charla
+            .as_ref()
+            .and_then(|charla| charla.preflight.as_ref());
+        let server_time = dates
+            .last()
+            .or(preflight.and_then(|preflight| preflight.server_time));
         if self.evidence.target.is_some() || self.given.is_some() {
             self.evidence.token = Some(token::look(
                 self.given.as_ref(),

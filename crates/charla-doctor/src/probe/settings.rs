@@ -3,6 +3,7 @@
 use crate::django::{self, Settings};
 use crate::evidence::{DatabaseSeen, Found, Kind, RedisSeen, Skipped};
 use crate::plan::ANSWER_WITHIN;
+use crate::probe::charla::config;
 use crate::probe::database::{self, DjangoDatabase, Sought};
 use crate::probe::{Run, redis};
 use crate::text::{Text, both};
@@ -14,6 +15,8 @@ pub(super) struct Known {
     pub(super) redis: Option<RedisAddress>,
     pub(super) database: Option<Sought>,
     pub(super) keys: Vec<Key>,
+    /// The `charla.toml` that was read.
+    pub(super) charla_config: Option<String>,
 }
 
 /// An address with its password, and how it became known.
@@ -50,8 +53,45 @@ impl Run<'_> {
             self.known.database = Some(self.sought(url.clone(), "--database".into()));
         }
         self.read_key();
+        self.read_charla();
         self.read_django();
         self.read_environment();
+    }
+
+    /// `--config`, and the variables of the server's process over it.
+    fn read_charla(&mut self) {
+        let Some(path) = &self.wanted.config else { return };
+        let app = self.scene.app.as_ref().filter(|app| app.environment_known);
+        let environment = app.map(|app| app.environment.clone()).unwrap_or_default();
+        let shown = path.display();
+        let skipped = |why: String| Skipped {
+            what: both!("the settings in {shown}", "la configuración de {shown}"),
+            why: Text::same(why),
+            try_this: None,
+        };
+        let config = match config::read(path, &environment) {
+            Ok(config) => config,
+            Err(error) => {
+                self.evidence.skipped.push(skipped(error.to_string()));
+                return;
+            }
+        };
+        self.evidence
+            .skipped
+            .extend(config.faults.iter().cloned().map(skipped));
+        let from = config.path.clone();
+        if self.known.database.is_none() {
+            self.known.database = Some(self.sought(config.store, format!("[store], {from}")));
+        }
+        if let (None, Some(url)) = (&self.known.redis, config.broker) {
+            self.known.redis = Some(RedisAddress {
+                url,
+                from: format!("broker.url, {from}"),
+                prefix: "charla".into(),
+            });
+        }
+        self.known.keys.extend(config.keys);
+        self.known.charla_config = Some(from);
     }
 
     /// Django's settings, as the process on the port would read them: its folder, its environment.

@@ -6,8 +6,10 @@ use std::fs;
 use std::time::Duration;
 
 use charla_doctor::evidence::KeyCheck;
+use charla_doctor::plan::Wanted;
 use charla_doctor::probe::charla::{config, look};
 use charla_doctor::token::{self, Given};
+use charla_doctor::verdict::Certainty;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -129,4 +131,49 @@ async fn other_servers_are_none() {
         Some((503, "store_unavailable: the disk is full".into()))
     );
     assert_eq!(look("ws://127.0.0.1:1/ws/", None, None, WITHIN).await, None);
+}
+
+#[tokio::test]
+async fn a_whole_run_tells_the_servers_own_words() {
+    let body = r#"{"ok":false,"cause":"not_a_member","detail":"luis is no member of chat 5","server_time":"2026-11-22T21:51:59.000Z"}"#;
+    let (at, mut asked) = server("403 Forbidden", body).await;
+    // Nobody counts the requests.
+    tokio::spawn(async move { while asked.recv().await.is_some() {} });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("charla.toml");
+    fs::write(
+        &path,
+        format!("[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\"\n"),
+    )
+    .unwrap();
+    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let claims = serde_json::json!({"token_type": "access", "exp": 1_795_384_619, "user_id": "luis"});
+    let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+    let wanted = Wanted {
+        url: Some(format!("{at}/ws/chat/5/?token={token}")),
+        config: Some(path),
+        ..Wanted::default()
+    };
+    let evidence = charla_doctor::probe::look(&wanted, &|_| ()).await;
+    let seen = evidence.token.as_ref().unwrap();
+    assert_eq!(
+        (seen.key, seen.server_time),
+        (KeyCheck::Right, Some(1_795_384_319.0))
+    );
+    let written = format!("{evidence:?}");
+    for secret in [SECRET, token.rsplit_once('.').unwrap().1] {
+        assert!(!written.contains(secret), "{written}");
+    }
+    let verdict = charla_doctor::verdict::judge(&evidence);
+    let (cause, finding) = verdict.cause.unwrap();
+    assert_eq!(
+        (cause.id(), finding.certainty),
+        ("not_a_member", Certainty::Certain),
+        "{finding:?}"
+    );
+    assert!(
+        finding.sentence.en.contains("luis is no member of chat 5"),
+        "{finding:?}"
+    );
 }
