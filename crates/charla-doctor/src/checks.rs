@@ -46,9 +46,9 @@ pub struct Check {
 mod access;
 mod handshakes;
 mod proxied;
+mod redis_said;
 mod serving;
 
-mod redis_said;
 /// Declares the modules and the registry in one list, in order of precedence; after each `;` a file that holds several.
 macro_rules! registry {
     ($($module:ident)* $(; $family:ident: $($member:ident)*)*) => {
@@ -92,8 +92,8 @@ registry! {
     event_loop_blocked
     server_restarting
     // What the application stands on.
-    redis_down
     redis_wrong_address
+    redis_down
     redis_frozen
     redis_auth
     redis_max_clients
@@ -110,16 +110,6 @@ registry! {
     redis_restarted
     redis_flushed
     channel_layer_full
-    no_websocket_route
-    route_not_found
-    redirect_https
-    redirect_slash
-    subprotocol_mismatch
-    uri_too_large
-    header_too_large
-    proxy_closed_silently
-    origin_forbidden
-    reject_before_accept
     database_down
     database_schema_missing
     // The way.

@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
+use charla_wire::cause::Group;
 use charla_wire::{Cause, Lang};
 use owo_colors::OwoColorize as _;
 
@@ -73,6 +74,23 @@ fn to_ascii(c: char) -> char {
         '…' => '.',
         _ if c.is_ascii() => c,
         _ => '?',
+    }
+}
+
+/// Whether a cause can be why nobody gets in: answers to single requests and limits of a running chat are told with `--verbose`.
+fn is_of_interest(cause: Cause) -> bool {
+    match cause.group() {
+        Group::Lifecycle | Group::Request | Group::Limit | Group::Rest => false,
+        Group::Token
+        | Group::Permission
+        | Group::Lookup
+        | Group::Redis
+        | Group::ChannelLayer
+        | Group::Server
+        | Group::Path
+        | Group::Tls
+        | Group::Page
+        | Group::Client => true,
     }
 }
 
@@ -281,7 +299,7 @@ impl Page<'_> {
             return Ok(());
         }
         let mut column = 0;
-        for (cause, _) in ruled_out {
+        for (cause, _) in ruled_out.filter(|(cause, _)| is_of_interest(*cause)) {
             let id = cause.id();
             if column > 0 && column + id.len() + 2 > self.style.width {
                 column = 0;
