@@ -3,7 +3,7 @@
 use charla_wire::Cause;
 
 use crate::checks::{Check, Step, serving};
-use crate::evidence::{Answer, Evidence, Seen, ServerSeen};
+use crate::evidence::{Answer, Evidence, ServerSeen};
 use crate::signs::Sign;
 use crate::text::both;
 use crate::verdict::{Fact, Finding, Outcome};
@@ -119,7 +119,7 @@ fn told(evidence: &Evidence) -> Outcome {
     let direct = ports.refused.get(port).filter(|_| ports.upstream_refused.contains_key(port));
     facts.extend(direct.map(|quote| Fact::quoted(both!("and directly too", "y directamente también"), quote)));
     let missing = logs.sign(Sign::ProcessMissing);
-    facts.extend(missing.map(Seen::clone).iter().flat_map(serving::quotes));
+    facts.extend(missing.into_iter().flat_map(serving::quotes));
     let sentence = both!("Nobody listens on port {port}: connections to the server are refused.", "Nadie escucha en el puerto {port}: las conexiones al servidor se rechazan.");
     // The process table proves that it does not run; a refusal alone that it does not listen there.
     let finding = if missing.is_some() && direct.is_some() { Finding::certain(sentence, facts) } else { Finding::likely(sentence, facts) };
