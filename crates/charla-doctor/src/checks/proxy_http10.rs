@@ -30,10 +30,13 @@ fn judge(evidence: &Evidence) -> Outcome {
     let pattern = &location.pattern;
     let sentence = both!("nginx speaks HTTP/1.0 to the application in `{pattern}`; uvicorn and daphne upgrade all the same, others do not.", "nginx habla HTTP/1.0 con la aplicación en `{pattern}`; uvicorn y daphne hacen el upgrade igualmente, otros no.");
     let refused = proxied::http(proxied::front(evidence)).is_some_and(|(status, ..)| REFUSALS.contains(&status));
-    let finding = if refused && proxied::upgrades(evidence) && location.upgrade.is_some() {
-        Outcome::Fail(Finding::likely(sentence, facts).fix(format!("# {at}\nproxy_http_version 1.1;")).fix("nginx -t && systemctl reload nginx"))
-    } else {
-        Outcome::Warn(Finding::certain(sentence, facts).fix(format!("# {at}\nproxy_http_version 1.1;")).fix("nginx -t && systemctl reload nginx"))
+    let fixed = |finding: Finding| {
+        let line = format!("# {at}\nproxy_http_version 1.1;");
+        finding.fix(line).fix("nginx -t && systemctl reload nginx")
     };
-    finding
+    if refused && proxied::upgrades(evidence) && location.upgrade.is_some() {
+        Outcome::Fail(fixed(Finding::likely(sentence, facts)))
+    } else {
+        Outcome::Warn(fixed(Finding::certain(sentence, facts)))
+    }
 }

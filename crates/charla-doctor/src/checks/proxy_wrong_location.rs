@@ -89,6 +89,10 @@ fn of_answers(evidence: &Evidence) -> Option<Outcome> {
 fn of_logs(evidence: &Evidence) -> Outcome {
     let handshake = |line: &str| ["/ws", "socket", "/chat"].iter().any(|word| line.contains(word));
     let missing = proxied::now(evidence, Sign::NginxNoFile).filter(|seen| seen.quotes.iter().any(|quote| handshake(&quote.line)));
+    if let (Some(_), Some(route)) = (missing, evidence.logs.sign(Sign::NoRoute)) {
+        let at = route.quotes.first().map_or_else(String::new, |quote| quote.at.clone());
+        return Outcome::Pass(both!("the application has no route for the path either ({at})", "la aplicación tampoco tiene ruta para ese camino ({at})"));
+    }
     if let Some(seen) = missing {
         return Outcome::Fail(
             Finding::likely(both!("nginx looked for a file where the WebSocket's path is: no location leads it to the application.", "nginx buscó un archivo en la ruta del WebSocket: ninguna location la lleva a la aplicación."), proxied::lines(seen))
