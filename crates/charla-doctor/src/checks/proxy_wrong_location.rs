@@ -20,10 +20,10 @@ fn judge(evidence: &Evidence) -> Outcome {
     }
 }
 
-/// `return 301`, `rewrite ... permanent`: a redirect is another cause's.
+/// A redirect is another cause's; so is a refusal that is meant (`return 403`, 444).
 fn redirects(location: &NginxLocation) -> bool {
     let code = location.returns.as_ref().map(|node| (node.name.as_str(), node.args.first().map_or("", String::as_str)));
-    location.adds_slash || code.is_some_and(|(name, first)| name == "rewrite" || first.starts_with('3') || first.contains("://") || first == "444")
+    location.adds_slash || code.is_some_and(|(name, first)| name == "rewrite" || first.starts_with('3') || first.contains("://") || (first.starts_with('4') && first != "404"))
 }
 
 fn of_config(evidence: &Evidence, nginx: &NginxSeen, location: &NginxLocation) -> Outcome {
