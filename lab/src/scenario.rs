@@ -7,9 +7,11 @@ use crate::failure::{Failure, Outcome};
 use crate::handshake::{self, Answer};
 use crate::lab::Lab;
 
+mod breakdown;
 mod charla;
 mod healthy;
 mod layer;
+mod limits;
 mod messages;
 mod path;
 mod permission;
@@ -190,7 +192,9 @@ pub(crate) fn all() -> Vec<Scenario> {
         redis::family(),
         layer::family(),
         server::family(),
+        breakdown::family(),
         path::family(),
+        limits::family(),
         tls::family(),
         messages::family(),
         charla::family(),
