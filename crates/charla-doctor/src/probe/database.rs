@@ -115,6 +115,10 @@ fn place(url: &str) -> Result<Place, Skipped> {
         why,
         try_this: None,
     };
+    // As settings and people write it, without an authority that a file does not have.
+    if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.starts_with("//")) {
+        return Ok(Place::Sqlite(path.into()));
+    }
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     // Django's database URLs name their driver: postgresql+psycopg, postgis.
     let (scheme, _) = scheme.split_once('+').unwrap_or((scheme, ""));

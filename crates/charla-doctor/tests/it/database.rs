@@ -307,7 +307,7 @@ async fn a_query_that_never_ends_is_left() {
     let begun = Instant::now();
     let endless = Sought {
         chat_query: Some(query.into()),
-        ..sought(&path, "5", "1")
+        ..sought(&format!("sqlite:{path}"), "5", "1")
     };
     let seen = look(&endless, Duration::from_millis(300)).await.unwrap();
     assert_eq!(seen.fault, Some(DatabaseFault::Silent), "{seen:?}");
