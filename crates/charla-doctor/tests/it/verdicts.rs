@@ -8,6 +8,7 @@ use charla_doctor::probe;
 use charla_doctor::verdict::{Verdict, judge};
 use rcgen::{CertificateParams, KeyPair};
 
+use crate::lab::Server;
 use crate::nginx::Nginx;
 use crate::peer::{Does, Then, peer};
 
@@ -124,5 +125,95 @@ async fn what_nginx_does_wrong_is_named() {
     }
     let verdict = run("ws://nobody.invalid/ws/chat/5/", |_| {}).await;
     assert_eq!(verdict.cause.unwrap().0.id(), "dns_failure");
+    assert!(faults.is_empty(), "{faults}");
+}
+
+/// Django Channels with its own origin check, under uvicorn.
+const CHANNELS: &str = r#"
+import logging, sys
+import django
+from django.conf import settings
+settings.configure(ALLOWED_HOSTS=["127.0.0.1"], SECRET_KEY="x" * 40, INSTALLED_APPS=[])
+django.setup()
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+from django.urls import path
+import uvicorn
+
+class Opens(AsyncWebsocketConsumer):
+    pass
+
+class Refuses(AsyncWebsocketConsumer):
+    async def connect(self):
+        await self.close(code=4403)
+
+class Agrees(AsyncWebsocketConsumer):
+    async def connect(self):
+        await self.accept(subprotocol="chat")
+
+routes = URLRouter([
+    path("ws/chat/<int:chat>/", Opens.as_asgi()),
+    path("ws/refused/<int:chat>/", Refuses.as_asgi()),
+    path("ws/agreed/<int:chat>/", Agrees.as_asgi()),
+])
+routed = ProtocolTypeRouter({"websocket": AllowedHostsOriginValidator(routes)})
+unrouted = ProtocolTypeRouter({"http": get_asgi_application()})
+config = uvicorn.Config(routed if sys.argv[2] == "routed" else unrouted, port=int(sys.argv[1]), lifespan="off")
+for name in ("uvicorn.error", "uvicorn.access"):
+    logging.getLogger(name).addHandler(logging.FileHandler("uvicorn.log"))
+uvicorn.Server(config).run()
+"#;
+
+/// An access token of 2099 that nobody signed.
+const WELL_FORMED: &str = "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJ0b2tlbl90eXBlIjogImFjY2VzcyIsICJleHAiOiA0MTAyNDQ0ODAwLCAidXNlcl9pZCI6ICIxIn0.c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_channels_answers_is_named() {
+    let server = Server::python(&["-c", CHANNELS, "{port}", "routed"], "Uvicorn running on");
+    let at = format!("ws://127.0.0.1:{}", server.port);
+    // Well formed and in its time, so that nothing but the 403 speaks against it.
+    let refused = format!("/ws/refused/5/?token={WELL_FORMED}");
+    let rows = [
+        ("/ws/chat/5/", "", "", None),
+        ("/ws/agreed/5/", "", "chat", None),
+        ("/ws/chat/5/", "http://evil.test", "", Some("origin_forbidden")),
+        ("/ws/chat/5", "", "", Some("route_not_found")),
+        ("/ws/chat/abc/", "", "", Some("route_not_found")),
+        (refused.as_str(), "", "", Some("reject_before_accept")),
+        ("/ws/chat/5/", "", "chat", Some("subprotocol_mismatch")),
+    ];
+    let mut faults = String::new();
+    for (path, origin, protocol, expected) in rows {
+        let verdict = run(&format!("{at}{path}"), |wanted| {
+            wanted.origin = Some(origin.to_owned()).filter(|origin| !origin.is_empty());
+            wanted.protocols = Some(protocol.to_owned())
+                .filter(|one| !one.is_empty())
+                .into_iter()
+                .collect();
+            wanted.logs = vec![server.folder.path().join("uvicorn.log")];
+        })
+        .await;
+        let cause = verdict.cause.as_ref().map(|(cause, _)| cause.id());
+        if cause != expected || verdict.healthy != expected.is_none() {
+            writeln!(
+                faults,
+                "{path} {origin} {protocol}: {:?} {:?}",
+                verdict.cause, verdict.also
+            )
+            .unwrap();
+        }
+    }
+    drop(server);
+    let server = Server::python(&["-c", CHANNELS, "{port}", "unrouted"], "Uvicorn running on");
+    let verdict = run(&format!("ws://127.0.0.1:{}/ws/chat/5/", server.port), |wanted| {
+        wanted.logs = vec![server.folder.path().join("uvicorn.log")];
+    })
+    .await;
+    assert_eq!(
+        verdict.cause.map(|(cause, _)| cause.id()),
+        Some("no_websocket_route")
+    );
     assert!(faults.is_empty(), "{faults}");
 }
