@@ -62,27 +62,27 @@ pub fn target(text: &str) -> Result<Address, AddressError> {
 /// Looks. `say` is told what is being done.
 pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
     let mut run = Run::begin(wanted, say);
-    run.say(both!("finding out who listens", "averiguando quién escucha"));
+    run.say(&both!("finding out who listens", "averiguando quién escucha"));
     run.locate().await;
-    run.say(both!(
+    run.say(&both!(
         "reading the application's settings",
         "leyendo la configuración de la aplicación"
     ));
     run.read_settings();
     run.mark_logs();
-    run.say(both!(
+    run.say(&both!(
         "asking Redis, the database and the server",
         "preguntando a Redis, a la base de datos y al servidor"
     ));
     let open = run.ask().await;
     run.watch_open(open).await;
     run.watched.settle().await;
-    run.say(both!(
+    run.say(&both!(
         "trying variations of the handshake",
         "probando variantes del handshake"
     ));
     run.vary().await;
-    run.say(both!("reading the logs", "leyendo los registros"));
+    run.say(&both!("reading the logs", "leyendo los registros"));
     run.read_logs().await;
     run.ask_charla().await;
     run.judge_token();
@@ -126,8 +126,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn say(&self, doing: Text) {
-        (self.say)(&doing);
+    fn say(&self, doing: &Text) {
+        (self.say)(doing);
     }
 
     /// Every log that can be found: those given, those that the process writes, those of nginx.
@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
 
     fn judge_token(&mut self) {
         // The server's clock as its last answer had it, moved to this moment.
-        let dates = self
+        let mut dates = self
             .evidence
             .hops
             .iter()
@@ -259,7 +259,7 @@ impl<'a> Run<'a> {
             .as_ref()
             .and_then(|charla| charla.preflight.as_ref());
         let server_time = dates
-            .last()
+            .next_back()
             .or(preflight.and_then(|preflight| preflight.server_time));
         if self.evidence.target.is_some() || self.given.is_some() {
             self.evidence.token = Some(token::look(
@@ -281,7 +281,7 @@ impl<'a> Run<'a> {
             return;
         }
         let seconds = trial.idle.unwrap_or_default().as_secs();
-        self.say(both!(
+        self.say(&both!(
             "holding a connection in silence for {seconds} s",
             "manteniendo una conexión en silencio {seconds} s"
         ));

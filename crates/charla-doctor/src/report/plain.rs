@@ -84,10 +84,6 @@ fn escaped(text: &str) -> String {
 pub fn markdown(report: &Report) -> String {
     let lang = report.lang;
     let mut out = String::new();
-    let word = |en: &'static str, es: &'static str| match lang {
-        Lang::En => en,
-        Lang::Es => es,
-    };
     // Writing to a string cannot fail.
     let _ = match &report.verdict.cause {
         Some((cause, finding)) => writeln!(
@@ -104,35 +100,12 @@ pub fn markdown(report: &Report) -> String {
         let _ = writeln!(out, "`{}`\n", target.url);
     }
     if let Some((cause, finding)) = &report.verdict.cause {
-        let _ = writeln!(out, "### {}\n", word("Evidence", "Pruebas"));
-        for fact in &finding.facts {
-            let at = fact
-                .at
-                .as_ref()
-                .map(|at| format!(" (`{at}`)"))
-                .unwrap_or_default();
-            let _ = writeln!(out, "- {}{at}", fact.what.lang(lang));
-            if let Some(quote) = &fact.quote {
-                let _ = writeln!(out, "\n      {quote}\n");
-            }
-        }
-        let _ = writeln!(
-            out,
-            "\n### {}\n\n```sh\n{}\n```\n",
-            word("Fix", "Arreglo"),
-            report.fix(*cause, finding).join("\n\n")
-        );
-        let _ = writeln!(
-            out,
-            "### {}\n\n{}\n",
-            word("Check", "Comprobación"),
-            report.words(*cause).check
-        );
+        found(report, *cause, finding, &mut out);
     }
     for (cause, finding) in &report.verdict.warnings {
         let _ = writeln!(out, "- ⚠ `{}`: {}", cause.id(), finding.sentence.lang(lang));
     }
-    let _ = writeln!(out, "\n### {}\n", word("Looked at", "Lo que se miró"));
+    let _ = writeln!(out, "\n### {}\n", word(lang, "Looked at", "Lo que se miró"));
     for (step, lines) in report.chapters() {
         let _ = writeln!(out, "- **{}**", step.title(lang));
         for line in lines {
@@ -156,9 +129,45 @@ pub fn markdown(report: &Report) -> String {
         let _ = writeln!(
             out,
             "\n### {}\n\n{}",
-            word("Not the cause", "No es la causa"),
+            word(lang, "Not the cause", "No es la causa"),
             ids.join(", ")
         );
     }
     out
+}
+
+/// What the verdict stands on, the fix and its check.
+fn found(report: &Report, cause: Cause, finding: &Finding, out: &mut String) {
+    let lang = report.lang;
+    let _ = writeln!(out, "### {}\n", word(lang, "Evidence", "Pruebas"));
+    for fact in &finding.facts {
+        let at = fact
+            .at
+            .as_ref()
+            .map(|at| format!(" (`{at}`)"))
+            .unwrap_or_default();
+        let _ = writeln!(out, "- {}{at}", fact.what.lang(lang));
+        if let Some(quote) = &fact.quote {
+            let _ = writeln!(out, "\n      {quote}\n");
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\n### {}\n\n```sh\n{}\n```\n",
+        word(lang, "Fix", "Arreglo"),
+        report.fix(cause, finding).join("\n\n")
+    );
+    let _ = writeln!(
+        out,
+        "### {}\n\n{}\n",
+        word(lang, "Check", "Comprobación"),
+        report.words(cause).check
+    );
+}
+
+fn word(lang: Lang, en: &'static str, es: &'static str) -> &'static str {
+    match lang {
+        Lang::En => en,
+        Lang::Es => es,
+    }
 }

@@ -6,6 +6,7 @@ use super::{CodeMeaning, doctor, unassigned};
 use crate::text::{Text, both};
 
 /// Number, name, meaning, causes that do not have the code themselves.
+#[expect(clippy::too_many_lines, reason = "a table: one row a code")]
 fn assigned(number: u16) -> Option<(&'static str, Text, &'static [Cause])> {
     Some(match number {
         1000 => (

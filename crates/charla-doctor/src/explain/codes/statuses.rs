@@ -16,6 +16,7 @@ pub(super) fn meaning(number: u16) -> Option<CodeMeaning> {
     })
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one row a code")]
 fn assigned(number: u16) -> Option<(&'static str, Text, &'static [Cause])> {
     Some(match number {
         101 => (
@@ -155,6 +156,7 @@ fn assigned(number: u16) -> Option<(&'static str, Text, &'static [Cause])> {
 }
 
 /// Those that say something of what stands behind, or were never sent.
+#[expect(clippy::too_many_lines, reason = "a table: one row a code")]
 fn behind(number: u16) -> Option<(&'static str, Text, &'static [Cause])> {
     Some(match number {
         405 | 421 | 501 | 505 => (

@@ -4,7 +4,9 @@ use charla_wire::Lang;
 
 use super::{Mark, Row};
 use crate::checks::Step;
-use crate::evidence::{Evidence, KeyCheck, Lookup, Membership, RedisAnswer, TokenForm};
+use crate::evidence::{
+    Evidence, KeyCheck, Lookup, Membership, RedisAnswer, RedisSeen, ServerSeen, TokenForm,
+};
 use crate::text::{Text, both};
 
 pub(super) fn server(evidence: &Evidence, rows: &mut Vec<Row>) {
@@ -45,6 +47,11 @@ pub(super) fn server(evidence: &Evidence, rows: &mut Vec<Row>) {
             ),
         ));
     }
+    process(server, rows);
+    unit(server, rows);
+}
+
+fn process(server: &ServerSeen, rows: &mut Vec<Row>) {
     if let Some(process) = &server.process {
         let state = &process.state;
         let mark = if state == "T" || state == "Z" {
@@ -69,6 +76,9 @@ pub(super) fn server(evidence: &Evidence, rows: &mut Vec<Row>) {
             "estado {state}, en marcha desde hace {age}, {open} de {limit} descriptores, {peers} conexiones",
         )));
     }
+}
+
+fn unit(server: &ServerSeen, rows: &mut Vec<Row>) {
     if let Some(unit) = &server.unit {
         let mark = if unit.active == "active" {
             Mark::Good
@@ -113,62 +123,7 @@ pub(super) fn redis(evidence: &Evidence, rows: &mut Vec<Row>) {
         )
     };
     match &redis.answer {
-        RedisAnswer::Pong => {
-            let ms = redis.ping_ms.unwrap_or_default();
-            let version = redis.version.as_deref().unwrap_or("?");
-            let role = redis.role.as_deref().unwrap_or("?");
-            rows.push((
-                Step::Redis,
-                Mark::Good,
-                both!(
-                    "{url}: PONG in {ms:.1} ms, version {version}, role {role}",
-                    "{url}: PONG en {ms:.1} ms, versión {version}, rol {role}"
-                ),
-            ));
-            if redis.round_trip_tried {
-                rows.push(match redis.round_trip_ms {
-                    Some(ms) => (
-                        Step::Redis,
-                        Mark::Good,
-                        both!(
-                            "a published message came back in {ms:.1} ms",
-                            "un mensaje publicado volvió en {ms:.1} ms"
-                        ),
-                    ),
-                    None => (
-                        Step::Redis,
-                        Mark::Fault,
-                        both!(
-                            "a published message did not come back",
-                            "un mensaje publicado no volvió"
-                        ),
-                    ),
-                });
-            }
-            if let (Some(clients), Some(most)) = (redis.clients, redis.max_clients) {
-                let mark = if clients.saturating_add(1) >= most {
-                    Mark::Fault
-                } else {
-                    Mark::Good
-                };
-                rows.push((
-                    Step::Redis,
-                    mark,
-                    both!("{clients} of {most} clients", "{clients} de {most} clientes"),
-                ));
-            }
-            let (groups, boxes) = (redis.groups.len(), redis.mailboxes.len());
-            if groups + boxes > 0 {
-                rows.push((
-                    Step::Redis,
-                    Mark::Good,
-                    both!(
-                        "{groups} groups and {boxes} mailboxes of the channel layer",
-                        "{groups} grupos y {boxes} buzones de la capa de canales"
-                    ),
-                ));
-            }
-        }
+        RedisAnswer::Pong => pong(redis, rows),
         RedisAnswer::NoName(said)
         | RedisAnswer::Unreachable(said)
         | RedisAnswer::Error(said)
@@ -193,6 +148,64 @@ pub(super) fn redis(evidence: &Evidence, rows: &mut Vec<Row>) {
             Mark::Fault,
             both!("{url}: it hung up", "{url}: colgó"),
         )),
+    }
+}
+
+fn pong(redis: &RedisSeen, rows: &mut Vec<Row>) {
+    let url = &redis.url;
+    let ms = redis.ping_ms.unwrap_or_default();
+    let version = redis.version.as_deref().unwrap_or("?");
+    let role = redis.role.as_deref().unwrap_or("?");
+    rows.push((
+        Step::Redis,
+        Mark::Good,
+        both!(
+            "{url}: PONG in {ms:.1} ms, version {version}, role {role}",
+            "{url}: PONG en {ms:.1} ms, versión {version}, rol {role}"
+        ),
+    ));
+    if redis.round_trip_tried {
+        rows.push(match redis.round_trip_ms {
+            Some(ms) => (
+                Step::Redis,
+                Mark::Good,
+                both!(
+                    "a published message came back in {ms:.1} ms",
+                    "un mensaje publicado volvió en {ms:.1} ms"
+                ),
+            ),
+            None => (
+                Step::Redis,
+                Mark::Fault,
+                both!(
+                    "a published message did not come back",
+                    "un mensaje publicado no volvió"
+                ),
+            ),
+        });
+    }
+    if let (Some(clients), Some(most)) = (redis.clients, redis.max_clients) {
+        let mark = if clients.saturating_add(1) >= most {
+            Mark::Fault
+        } else {
+            Mark::Good
+        };
+        rows.push((
+            Step::Redis,
+            mark,
+            both!("{clients} of {most} clients", "{clients} de {most} clientes"),
+        ));
+    }
+    let (groups, boxes) = (redis.groups.len(), redis.mailboxes.len());
+    if groups + boxes > 0 {
+        rows.push((
+            Step::Redis,
+            Mark::Good,
+            both!(
+                "{groups} groups and {boxes} mailboxes of the channel layer",
+                "{groups} grupos y {boxes} buzones de la capa de canales"
+            ),
+        ));
     }
 }
 
@@ -291,6 +304,10 @@ pub(super) fn access(evidence: &Evidence, rows: &mut Vec<Row>) {
             )),
         }
     }
+    database(evidence, rows);
+}
+
+fn database(evidence: &Evidence, rows: &mut Vec<Row>) {
     let Some(database) = &evidence.database else {
         return;
     };
