@@ -1,3 +1,5 @@
+//! Tokens of every form, against every kind of key.
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
 

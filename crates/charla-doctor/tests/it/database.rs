@@ -1,5 +1,7 @@
 //! What the doctor reads in real databases, and that it leaves them as they are.
 
+mod failing;
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -378,7 +380,7 @@ async fn postgres_is_read_whole() {
         .await
         .unwrap();
     charla_store(&store).await;
-    ways_to_fail(&cluster).await;
+    failing::ways_to_fail(&cluster).await;
 }
 
 /// django-tenants: the same chat id means another chat in each schema.
@@ -457,44 +459,6 @@ async fn tenants(url: &str, application: &tokio_postgres::Client) {
             "{tenant:?} {host:?}: {seen:?}"
         );
     }
-}
-
-async fn ways_to_fail(cluster: &Cluster) {
-    let fault = async |url: &str| {
-        let seen = look(&sought(url, "5", "1"), Duration::from_millis(1_500))
-            .await
-            .unwrap();
-        assert!(!format!("{seen:?}").contains(PASSWORD), "{seen:?}");
-        (seen.fault, seen.unreachable)
-    };
-    assert_eq!(
-        fault(&cluster.url("postgres", "wrong")).await,
-        (Some(DatabaseFault::Password), false)
-    );
-    assert_eq!(
-        fault(&cluster.url("nothing", PASSWORD)).await,
-        (Some(DatabaseFault::NoDatabase), false)
-    );
-    let nobody = tempfile::tempdir().unwrap();
-    let nowhere = format!(
-        "postgres://charla:{PASSWORD}@/postgres?host={}",
-        nobody.path().display()
-    );
-    assert_eq!(fault(&nowhere).await, (Some(DatabaseFault::Unreachable), true));
-    assert_eq!(
-        fault(&format!("postgres://charla:{PASSWORD}@127.0.0.1:1/postgres")).await,
-        (Some(DatabaseFault::Unreachable), true)
-    );
-    let url = cluster.url("postgres", PASSWORD);
-    let mut taken = Vec::new();
-    while let Ok((client, driver)) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await {
-        taken.push((client, tokio::spawn(driver)));
-    }
-    assert_eq!(fault(&url).await, (Some(DatabaseFault::Full), false));
-    drop(taken);
-    cluster.signal_all(Signal::STOP);
-    assert_eq!(fault(&url).await, (Some(DatabaseFault::Silent), true));
-    assert!(cluster.folder().exists());
 }
 
 #[tokio::test]

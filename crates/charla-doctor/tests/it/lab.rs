@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -27,6 +27,7 @@ async def application(scope, receive, send):
     await receive()
     query = scope["query_string"]
     if b"block" in query:
+        # sleeps because a blocked event loop is what it is about.
         time.sleep(3)
     if b"bad" in query:
         await send({"type": "websocket.close", "code": 4401})
@@ -36,6 +37,8 @@ async def application(scope, receive, send):
         pass
 "#;
 
+/// Lines of a server that wait to be read.
+const LINES_WAITING: usize = 1_024;
 /// How long a Python server may take to start on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -92,7 +95,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (sender, lines) = channel();
+        let (sender, lines) = sync_channel(LINES_WAITING);
         let streams: [Box<dyn std::io::Read + Send>; 2] = [
             Box::new(child.stdout.take().unwrap()),
             Box::new(child.stderr.take().unwrap()),
