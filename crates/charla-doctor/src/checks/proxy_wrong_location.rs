@@ -95,8 +95,7 @@ fn of_logs(evidence: &Evidence) -> Outcome {
     }
     if let Some(seen) = missing {
         return Outcome::Fail(
-            Finding::likely(both!("nginx looked for a file where the WebSocket's path is: no location leads it to the application.", "nginx buscó un archivo en la ruta del WebSocket: ninguna location la lleva a la aplicación."), proxied::lines(seen))
-                .explains(&[Cause::RouteNotFound]),
+            Finding::likely(both!("nginx looked for a file where the WebSocket's path is: no location leads it to the application.", "nginx buscó un archivo en la ruta del WebSocket: ninguna location la lleva a la aplicación."), proxied::lines(seen)),
         );
     }
     let page = proxied::now(evidence, Sign::UnexpectedStatus).filter(|seen| seen.quotes.iter().any(|quote| quote.line.contains("code: 200") || quote.line.contains("response: 200") || quote.line.contains("HTTP 200")));

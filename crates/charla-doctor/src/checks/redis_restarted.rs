@@ -46,8 +46,12 @@ fn judge(evidence: &Evidence) -> Outcome {
     Outcome::Warn(Finding::likely(sentence, facts))
 }
 
-/// In a log, a handshake was accepted after Redis was last refused: it is back.
+/// In a log, a handshake was accepted after Redis was last refused, or it was lost and `redis-cli ping` gets its PONG: it
+/// is back.
 pub(super) fn came_back(logs: &LogsSeen) -> bool {
+    if logs.sign(Sign::RedisPong).is_some() && logs.any(&LOST).is_some() {
+        return true;
+    }
     let last = |sign| {
         let quote = logs.sign(sign)?.quotes.last()?;
         let (source, line) = quote.at.rsplit_once(':')?;

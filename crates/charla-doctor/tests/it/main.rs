@@ -18,6 +18,7 @@ mod lab;
 mod nginx;
 mod peer;
 mod processes;
+mod recorded;
 mod redis;
 mod registry;
 mod verdicts;
