@@ -1,7 +1,9 @@
-//! What answers cannot speak WebSocket: a WSGI server, or an ASGI application without its WebSocket half.
+//! What answers cannot speak WebSocket: a WSGI server or application. An ASGI application without its WebSocket half is
+//! `no_websocket_route`.
 
 use charla_wire::Cause;
 
+use crate::checks::handshakes::lines_with;
 use crate::checks::{Check, Step, serving};
 use crate::evidence::{Answer, Evidence, Kind, ProcessSeen};
 use crate::signs::Sign;
@@ -14,9 +16,13 @@ const EXPLAINS: [Cause; 5] = [Cause::AppException, Cause::ProxyNoUpgrade, Cause:
 
 fn judge(evidence: &Evidence) -> Outcome {
     let logs = &evidence.logs;
-    if let Some((_, seen)) = logs.fresh(&[Sign::NotAsgi]) {
-        let sentence = both!("The application that the server loads has no WebSocket half: asgi.py does not route `websocket` (`ProtocolTypeRouter`).", "La aplicación que carga el servidor no tiene parte de WebSocket: asgi.py no enruta `websocket` (`ProtocolTypeRouter`).");
-        return Outcome::Fail(Finding::certain(sentence, serving::quotes(seen)).fix(ROUTER).explains(&EXPLAINS));
+    let said = lines_with(evidence, Sign::NotAsgi, &["start_response"]);
+    if !said.is_empty() {
+        let sentence = both!(
+            "The server loads a WSGI application where an ASGI one belongs: it calls it as ASGI, and it asks for `start_response`.",
+            "El servidor carga una aplicación WSGI donde va una ASGI: la llama como ASGI, y ella pide `start_response`."
+        );
+        return Outcome::Fail(Finding::certain(sentence, said).fix(MODULE).explains(&EXPLAINS));
     }
     if serving::is_pasted(evidence) {
         return match logs.sign(Sign::WsgiServer) {
@@ -47,12 +53,8 @@ fn judge(evidence: &Evidence) -> Outcome {
     Outcome::Fail(Finding::new(certainty, why, facts).explains(&EXPLAINS))
 }
 
-/// What to write into asgi.py.
-const ROUTER: &str = r#"# asgi.py
-application = ProtocolTypeRouter({
-    "http": get_asgi_application(),
-    "websocket": JWTAuthMiddleware(URLRouter(chat.routing.websocket_urlpatterns)),
-})"#;
+/// What to start instead.
+const MODULE: &str = "# asgi, not wsgi\nuvicorn app.asgi:application --host 127.0.0.1 --port 9001";
 
 fn is_wsgi(evidence: &Evidence, process: &ProcessSeen) -> Option<(Certainty, Text)> {
     let by_server = |name: &str| {

@@ -11,8 +11,8 @@ use crate::verdict::{Certainty, Fact, Finding, Outcome};
 
 pub(super) const CHECK: Check = Check { cause: Cause::OriginForbidden, step: Step::Access, judge };
 
-/// What a refused origin leads to.
-const EXPLAINS: [Cause; 1] = [Cause::RejectBeforeAccept];
+/// What a refused origin leads to; a proxy may be the one who refuses it.
+const EXPLAINS: [Cause; 2] = [Cause::RejectBeforeAccept, Cause::ProxyWrongLocation];
 
 /// Lines by which an application says why it refused: with one of them it was not the origin.
 pub(super) const REASONS: [Sign; 14] = [

@@ -50,7 +50,7 @@ const STANDS_FOR: &[(Sign, &[Cause])] = &[
     (Sign::NoLayer, &[Cause::ChannelLayerMissing]),
     (Sign::LayerUndecodable, &[Cause::ChannelLayerMismatch]),
     (Sign::NoRoute, &[Cause::RouteNotFound]),
-    (Sign::NotAsgi, &[Cause::NotAsgi]),
+    (Sign::NotAsgi, &[Cause::NoWebsocketRoute, Cause::NotAsgi]),
     (Sign::NoLibrary, &[Cause::NoWebsocketLibrary]),
     (Sign::UnsupportedUpgrade, &[Cause::NoWebsocketLibrary]),
     (Sign::PlainNotFound, &[Cause::ProxyNoUpgrade, Cause::NotAsgi]),
