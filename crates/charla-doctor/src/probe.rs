@@ -76,14 +76,14 @@ pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
     ));
     let open = run.ask().await;
     run.watch_open(open).await;
+    run.say(&both!("reading the logs", "leyendo los registros"));
     run.watched.settle().await;
+    run.read_logs().await;
     run.say(&both!(
         "trying variations of the handshake",
         "probando variantes del handshake"
     ));
     run.vary().await;
-    run.say(&both!("reading the logs", "leyendo los registros"));
-    run.read_logs().await;
     run.ask_charla().await;
     run.judge_token();
     run.try_conduct().await;

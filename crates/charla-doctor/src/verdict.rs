@@ -229,8 +229,10 @@ fn works(evidence: &Evidence) -> bool {
         let mut answers = evidence.hops.iter().filter_map(|hop| hop.browser()).peekable();
         return answers.peek().is_some() && answers.all(crate::evidence::Answer::is_open);
     }
-    let attempts = &evidence.logs.attempts;
-    attempts.total > 0 && attempts.by_status.keys().all(|status| *status == 101)
+    let logs = &evidence.logs;
+    let attempts = &logs.attempts;
+    let made = attempts.total > 0 && attempts.by_status.keys().all(|status| *status == 101);
+    made && logs.dropped.count == 0 && logs.unanswered.count == 0
 }
 
 #[cfg(test)]
