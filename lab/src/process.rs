@@ -67,8 +67,15 @@ impl Running {
 
     /// Waits until its log holds `words`.
     pub(crate) fn wait_for_words(&mut self, words: &str) -> Outcome<()> {
+        self.wait_for_count(words, 1)
+    }
+
+    /// Waits until its log holds `words` so often.
+    pub(crate) fn wait_for_count(&mut self, words: &str, times: usize) -> Outcome<()> {
         let log = self.log.clone();
-        self.wait_until(&format!("say {words:?}"), || read(&log).contains(words))
+        self.wait_until(&format!("say {words:?}"), || {
+            read(&log).matches(words).count() >= times
+        })
     }
 
     fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) -> Outcome<()> {

@@ -16,6 +16,7 @@ mod messages;
 mod path;
 mod permission;
 mod redis;
+mod routes;
 mod server;
 mod tls;
 mod token;
@@ -189,6 +190,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     let families = [
         token::family(),
         permission::family(),
+        routes::family(),
         redis::family(),
         layer::family(),
         server::family(),

@@ -27,11 +27,11 @@ pub mod sockets;
 pub mod tls;
 pub mod unit;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use charla_client::AddressError;
 
-use crate::evidence::{Answer, CharlaSeen, Evidence, HopKind, SCHEMA};
+use crate::evidence::{Answer, CharlaSeen, Evidence, HopKind, Kind, SCHEMA};
 use crate::explain::Reader;
 use crate::plan::{ANSWER_WITHIN, WATCH_FOR, Wanted};
 use crate::probe::conduct::Trial;
@@ -49,6 +49,12 @@ use crate::token::{self, Given};
 const PATIENCE: Patience = Patience {
     answer_within: ANSWER_WITHIN,
     watch_for: WATCH_FOR,
+};
+
+/// daphne looks once a second whether an application has fallen over, and closes only then.
+const DAPHNE_PATIENCE: Patience = Patience {
+    answer_within: ANSWER_WITHIN,
+    watch_for: Duration::from_millis(1_200),
 };
 
 /// Takes the address apart, or says what is wrong with it.
@@ -148,9 +154,13 @@ impl<'a> Run<'a> {
 
     /// Redis, the database and the browser's handshake at every hop, side by side.
     async fn ask(&mut self) -> Vec<Option<Held>> {
+        let patience = match &self.scene.app {
+            Some(app) if app.kind == Kind::Daphne => DAPHNE_PATIENCE,
+            Some(_) | None => PATIENCE,
+        };
         let redis = settings::ask_redis(self.known.redis.as_ref());
         let database = settings::ask_database(self.known.database.as_ref());
-        let hops = scene::ask_browser(self.scene.ways());
+        let hops = scene::ask_browser(self.scene.ways(), patience);
         let (redis, database, hops, tls) = tokio::join!(redis, database, hops, self.scene.ask_tls());
         self.evidence.tls = tls;
         if let Some(redis) = redis {
@@ -285,7 +295,7 @@ impl<'a> Run<'a> {
             "holding a connection in silence for {seconds} s",
             "manteniendo una conexión en silencio {seconds} s"
         ));
-        let mut open = scene::ask_browser(self.scene.ways())
+        let mut open = scene::ask_browser(self.scene.ways(), PATIENCE)
             .await
             .into_iter()
             .filter_map(|(hop, held)| Some((hop, held?)));

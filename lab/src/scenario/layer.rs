@@ -10,7 +10,7 @@ use crate::lab::Lab;
 use crate::process::free_port;
 use crate::scenario::redis::{connect, prove_cut};
 use crate::scenario::{Case, Family, Way, not_broken, prove_status};
-use crate::stack::django::{App, Serve, Server, Settings, Site, good, url};
+use crate::stack::django::{Serve, Server, Settings, Site, good, url};
 use crate::stack::nginx::{Frame, Nginx, UPGRADE, location, server};
 use crate::stack::redis::{Redis, prove};
 
@@ -46,22 +46,26 @@ pub(super) fn family() -> Family {
             move |lab| client_timeout(lab, way),
         );
     }
-    family.opens("layer-other-prefix", "two servers of one site, one with another `prefix`", &["channel_layer_mismatch"], |lab| {
-        mismatch(lab, |address| Settings::layer(&format!(
-            "CHANNEL_LAYERS = {{\n    \"default\": {{\n        \"BACKEND\": \"channels_redis.core.RedisChannelLayer\",\n        \
-             \"CONFIG\": {{\"hosts\": [{{\"address\": \"{address}\", \"socket_timeout\": None}}], \"prefix\": \"chat\"}},\n    }},\n}}"
-        )))
-    });
+    family.opens(
+        "layer-other-prefix",
+        "two servers of one site, one started with another `prefix`",
+        &["channel_layer_mismatch"],
+        |lab| mismatch(lab, |serve| serve.with("CHANNEL_PREFIX", "chat")),
+    );
     family.opens(
         "layer-other-database",
-        "two servers of one site, one on Redis' database 1",
+        "two servers of one site, one started on Redis' database 1",
         &["channel_layer_mismatch"],
         |lab| {
-            mismatch(lab, |address| {
-                let other = address.trim_end_matches('0').to_owned() + "1";
-                Settings::hosts(&format!(
-                    "[{{\"address\": \"{other}\", \"socket_timeout\": None}}]"
-                ))
+            mismatch(lab, |mut serve| {
+                for (_, address) in serve
+                    .variables
+                    .iter_mut()
+                    .filter(|(name, _)| *name == "REDIS_URL")
+                {
+                    *address = address.trim_end_matches('0').to_owned() + "1";
+                }
+                serve
             })
         },
     );
@@ -83,11 +87,12 @@ pub(super) fn family() -> Family {
 /// Six sockets on two workers: one's message reaches some of them.
 fn in_memory(lab: &mut Lab) -> Outcome<Case> {
     let site = Site::furnish(lab, &Settings::layer(IN_MEMORY))?;
-    let app = Serve::on(Server::Uvicorn, free_port()?, "")
+    let mut app = Serve::on(Server::Uvicorn, free_port()?, "")
         .and(&["--workers", "2"])
         .start(&site)?;
     let url = app.good();
     // The port is open before the workers are.
+    app.running.wait_for_count("Application startup complete", 2)?;
     let mut clients = vec![connect(&url)?];
     // Who accepts is the kernel's choice; a dozen connections do not all go to one.
     while clients.len() < 12 {
@@ -133,15 +138,23 @@ fn client_timeout(lab: &mut Lab, way: Way) -> Outcome<Case> {
     Ok(Case::url(&url, proof).keep(nginx).keep(app).keep(redis))
 }
 
+/// A layer whose address and prefix come from the environment.
+const VARIABLE: &str = r#"CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            "hosts": [{"address": os.environ["REDIS_URL"], "socket_timeout": None}],
+            "prefix": os.environ.get("CHANNEL_PREFIX", "asgi"),
+        },
+    },
+}"#;
+
 /// Two servers, each with a socket in chat 5, that do not hear each other.
-fn mismatch(lab: &mut Lab, other: impl Fn(&str) -> Settings) -> Outcome<Case> {
+fn mismatch(lab: &mut Lab, other: impl Fn(Serve) -> Serve) -> Outcome<Case> {
     let redis = Redis::start(lab, free_port()?, &[])?;
-    let start = |lab: &mut Lab, settings: &Settings| -> Outcome<App> {
-        let site = Site::furnish(lab, settings)?;
-        Serve::on(Server::Uvicorn, free_port()?, &redis.url()).start(&site)
-    };
-    let one = start(lab, &Settings::PLAIN)?;
-    let two = start(lab, &other(&redis.url()))?;
+    let site = Site::furnish(lab, &Settings::layer(VARIABLE))?;
+    let one = Serve::on(Server::Uvicorn, free_port()?, &redis.url()).start(&site)?;
+    let two = other(Serve::on(Server::Uvicorn, free_port()?, &redis.url())).start(&site)?;
     let mut speaker = connect(&two.good())?;
     let mut listener = connect(&one.good())?;
     speaker.say(r#"{"texto": "hola"}"#)?;
@@ -215,7 +228,9 @@ fn output_buffer(lab: &mut Lab) -> Outcome<Case> {
         .chars()
         .take(80)
         .collect();
+    // Redis 7.0 counts this nowhere: only its own log tells.
     Ok(Case::url(&app.good(), format!("Redis' log: scheduled{short}"))
+        .log(redis.running.log())
         .keep(listener)
         .keep(app)
         .keep(redis))

@@ -165,45 +165,7 @@ fn wrong(family: &mut Family) {
                 Ok(Case::url(&app.good(), proof).keep(app).keep(idle))
             },
         );
-        family.broken(
-            format!("route-without-slash-{}", kind.name()),
-            "the address lacks its last slash",
-            &["route_not_found"],
-            move |lab| {
-                let whole = Whole::shared(lab, kind)?;
-                let url = whole.app.good().replace("/5/?", "/5?");
-                let proof = prove_status(&url, &[], 500)?;
-                Ok(Case::url(&url, proof).keep(whole))
-            },
-        );
     }
-    routes(family);
-}
-
-/// An address that no route has.
-fn routes(family: &mut Family) {
-    family.broken(
-        "route-other-path-nginx",
-        "an address that no route has, through nginx",
-        &["route_not_found"],
-        |lab| {
-            let whole = Whole::shared(lab, Server::Uvicorn)?;
-            let url = url(whole.front, &good()).replace("/ws/chat/", "/ws/soporte/");
-            let proof = prove_status(&url, &[], 500)?;
-            Ok(Case::url(&url, proof).keep(whole))
-        },
-    );
-    family.broken(
-        "route-chat-not-a-number",
-        "the chat's id is a word",
-        &["route_not_found"],
-        |lab| {
-            let whole = Whole::shared(lab, Server::Uvicorn)?;
-            let url = whole.app.good().replace("/chat/5/", "/chat/abc/");
-            let proof = prove_status(&url, &[], 500)?;
-            Ok(Case::url(&url, proof).keep(whole))
-        },
-    );
     other_servers(family);
 }
 
@@ -326,7 +288,8 @@ fn unwell(family: &mut Family) {
             r#"{"texto": "/calcular", "segundos": 60}"#,
         ),
     ] {
-        family.broken(name, how, &["event_loop_blocked"], move |lab| {
+        // A loop that does not come back at all is also a server that does not answer: from outside they are one thing.
+        family.broken(name, how, &["event_loop_blocked", "server_frozen"], move |lab| {
             let idle = Idle::make(lab)?;
             let mut app = idle.serve(Server::Uvicorn).start(&idle.site)?;
             // It would not hear anything else for a minute.

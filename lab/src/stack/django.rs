@@ -154,13 +154,17 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    /// On a port, with its Redis.
+    /// On a port, with its Redis where that stands in a variable and not in the settings.
     pub(crate) fn on(server: Server, port: u16, redis: &str) -> Self {
+        let redis = Some(redis).filter(|redis| !redis.is_empty());
         Self {
             server,
             module: "tenants_backend.asgi:application",
             port,
-            variables: vec![("REDIS_URL", redis.to_owned())],
+            variables: redis
+                .map(|redis| ("REDIS_URL", redis.to_owned()))
+                .into_iter()
+                .collect(),
             arguments: Vec::new(),
             python: None,
         }

@@ -11,6 +11,7 @@ use crate::evidence::{Answer, Hop, HopKind, HostSeen, NginxSeen, Skipped, Source
 use crate::explain::Reader;
 use crate::plan::{ANSWER_WITHIN, LOGS_SINCE, Wanted};
 use crate::probe::ask::{Ask, TokenIn};
+use crate::probe::handshake::Patience;
 use crate::probe::held::Held;
 use crate::probe::host::{About, Before};
 use crate::probe::place::Place;
@@ -319,10 +320,10 @@ impl Run<'_> {
 }
 
 /// The browser's handshake on every way, side by side; connections that are open are held.
-pub(super) async fn ask_browser(ways: &[Way]) -> Vec<(Hop, Option<Held>)> {
+pub(super) async fn ask_browser(ways: &[Way], patience: Patience) -> Vec<(Hop, Option<Held>)> {
     let asked = ways
         .iter()
-        .map(|way| handshake::browser(way.hop.clone(), &way.place, &way.ask, PATIENCE));
+        .map(|way| handshake::browser(way.hop.clone(), &way.place, &way.ask, patience));
     join_all(asked).await
 }
 

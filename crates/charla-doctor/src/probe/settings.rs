@@ -1,13 +1,17 @@
 //! What the application is set to use: its Redis, its database, its keys; and the questions to them.
 
 use crate::django::{self, Settings};
-use crate::evidence::{DatabaseSeen, Found, Kind, RedisSeen, Skipped};
+use crate::evidence::{DatabaseSeen, DjangoSeen, Found, Kind, LayerSetting, RedisAnswer, RedisSeen, Skipped};
 use crate::plan::ANSWER_WITHIN;
 use crate::probe::charla::config;
+use crate::probe::command::Command;
 use crate::probe::database::{self, DjangoDatabase, Sought};
-use crate::probe::{Run, redis};
+use crate::probe::{Run, proc, redis, sockets};
 use crate::text::{Text, both};
 use crate::token::Key;
+
+/// Other processes and listeners are looked at up to so many.
+const OTHERS: usize = 8;
 
 /// What is known of the application's settings. Holds secrets: nothing prints it.
 #[derive(Default)]
@@ -31,7 +35,21 @@ pub(super) async fn ask_redis(known: Option<&RedisAddress>) -> Option<RedisSeen>
     let known = known?;
     let mut seen = redis::look_as(&known.url, &known.prefix, ANSWER_WITHIN).await;
     seen.from.clone_from(&known.from);
+    let is_here = ["//127.", "@127.", "//localhost", "@localhost", "[::1]"]
+        .iter()
+        .any(|here| seen.url.contains(here));
+    if is_here && matches!(seen.answer, RedisAnswer::Unreachable(_)) {
+        seen.elsewhere = redis_here();
+    }
     Some(seen)
+}
+
+/// Where a Redis listens on this machine.
+fn redis_here() -> Vec<String> {
+    let is_redis = |pid: &u32| Command::read(&proc::argv(*pid)).kind == Kind::Redis;
+    let listening = sockets::listening().into_iter();
+    let own = listening.filter(|socket| socket.port().is_some() && socket.owners.iter().any(is_redis));
+    own.map(|socket| socket.address()).take(OTHERS).collect()
 }
 
 /// The database, if one is known.
@@ -124,7 +142,49 @@ impl Run<'_> {
             from: Text::same(from),
         });
         self.take_django(&settings);
+        let seen = DjangoSeen {
+            other_layers: self.other_layers(&seen),
+            ..seen
+        };
         self.evidence.django = Some(seen);
+    }
+
+    /// The channel layers of the other processes that run from the same settings file with an environment of their own, where
+    /// they differ from the server's.
+    fn other_layers(&self, seen: &DjangoSeen) -> Vec<LayerSetting> {
+        let Some(app) = self.scene.app.as_ref().filter(|app| app.environment_known) else {
+            return Vec::new();
+        };
+        let Some(folder) = app.folder.as_ref() else {
+            return Vec::new();
+        };
+        // Servers only: whoever has a shell there has other variables and publishes nothing.
+        let serves = |pid: &u32| is_python(Command::read(&proc::argv(*pid)).kind);
+        let beside = proc::all()
+            .into_iter()
+            .filter(|pid| proc::link(*pid, "cwd").as_ref() == Some(folder) && serves(pid));
+        let mut others: Vec<LayerSetting> = Vec::new();
+        for environment in beside
+            .filter_map(proc::environment)
+            .filter(|environment| *environment != app.environment)
+            .take(OTHERS)
+        {
+            let other = django::find(
+                app.app_folder.as_ref().unwrap_or(folder),
+                Some(&environment),
+                None,
+            )
+            .map(|settings| settings.seen());
+            let layer = other
+                .filter(|other| other.settings == seen.settings && !other.incomplete)
+                .and_then(|other| other.layer);
+            if let Some(layer) =
+                layer.filter(|layer| Some(layer) != seen.layer.as_ref() && !others.contains(layer))
+            {
+                others.push(layer);
+            }
+        }
+        others
     }
 
     /// Redis, database and key of the settings, where none was given.
@@ -175,10 +235,16 @@ impl Run<'_> {
         let Some(app) = self.scene.app.as_ref().filter(|app| app.environment_known) else {
             return;
         };
-        let (redis, database) = (
-            app.environment.get("REDIS_URL").cloned(),
-            app.environment.get("DATABASE_URL").cloned(),
-        );
+        let variable = |name: &str| {
+            app.environment
+                .get(name)
+                .filter(|value| !value.trim().is_empty())
+                .cloned()
+        };
+        let (redis, database) = (variable("REDIS_URL"), variable("DATABASE_URL"));
+        // A layer that the settings have, or have not: this Redis serves something else.
+        let told = self.evidence.django.as_ref();
+        let redis = redis.filter(|_| told.is_none_or(|told| told.incomplete || told.layer_unknown.is_some()));
         if let (None, Some(url)) = (&self.known.redis, redis) {
             self.known.redis = Some(RedisAddress {
                 url,
