@@ -279,7 +279,8 @@ fn kind(program: &Program<'_>, options: &[(String, String)]) -> Kind {
             Some(class) if is_asgi_worker(class) => Kind::GunicornAsgi,
             Some(_) | None => Kind::GunicornWsgi,
         },
-        "charla" => Kind::Charla,
+        // This doctor, a terminal chat and the like serve nobody.
+        "charla" if program.rest.iter().any(|word| word == "serve" || word == "demo") => Kind::Charla,
         "node" | "nodejs" | "bun" | "deno" => Kind::Node,
         "postgres" => Kind::Postgres,
         _ if name.starts_with("gunicorn:") => titled(name),

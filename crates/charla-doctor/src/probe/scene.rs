@@ -347,10 +347,30 @@ fn is_here(host: &str) -> bool {
 
 /// This run's command line without secrets: whoever runs it again puts the token back in.
 fn again(address: Option<&Address>) -> String {
-    match address {
-        Some(address) => format!("charla doctor '{}'", address.target.url),
-        None => "charla doctor".to_owned(),
-    }
+    let Some(address) = address else {
+        return "charla doctor".to_owned();
+    };
+    // A token is struck out there as `***`: it is given apart.
+    let (path, query) = address
+        .target
+        .url
+        .split_once('?')
+        .unwrap_or((&address.target.url, ""));
+    let (secret, kept): (Vec<&str>, Vec<&str>) = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .partition(|pair| pair.ends_with("=***"));
+    let query = if kept.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", kept.join("&"))
+    };
+    let token = if secret.is_empty() {
+        ""
+    } else {
+        " --token \"$TOKEN\""
+    };
+    format!("charla doctor '{path}{query}'{token}")
 }
 
 /// What stands behind the proxy.

@@ -266,6 +266,13 @@ impl Page<'_> {
                 writeln!(self.out, "    {mark} {}", line.text)?;
             }
         }
+        if !report.evidence.skipped.is_empty() {
+            writeln!(
+                self.out,
+                "  {}",
+                self.word("Not looked at", "Lo que no se miró").underline()
+            )?;
+        }
         for skipped in &report.evidence.skipped {
             let mark = self.mark(Mark::Skipped);
             writeln!(

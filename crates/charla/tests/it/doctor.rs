@@ -1,6 +1,9 @@
 //! `charla doctor` and `charla explain` as somebody on call runs them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -157,6 +160,42 @@ fn a_port_where_nobody_listens_is_told_with_who_listens_instead() {
             .as_deref()
             .is_some_and(|cause| ["server_down", "server_wrong_port"].contains(&cause)),
         "{told:?}"
+    );
+}
+
+/// Somebody who owns nothing: `nobody` on every Debian.
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn an_ordinary_user_is_told_which_line_of_sudo_shows_more() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let demo = Demo::start();
+    // The program may stand where nobody else may look.
+    let folder = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let program = folder.path().join("charla");
+    fs::copy(env!("CARGO_BIN_EXE_charla"), &program).unwrap();
+    let told = Command::new(&program)
+        .args(["doctor", &good(&demo)])
+        .env_clear()
+        .env("LANG", "C.UTF-8")
+        .current_dir("/")
+        .gid(NOBODY)
+        .uid(NOBODY)
+        .output()
+        .unwrap();
+    let out = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(told.status.code(), Some(0), "{out}");
+    // Which of the two: whether the machine lets anybody guess the process.
+    let lines = ["sudo charla doctor 'ws://127.0.0.1:", "sudo ss -ltnp 'sport = :"];
+    assert!(lines.iter().any(|line| out.contains(line)), "{out}");
+    assert!(
+        !out.contains("charla doctor ws://"),
+        "it takes itself for no server: {out}"
     );
 }
 
