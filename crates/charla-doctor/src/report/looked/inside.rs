@@ -5,7 +5,7 @@ use charla_wire::Lang;
 use super::{Mark, Row};
 use crate::checks::Step;
 use crate::evidence::{
-    Evidence, KeyCheck, Lookup, Membership, RedisAnswer, RedisSeen, ServerSeen, TokenForm,
+    Evidence, KeyCheck, Lookup, Membership, RedisAnswer, RedisSeen, ServerSeen, SourceKind, TokenForm,
 };
 use crate::text::{Text, both};
 
@@ -213,14 +213,14 @@ pub(super) fn logs(evidence: &Evidence, lang: Lang, rows: &mut Vec<Row>) {
     let logs = &evidence.logs;
     for source in &logs.sources {
         let (name, lines) = (&source.name, source.lines);
-        let kind = source.kind.title();
+        let kind = match source.kind {
+            SourceKind::Unknown => String::new(),
+            known => format!(" ({})", known.title()),
+        };
         rows.push((
             Step::Logs,
             Mark::Good,
-            both!(
-                "{name}: {lines} lines ({kind})",
-                "{name}: {lines} líneas ({kind})"
-            ),
+            both!("{name}: {lines} lines{kind}", "{name}: {lines} líneas{kind}"),
         ));
     }
     let attempts = &logs.attempts;

@@ -74,6 +74,26 @@ pub(super) fn handshakes(evidence: &Evidence, rows: &mut Vec<Row>) {
             }
         });
     }
+    if let Some(bytes) = conduct.sent_bytes {
+        rows.push(match &conduct.sent_end {
+            None => (
+                Step::Handshake,
+                Mark::Good,
+                both!(
+                    "a message of {bytes} bytes left it open",
+                    "un mensaje de {bytes} bytes la dejó abierta"
+                ),
+            ),
+            Some(end) => (Step::Handshake, Mark::Fault, {
+                let end = after(end);
+                both!(
+                    "a message of {bytes} bytes: {end}",
+                    "un mensaje de {bytes} bytes: {end}",
+                    end
+                )
+            }),
+        });
+    }
 }
 
 fn shape(shape: Shape) -> Text {
