@@ -233,6 +233,8 @@ fn away(family: &mut Family) {
             let postgres = Postgres::start(lab)?;
             let port = free_port()?;
             let charla = Charla::serve(lab, port, &format!("url = \"{}\"", postgres.url()))?;
+            // Its port is open before its store is.
+            prove_status(&charla.good(), &[], 101)?;
             postgres.running.signal(Signal::QUIT)?;
             process::wait_for_words(postgres.running.log(), "database system is shut down")?;
             let proof = refusal(&charla.good(), &[])?;
@@ -274,7 +276,8 @@ fn absent(family: &mut Family) {
         "charla-down",
         "nothing serves the address",
         &["server_down"],
-        |_| {
+        |lab| {
+            lab.clear();
             let url = url(free_port()?, &good());
             let proof = prove_answer(&url, &Answer::Refused)?;
             Ok(Case::url(&url, proof))
