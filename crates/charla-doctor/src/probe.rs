@@ -233,7 +233,14 @@ impl<'a> Run<'a> {
         let Some(url) = self.wanted.url.as_deref() else {
             return;
         };
-        if config.is_none() && !charla::likely(&self.evidence) {
+        // Whoever has not answered a handshake by now answers no question either.
+        let answered = self
+            .evidence
+            .hops
+            .iter()
+            .filter_map(|hop| hop.browser())
+            .any(|answer| answer.status().is_some());
+        if !answered || config.is_none() && !charla::likely(&self.evidence) {
             return;
         }
         let token = self.given.as_ref().map(|given| given.token.as_str());

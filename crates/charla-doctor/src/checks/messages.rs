@@ -5,7 +5,7 @@ use charla_wire::Cause;
 use crate::checks::access::named;
 use crate::checks::handshakes::lines;
 use crate::checks::{Check, Step};
-use crate::evidence::{Evidence, SourceKind};
+use crate::evidence::{After, Evidence, SourceKind};
 use crate::signs::Sign;
 use crate::text::{Text, both};
 use crate::verdict::{Certainty, Fact, Finding, Outcome};
@@ -64,7 +64,7 @@ fn judge(evidence: &Evidence, cause: Cause) -> Outcome {
         }
         return Outcome::Fail(Finding::new(certainty, sentence(cause), facts).explains(&LEADS_TO));
     }
-    if let Some(finding) = named(evidence, cause) {
+    if let Some(finding) = named(evidence, cause).or_else(|| tried(evidence, code, cause)) {
         return Outcome::Fail(finding);
     }
     // 4400 is everybody's.
@@ -78,6 +78,22 @@ fn judge(evidence: &Evidence, cause: Cause) -> Outcome {
         return Outcome::Pass(both!("no log tells of such a message", "ningún registro habla de un mensaje así"));
     }
     Outcome::Skip(both!("no log of the application or a client was read", "no se leyó ningún registro de la aplicación ni de un cliente"))
+}
+
+/// What became of the doctor's own large message.
+fn tried(evidence: &Evidence, code: u16, cause: Cause) -> Option<Finding> {
+    let conduct = evidence.conduct.as_ref()?;
+    let (bytes, end) = (conduct.sent_bytes?, conduct.sent_end.as_ref()?);
+    let After::Closed { code: closed, reason, .. } = end else { return None };
+    if *closed != code {
+        return None;
+    }
+    let fact = Fact {
+        what: both!("a message of {bytes} bytes, sent by the doctor", "un mensaje de {bytes} bytes, enviado por el doctor"),
+        quote: Some(format!("{closed} \"{reason}\"")),
+        at: Some(conduct.at.clone()),
+    };
+    Some(Finding::certain(sentence(cause), vec![fact]))
 }
 
 #[allow(clippy::wildcard_enum_match_arm, reason = "the family above is the closed list")]

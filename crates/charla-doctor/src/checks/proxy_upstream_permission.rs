@@ -28,7 +28,7 @@ fn judge(evidence: &Evidence) -> Outcome {
         return Outcome::Fail(finding);
     }
     if let Some(seen) = proxied::now(evidence, Sign::NginxNoSocket) {
-        let finding = Finding::certain(both!("There is no Unix socket where nginx looks for the application (2: No such file or directory).", "No hay socket Unix donde nginx busca la aplicación (2: No such file or directory)."), proxied::lines(seen));
+        let finding = Finding::likely(both!("There is no Unix socket where nginx looks for the application (2: No such file or directory).", "No hay socket Unix donde nginx busca la aplicación (2: No such file or directory)."), proxied::lines(seen));
         let socket = socket(evidence).unwrap_or_else(|| "/run/chat/chat.sock".to_owned());
         return Outcome::Fail(finding.fix(format!("ss -lxp | grep sock\nls -l {socket}")).fix("# the unit of the application: a folder that exists before it starts\nRuntimeDirectory=chat"));
     }

@@ -3,14 +3,14 @@
 use charla_wire::Cause;
 
 use crate::checks::{Check, Step, proxied};
-use crate::evidence::{Evidence, Kind, Listener};
+use crate::evidence::{Evidence, Kind, Listener, ServerSeen};
 use crate::signs::Sign;
 use crate::text::both;
 use crate::verdict::{Certainty, Fact, Finding, Outcome};
 
 pub(super) const CHECK: Check = Check { cause: Cause::ProxyUpstreamWrongPort, step: Step::Proxy, judge };
 
-const EXPLAINS: [Cause; 1] = [Cause::ServerDown];
+const EXPLAINS: [Cause; 2] = [Cause::ServerDown, Cause::ProxyUpstreamPermission];
 
 fn judge(evidence: &Evidence) -> Outcome {
     if proxied::opened(evidence) {
@@ -18,12 +18,12 @@ fn judge(evidence: &Evidence) -> Outcome {
     }
     let Some((nginx, location)) = proxied::location(evidence).filter(|(_, location)| location.proxy_pass.is_some()) else { return of_logs(evidence) };
     let Some(server) = &evidence.server else { return of_logs(evidence) };
-    let refused = proxied::now(evidence, Sign::NginxRefused);
+    let refused = proxied::now(evidence, Sign::NginxRefused).or_else(|| proxied::now(evidence, Sign::NginxNoSocket));
     let status = proxied::http(proxied::front(evidence)).map(|(status, ..)| status);
     if status != Some(502) && refused.is_none() {
         return Outcome::Pass(both!("nginx reaches something", "nginx alcanza algo"));
     }
-    let Some(upstream) = location.upstreams.iter().find(|upstream| server.expected_port.is_some_and(|port| upstream.ends_with(&format!(":{port}")))) else {
+    let Some(upstream) = location.upstreams.iter().find(|upstream| is_expected(server, upstream)) else {
         return Outcome::Skip(both!("who listens at the upstream was not looked at", "no se miró quién escucha en el upstream"));
     };
     if !server.listeners.is_empty() {
@@ -50,6 +50,13 @@ fn judge(evidence: &Evidence) -> Outcome {
             .fix(format!("# {at}\nproxy_pass http://{address};"))
             .fix("nginx -t && systemctl reload nginx"),
     )
+}
+
+/// Whether an upstream is the place whose listener was looked for.
+fn is_expected(server: &ServerSeen, upstream: &str) -> bool {
+    let port = server.expected_port.is_some_and(|port| upstream.ends_with(&format!(":{port}")));
+    let socket = server.expected_socket.as_deref();
+    port || socket.is_some_and(|socket| upstream.strip_prefix("unix:") == Some(socket))
 }
 
 fn serves(kind: Kind) -> bool {

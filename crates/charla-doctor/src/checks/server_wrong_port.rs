@@ -32,10 +32,12 @@ fn judge(evidence: &Evidence) -> Outcome {
     }
     let answer = serving::other_hop(evidence, listener).and_then(|hop| hop.browser());
     let alone = serving::elsewhere(server).count() == 1;
+    // A foreign application refuses too: only one that lets this token into this chat is surely the one that was meant.
+    let refuses = answer.is_some_and(|answer| serving::is_applications(answer) && !answer.is_open());
     let certainty = match answer {
-        Some(answer) if serving::is_applications(answer) => Certainty::Certain,
+        Some(answer) if answer.is_open() => Certainty::Certain,
         Some(answer) if answer.status() == Some(404) => return Outcome::Pass(both!("what listens elsewhere is another application", "lo que escucha en otra parte es otra aplicación")),
-        Some(_) | None if alone => Certainty::Likely,
+        Some(_) | None if alone && !refuses => Certainty::Likely,
         Some(_) | None => Certainty::Possible,
     };
     let place = serving::place(server);
@@ -50,7 +52,8 @@ fn judge(evidence: &Evidence) -> Outcome {
         facts,
     );
     let name = serving::unit(evidence);
-    Outcome::Fail(finding.fix(format!("# start the server with --port {port}\nsystemctl edit --full {name}\nsystemctl restart {name}")).explains(&EXPLAINS))
+    let finding = finding.fix(format!("# start the server with --port {port}\nsystemctl edit --full {name}\nsystemctl restart {name}"));
+    Outcome::Fail(if refuses { finding } else { finding.explains(&EXPLAINS) })
 }
 
 /// Whether the port is only the proxy's word, and nothing says that a server ever listened there.

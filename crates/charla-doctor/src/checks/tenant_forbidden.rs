@@ -37,5 +37,7 @@ fn judge(evidence: &Evidence) -> Outcome {
     };
     facts.push(refused.fact);
     let sentence = both!("The token belongs to the tenant {own}, the address asks for {wanted}.", "El token es del tenant {own}; la dirección pide {wanted}.");
-    Outcome::Fail(explained(evidence, Finding::likely(sentence, facts)))
+    // A server that keeps tenants apart says of another's chat that there is none.
+    let finding = Finding::likely(sentence, facts).explains(&[Cause::ChatNotFound]);
+    Outcome::Fail(explained(evidence, finding))
 }

@@ -213,9 +213,10 @@ pub(super) fn logs(evidence: &Evidence, lang: Lang, rows: &mut Vec<Row>) {
     let logs = &evidence.logs;
     for source in &logs.sources {
         let (name, lines) = (&source.name, source.lines);
-        let kind = match source.kind {
-            SourceKind::Unknown => String::new(),
-            known => format!(" ({})", known.title()),
+        let kind = if source.kind == SourceKind::Unknown {
+            String::new()
+        } else {
+            format!(" ({})", source.kind.title())
         };
         rows.push((
             Step::Logs,

@@ -32,6 +32,11 @@ pub(super) fn handshakes(evidence: &Evidence, rows: &mut Vec<Row>) {
             ));
         }
     }
+    conduct(evidence, rows);
+}
+
+/// How the open connection behaved.
+fn conduct(evidence: &Evidence, rows: &mut Vec<Row>) {
     let Some(conduct) = &evidence.conduct else { return };
     if conduct.pinged {
         rows.push(match conduct.ping_ms {
