@@ -7,8 +7,10 @@ use crate::{
     run::{cargo, run, target},
 };
 
-/// Builds both and passes the arguments on; the lab finds the program that it tries beside itself.
+/// Installs what the stacks are made of, builds both programs and passes the arguments on; the lab finds the program that it tries
+/// beside itself.
 pub(crate) fn run_with(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    install::everything(root, true)?;
     run(cargo(root).args([
         "build",
         "--package",
