@@ -186,6 +186,7 @@ impl Look {
 /// How to tell it.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 #[command(next_help_heading = "How to tell it")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Telling {
     /// For programs: the same as --format json
     #[arg(long)]
