@@ -56,6 +56,9 @@ pub struct Evidence {
     pub tls: Option<TlsSeen>,
     /// The handshake at every hop, from the given address inwards to the server itself.
     pub hops: Vec<Hop>,
+    /// The handshake at a lone listener on another port, where it did not let the token in: what it says may be another
+    /// application's word.
+    pub elsewhere: Option<Hop>,
     /// How an open connection behaves.
     pub conduct: Option<Conduct>,
     /// The access token.

@@ -90,6 +90,7 @@ pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
         "probando variantes del handshake"
     ));
     run.vary().await;
+    run.set_foreign_apart();
     run.ask_charla().await;
     run.judge_token();
     run.try_conduct().await;
@@ -213,6 +214,17 @@ impl<'a> Run<'a> {
         if let Some((host, skipped)) = host {
             self.evidence.host = Some(host);
             self.evidence.skipped.extend(skipped);
+        }
+    }
+
+    /// A listener elsewhere that does not let the token in may be anybody's: its words are no evidence about this server.
+    fn set_foreign_apart(&mut self) {
+        let hops = &mut self.evidence.hops;
+        let foreign = |hop: &crate::evidence::Hop| {
+            hop.from == scene::WHO_LISTENS && !hop.browser().is_some_and(Answer::is_open)
+        };
+        if let Some(at) = hops.iter().position(foreign) {
+            self.evidence.elsewhere = Some(hops.remove(at));
         }
     }
 

@@ -52,7 +52,8 @@ pub(super) fn own_hop(evidence: &Evidence) -> Option<&Hop> {
 
 /// The hop at a listener that is not where the application is expected.
 pub(super) fn other_hop<'a>(evidence: &'a Evidence, listener: &Listener) -> Option<&'a Hop> {
-    let mut servers = evidence.hops.iter().filter(|hop| hop.kind == HopKind::Server);
+    let hops = evidence.hops.iter().chain(&evidence.elsewhere);
+    let mut servers = hops.filter(|hop| hop.kind == HopKind::Server);
     servers.find(|hop| end(&hop.at) == end(&listener.address))
 }
 

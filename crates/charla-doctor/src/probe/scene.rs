@@ -132,6 +132,8 @@ impl Scene {
     }
 }
 
+/// How a lone listener elsewhere became known.
+pub(super) const WHO_LISTENS: &str = "who listens there";
 /// Looking a name up and reaching its addresses may take so long.
 const NAME_WITHIN: Duration = Duration::from_millis(800);
 /// Lines of a journal that are read, newest ones.
@@ -298,7 +300,7 @@ impl Run<'_> {
             self.scene.add_way(
                 HopKind::Server,
                 format!("ws://{}", listener.address),
-                "who listens there",
+                WHO_LISTENS,
                 place,
                 ask,
             );
