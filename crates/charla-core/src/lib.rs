@@ -3,6 +3,7 @@
 //! Nothing here touches a socket, a store or a clock: callers pass what arrived and the time, and
 //! carry out what comes back.
 
+pub mod catch_up;
 pub mod grant;
 pub mod key;
 pub mod message;
@@ -12,6 +13,7 @@ pub mod quota;
 pub mod rooms;
 pub mod session;
 
+pub use catch_up::CatchingUp;
 pub use grant::{CanEnter, Role};
 pub use key::{RoomKey, UserKey};
 pub use message::{Author, Draft, Seq, Stored};

@@ -1,12 +1,10 @@
 //! What a node does about other nodes: it follows the topics that somebody here listens to, and looks in the store for
 //! what it did not hear of.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use charla_core::{RoomKey, Seq};
-use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::broker::{Health, Heard, Topic};
@@ -37,39 +35,6 @@ impl Drop for Following {
         if let Some(broker) = self.node.broker() {
             broker.leave(&self.topic);
         }
-    }
-}
-
-/// The chats that are being caught up with, and how far at least.
-#[derive(Debug, Default)]
-pub(crate) struct CatchingUp {
-    goals: Mutex<HashMap<RoomKey, Seq>>,
-}
-
-impl CatchingUp {
-    /// Whether the caller is to begin; if not, whoever does it goes as far.
-    fn begin(&self, room: &RoomKey, upto: Seq) -> bool {
-        let mut goals = self.goals.lock();
-        if let Some(goal) = goals.get_mut(room) {
-            *goal = upto.max(*goal);
-            return false;
-        }
-        goals.insert(room.clone(), upto);
-        true
-    }
-
-    /// Whether there is nothing left to do, at `reached`; then it is done.
-    fn is_done(&self, room: &RoomKey, reached: Seq) -> bool {
-        let mut goals = self.goals.lock();
-        let done = goals.get(room).is_none_or(|goal| *goal <= reached);
-        if done {
-            goals.remove(room);
-        }
-        done
-    }
-
-    fn give_up(&self, room: &RoomKey) {
-        self.goals.lock().remove(room);
     }
 }
 
@@ -108,11 +73,11 @@ impl Node {
 
     /// Passes on what a room has not heard of up to a message, from the store. One at a time does it for a room.
     pub(crate) fn catch_up(self: &Arc<Self>, room: &RoomKey, upto: Seq) {
-        if self.catching_up_rooms.begin(room, upto) {
+        if self.catching_up_rooms.lock().begin(room, upto) {
             let (node, room) = (Arc::clone(self), room.clone());
             tokio::spawn(async move {
                 if let Err(error) = node.read_missed(&room).await {
-                    node.catching_up_rooms.give_up(&room);
+                    node.catching_up_rooms.lock().give_up(&room);
                     tracing::warn!(%room, %error, "a gap could not be repaired yet");
                 }
             });
@@ -123,10 +88,10 @@ impl Node {
         loop {
             let Some(delivered) = self.rooms.delivered(room) else {
                 // Nobody listens any more.
-                self.catching_up_rooms.give_up(room);
+                self.catching_up_rooms.lock().give_up(room);
                 return Ok(());
             };
-            if self.catching_up_rooms.is_done(room, delivered) {
+            if self.catching_up_rooms.lock().is_done(room, delivered) {
                 return Ok(());
             }
             let missed = self
@@ -135,7 +100,7 @@ impl Node {
                 .await?;
             if missed.is_empty() {
                 // Who spoke of it was mistaken, or the store was put back: nothing to read.
-                self.catching_up_rooms.give_up(room);
+                self.catching_up_rooms.lock().give_up(room);
                 return Ok(());
             }
             self.metrics.gaps_repaired.inc_by(missed.len() as u64);

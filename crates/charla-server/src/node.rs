@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use charla_core::presence::Presence;
 use charla_core::session::{Refusal, SessionLimits};
-use charla_core::{OutboxLimits, Rate, RoomKey};
+use charla_core::{CatchingUp, OutboxLimits, Rate, RoomKey};
 use charla_wire::server_frame::ServerFrame;
 use charla_wire::{Cause, codec, plain};
 use parking_lot::Mutex;
@@ -19,7 +19,6 @@ use crate::clock::{Clock, Uptime};
 use crate::connection::Connection;
 use crate::deliver::RoomShards;
 use crate::doctor::{Doctor, Surgery};
-use crate::follow::CatchingUp;
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
@@ -59,7 +58,7 @@ pub struct Node {
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
-    pub(crate) catching_up_rooms: CatchingUp,
+    pub(crate) catching_up_rooms: Mutex<CatchingUp>,
     pub(crate) leaving: AtomicBool,
     pub(crate) draining: AtomicBool,
     pub(crate) drained: Notify,
@@ -123,7 +122,7 @@ impl Node {
             returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
-            catching_up_rooms: CatchingUp::default(),
+            catching_up_rooms: Mutex::default(),
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
