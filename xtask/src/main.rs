@@ -13,6 +13,7 @@ mod fmt;
 mod install;
 mod lab;
 mod run;
+mod sim;
 mod test;
 mod tidy;
 
@@ -27,6 +28,7 @@ cargo xtask <chore>
   codegen [--check]     write (or compare) what is generated from protocol/causes.toml
   fmt [--check]         format (or compare) all Rust code
   bench [ARGUMENTS]     build in release and run charla-bench with these arguments
+  sim [ARGUMENTS]       build and run charla-sim: nodes, bus, store and clients in virtual time, by seed
   lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each";
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ["fmt"] => fmt::write(root),
         ["fmt", "--check"] => fmt::check(root),
         ["bench", rest @ ..] => bench::run_with(root, rest),
+        ["sim", rest @ ..] => sim::run_with(root, rest),
         ["lab", rest @ ..] => lab::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -72,6 +72,12 @@ const LAYERS: &[Layer] = &[
         never: &[],
     },
     Layer {
+        name: "charla-sim",
+        may_use: &["charla-wire", "charla-core", "charla-client"],
+        in_tests: &[],
+        never: &["axum", "rusqlite"],
+    },
+    Layer {
         name: "charla-lab",
         may_use: &[],
         in_tests: &[],
