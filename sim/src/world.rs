@@ -18,8 +18,8 @@ use crate::store::{Said, Store};
 
 /// When the last word is said. Faults begin before it, and may last beyond.
 const SPEAK_UNTIL: Millis = 36_000;
-/// When a world that has not come to rest counts as stuck: three times as long as a client's budget of attempts lasts.
-const STUCK_AFTER: Millis = 20 * 60_000;
+/// When a world that has not come to rest counts as stuck. Its faults are over after 42 s, and whoever gave up begins anew after 5 s.
+const STUCK_AFTER: Millis = 5 * 60_000;
 /// How often the application of a world that has come to rest is looked for.
 const REST_LOOKED_FOR: Millis = 500;
 
