@@ -2,8 +2,8 @@
 
 use charla_wire::Cause;
 
-use crate::checks::{Check, Step, proxied};
-use crate::evidence::{Evidence, Kind, Listener, ServerSeen};
+use crate::checks::{Check, Step, proxied, serving};
+use crate::evidence::{Answer, Evidence, Kind, Listener, ServerSeen};
 use crate::signs::Sign;
 use crate::text::both;
 use crate::verdict::{Certainty, Fact, Finding, Outcome};
@@ -32,10 +32,12 @@ fn judge(evidence: &Evidence) -> Outcome {
     if server.unit.as_ref().is_some_and(|unit| unit.port.is_some() && unit.port == server.expected_port) {
         return Outcome::Pass(both!("the application's unit names the same port", "la unidad de la aplicación nombra el mismo puerto"));
     }
-    let apps: Vec<&Listener> = server.elsewhere.iter().filter(|listener| serves(listener.kind)).collect();
-    let [app] = apps.as_slice() else {
+    let Some(app) = application(server) else {
         return Outcome::Pass(both!("no single application listens on another port", "ninguna aplicación única escucha en otro puerto"));
     };
+    // Another application may listen there; one that lets the token in is the one that was meant.
+    let open = serving::other_hop(evidence, app).and_then(|hop| hop.browser()).is_some_and(Answer::is_open);
+    let certainty = if open { proxied::certainty(nginx, location) } else { Certainty::Likely };
     let address = &app.address;
     let mut facts = vec![proxied::serves(location)];
     facts.extend(location.proxy_pass.as_ref().map(proxied::set));
@@ -45,11 +47,27 @@ fn judge(evidence: &Evidence) -> Outcome {
     facts.extend(refused.into_iter().flat_map(proxied::lines));
     let at = location.proxy_pass.as_ref().map_or_else(String::new, |pass| pass.at.clone());
     Outcome::Fail(
-        Finding::new(proxied::certainty(nginx, location), both!("nginx sends to {upstream}, where nobody listens; the application listens at {address}.", "nginx envía a {upstream}, donde no escucha nadie; la aplicación escucha en {address}."), facts)
+        Finding::new(certainty, both!("nginx sends to {upstream}, where nobody listens; the application listens at {address}.", "nginx envía a {upstream}, donde no escucha nadie; la aplicación escucha en {address}."), facts)
             .explains(&EXPLAINS)
             .fix(format!("# {at}\nproxy_pass http://{address};"))
             .fix("nginx -t && systemctl reload nginx"),
     )
+}
+
+/// The one application that listens elsewhere; where a Unix socket is looked for, the one with a socket in the same folder.
+fn application(server: &ServerSeen) -> Option<&Listener> {
+    let apps = || server.elsewhere.iter().filter(|listener| serves(listener.kind));
+    let folder = server.expected_socket.as_deref().and_then(folder);
+    let mut beside = apps().filter(|app| folder.is_some() && app.address.strip_prefix("unix:").and_then(self::folder) == folder);
+    if let (Some(app), None) = (beside.next(), beside.next()) {
+        return Some(app);
+    }
+    let mut all = apps();
+    all.next().filter(|_| all.next().is_none())
+}
+
+fn folder(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
 /// Whether an upstream is the place whose listener was looked for.

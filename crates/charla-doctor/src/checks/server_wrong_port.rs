@@ -27,7 +27,8 @@ fn judge(evidence: &Evidence) -> Outcome {
     let Some(listener) = serving::elsewhere(server).next() else {
         return Outcome::Pass(both!("no server listens elsewhere", "ningún servidor escucha en otra parte"));
     };
-    if is_proxys(evidence, server) {
+    let upstreams = is_upstreams(evidence, server);
+    if upstreams && !worked(evidence) {
         return Outcome::Pass(both!("the proxy's upstream is the odd one out", "lo que no encaja es el upstream del proxy"));
     }
     let answer = serving::other_hop(evidence, listener).and_then(|hop| hop.browser());
@@ -35,6 +36,8 @@ fn judge(evidence: &Evidence) -> Outcome {
     // A foreign application refuses too: only one that lets this token into this chat is surely the one that was meant.
     let refuses = answer.is_some_and(|answer| serving::is_applications(answer) && !answer.is_open());
     let certainty = match answer {
+        // Either may have moved: the server, or what nginx is told.
+        Some(answer) if answer.is_open() && upstreams => Certainty::Likely,
         Some(answer) if answer.is_open() => Certainty::Certain,
         Some(answer) if answer.status() == Some(404) => return Outcome::Pass(both!("what listens elsewhere is another application", "lo que escucha en otra parte es otra aplicación")),
         Some(_) | None if alone && !refuses => Certainty::Likely,
@@ -56,14 +59,26 @@ fn judge(evidence: &Evidence) -> Outcome {
     Outcome::Fail(if refuses { finding } else { finding.explains(&EXPLAINS) })
 }
 
-/// Whether the port is only the proxy's word, and nothing says that a server ever listened there.
-fn is_proxys(evidence: &Evidence, server: &ServerSeen) -> bool {
-    let upstream = evidence.nginx.as_ref().and_then(|nginx| nginx.location.as_ref());
-    let port = server.expected_port.map(|port| format!(":{port}"));
-    let proxys = upstream.zip(port).is_some_and(|(location, port)| location.upstreams.iter().any(|upstream| upstream.ends_with(&port)));
+/// Whether the place is only the proxy's word: neither the unit names it, nor has the server ever said that it listens there.
+fn is_upstreams(evidence: &Evidence, server: &ServerSeen) -> bool {
+    let location = evidence.nginx.as_ref().and_then(|nginx| nginx.location.as_ref());
+    let upstreams = location.map_or(&[][..], |location| location.upstreams.as_slice());
+    let end = match (&server.expected_socket, server.expected_port) {
+        (Some(socket), _) => format!("unix:{socket}"),
+        (None, Some(port)) => format!(":{port}"),
+        (None, None) => return false,
+    };
     let named = server.unit.as_ref().is_some_and(|unit| unit.port.is_some() && unit.port == server.expected_port);
-    let worked = evidence.logs.statuses.get(&101).is_some_and(|seen| seen.count > seen.fresh);
-    proxys && !named && !worked
+    let said = server.expected_port.is_some_and(|port| evidence.logs.ports.listening.contains_key(&port));
+    upstreams.iter().any(|upstream| upstream.ends_with(&end)) && !named && !said
+}
+
+/// Whether nginx' own log tells of handshakes that went through: what it sends to now may have worked. The application's
+/// log cannot tell which way its clients came.
+fn worked(evidence: &Evidence) -> bool {
+    let log = evidence.nginx.as_ref().and_then(|nginx| nginx.access_log.as_ref());
+    let made = evidence.logs.statuses.get(&101);
+    log.zip(made).is_some_and(|(log, made)| made.quotes.iter().any(|quote| quote.at.starts_with(&log.path)))
 }
 
 fn told(evidence: &Evidence) -> Outcome {
