@@ -16,6 +16,8 @@ use crate::text::both;
 
 /// History that is read of each file, in bytes: its last part.
 const TAIL: u64 = 1 << 20;
+/// What is read of what came since, in bytes: its first part. A server out of descriptors writes megabytes a second.
+const FRESH: u64 = 1 << 20;
 /// How often it is looked whether a log has grown.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A log that has grown is quiet after so long.
@@ -107,7 +109,7 @@ impl Watching {
         let start = before.saturating_sub(TAIL);
         file.seek(SeekFrom::Start(start))?;
         let name = self.path.display().to_string();
-        let part = file.take(end.saturating_sub(start));
+        let part = file.take(end.min(before + FRESH).saturating_sub(start));
         reader.read(&name, self.kind, BufReader::new(part), Some(before - start))
     }
 }
@@ -143,6 +145,22 @@ mod tests {
         let logs = reader.finish();
         let seen = logs.sign(Sign::RedisRefused).unwrap();
         assert_eq!((seen.count, seen.fresh), (2, 1));
+    }
+
+    #[test]
+    fn of_a_flood_only_the_first_part_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("application.log");
+        std::fs::write(&path, "").unwrap();
+        let mut watched = Watched::default();
+        watched.mark(&path, None);
+        let line = "ERROR asyncio socket.accept() out of system resource\n";
+        let lines = FRESH as usize / line.len() * 2;
+        std::fs::write(&path, line.repeat(lines)).unwrap();
+        let mut reader = Reader::new(true);
+        assert!(watched.read(&mut reader).is_empty());
+        let count = reader.finish().sign(Sign::TooManyFiles).unwrap().count as usize;
+        assert!(count > lines / 3 && count < lines * 2 / 3, "{count} of {lines}");
     }
 
     #[tokio::test]
