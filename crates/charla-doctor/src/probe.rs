@@ -257,7 +257,17 @@ impl<'a> Run<'a> {
         }
         let token = self.given.as_ref().map(|given| given.token.as_str());
         let direct = self.evidence.hops.last().map(|hop| hop.at.clone());
-        if let Some(seen) = charla::look(url, token, direct.as_deref(), ANSWER_WITHIN).await {
+        if let Some(mut seen) = charla::look(url, token, direct.as_deref(), ANSWER_WITHIN).await {
+            let let_in = seen.preflight.as_ref().is_some_and(|preflight| preflight.ok);
+            let chat = self
+                .evidence
+                .target
+                .as_ref()
+                .and_then(|target| target.chat.as_deref());
+            if let Some(chat) = chat.filter(|_| let_in) {
+                let at = direct.as_deref().unwrap_or(url);
+                seen.chat_closed = charla::chat_closed(at, token, chat, ANSWER_WITHIN).await;
+            }
             let seen = charla::with_welcome(seen, &self.evidence);
             self.evidence.charla = Some(CharlaSeen { config, ..seen });
         }

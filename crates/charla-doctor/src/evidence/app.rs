@@ -88,6 +88,8 @@ pub struct LayerSetting {
 pub struct CharlaSeen {
     /// The preflight at the given address.
     pub preflight: Option<Preflight>,
+    /// The chat is closed: it can be read, and takes no messages; none where its state was not told.
+    pub chat_closed: Option<bool>,
     /// `/readyz`: status and body.
     pub ready: Option<(u16, String)>,
     /// `heartbeat_ms` of its welcome.

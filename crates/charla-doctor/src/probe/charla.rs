@@ -11,6 +11,7 @@ use charla_client::Address;
 use charla_client::http::{Answer as HttpAnswer, Question, ask};
 use charla_wire::Cause;
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -105,6 +106,26 @@ pub async fn look(
         ready,
         ..CharlaSeen::default()
     })
+}
+
+/// Whether a chat that lets the token in is closed, as `/api/v1/chats/{chat}` has it: its socket opens all the same, and says
+/// nothing of it in the plain dialect. `at` is a socket's address of that server.
+pub async fn chat_closed(at: &str, token: Option<&str>, chat: &str, within: Duration) -> Option<bool> {
+    let address = Address::parse(at).ok()?;
+    let target = format!("/api/v1/chats/{}", utf8_percent_encode(chat, NON_ALPHANUMERIC));
+    let question = Question {
+        bearer: token.or(address.token()),
+        ..Question::get(&target)
+    };
+    let answer = timeout(within, ask(&address, question)).await.ok()?.ok()?;
+    if answer.status != 200 || answer.text("chat") != Some(chat) {
+        return None;
+    }
+    match answer.text("state")? {
+        "closed" => Some(true),
+        "open" => Some(false),
+        _ => None,
+    }
 }
 
 /// With what the welcome said.
