@@ -19,6 +19,7 @@ pub mod nginx;
 pub mod place;
 pub mod proc;
 pub mod python;
+mod queue;
 pub mod redis;
 mod scene;
 pub mod server;
@@ -39,8 +40,10 @@ use crate::probe::handshake::Patience;
 use crate::probe::held::Held;
 use crate::probe::host::Before;
 use crate::probe::logs::Watched;
+use crate::probe::queue::Queue;
 use crate::probe::scene::Scene;
 use crate::probe::settings::Known;
+use crate::signs::Sign;
 use crate::target::{self, Address};
 use crate::text::{Text, both};
 use crate::token::{self, Given};
@@ -56,6 +59,12 @@ const DAPHNE_PATIENCE: Patience = Patience {
     answer_within: ANSWER_WITHIN,
     watch_for: Duration::from_millis(1_200),
 };
+
+/// Starts without an orderly end before them, from which a loop is looked for.
+const FELL: u64 = 2;
+
+/// How long the next start of a server that falls again and again is waited for.
+const NEWCOMER_WITHIN: Duration = Duration::from_millis(1_200);
 
 /// Takes the address apart, or says what is wrong with it.
 ///
@@ -85,6 +94,7 @@ pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
     run.say(&both!("reading the logs", "leyendo los registros"));
     run.watched.settle().await;
     run.read_logs().await;
+    run.wait_for_newcomer().await;
     run.say(&both!(
         "trying variations of the handshake",
         "probando variantes del handshake"
@@ -162,7 +172,11 @@ impl<'a> Run<'a> {
         let redis = settings::ask_redis(self.known.redis.as_ref());
         let database = settings::ask_database(self.known.database.as_ref());
         let hops = scene::ask_browser(self.scene.ways(), patience);
-        let (redis, database, hops, tls) = tokio::join!(redis, database, hops, self.scene.ask_tls());
+        let socket = self.scene.app.as_ref().and_then(|app| app.socket);
+        // In a box: together they are too large for a small stack.
+        let all = Box::pin(async { tokio::join!(redis, database, hops, self.scene.ask_tls()) });
+        let ((redis, database, hops, tls), queue) = queue::beside(socket, all).await;
+        self.tell_queue(queue);
         self.evidence.tls = tls;
         if let Some(redis) = redis {
             self.evidence.skipped.extend(redis::skipped(&redis));
@@ -206,14 +220,39 @@ impl<'a> Run<'a> {
         let hops = std::mem::take(&mut self.evidence.hops);
         let varied = scene::vary(hops, self.scene.ways());
         let host = self.scene.ask_host(self.before.take());
-        let (hops, host) = tokio::join!(varied, host);
+        let socket = self.scene.app.as_ref().and_then(|app| app.socket);
+        let both = Box::pin(async { tokio::join!(varied, host) });
+        let ((hops, host), queue) = queue::beside(socket, both).await;
         self.evidence.hops = hops;
+        self.tell_queue(queue);
         if self.evidence.tls.is_none() {
             self.evidence.tls = self.scene.ask_tls_behind(self.evidence.answer()).await;
         }
         if let Some((host, skipped)) = host {
             self.evidence.host = Some(host);
             self.evidence.skipped.extend(skipped);
+        }
+    }
+
+    fn tell_queue(&mut self, queue: Queue) {
+        let server = self.evidence.server.as_mut();
+        if let Some(listener) = server.and_then(|server| server.listeners.first_mut()) {
+            queue.tell(listener);
+        }
+    }
+
+    /// Where the log tells of starts after which the server fell, and it does not let anybody in now: the next start.
+    async fn wait_for_newcomer(&mut self) {
+        let fell = self
+            .evidence
+            .logs
+            .sign(Sign::StartedAgain)
+            .is_some_and(|seen| seen.count >= FELL);
+        if !fell || self.evidence.answer().is_some_and(Answer::is_open) {
+            return;
+        }
+        if let Some(server) = &mut self.evidence.server {
+            server.newcomer = server::newcomer(&self.scene.candidates, NEWCOMER_WITHIN).await;
         }
     }
 

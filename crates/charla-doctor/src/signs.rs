@@ -138,6 +138,9 @@ signs! {
     ShuttingDown: ["Waiting for background tasks to complete"] ["INFO:     Shutting down"] ["Killed ", " pending application instances"] ["Finished server process"];
     /// uvicorn: started.
     Started: ["Uvicorn running on"] ["Application startup complete"] ["Listening on TCP address"] ["Started server process"];
+    /// uvicorn or daphne: started, though the last start in the same log never came to an orderly end: it crashed, or was
+    /// killed.
+    StartedAgain: ;
     /// gunicorn: a worker did not answer.
     WorkerTimeout: ["WORKER TIMEOUT (pid:"];
     /// gunicorn or the kernel: killed.

@@ -21,7 +21,7 @@ fn judge(evidence: &Evidence) -> Outcome {
     let Some(server) = serving::seen(evidence) else {
         return Outcome::Skip(serving::unseen());
     };
-    let Some((listener, queue, backlog)) = server.listeners.iter().find_map(|listener| Some((listener, listener.queue?, listener.backlog?))) else {
+    let Some((listener, queue, backlog)) = server.listeners.iter().find_map(|listener| Some((listener, listener.queue.max(listener.queue_peak)?, listener.backlog?))) else {
         return Outcome::Skip(both!("nobody listens, or the queue cannot be seen", "nadie escucha, o no se puede ver la cola"));
     };
     let address = listener.address.clone();

@@ -33,6 +33,9 @@ fn judge(evidence: &Evidence) -> Outcome {
     if !serving::silent(hop).contains(&Shape::BadToken) || is_waiting_for_redis(evidence) {
         return Outcome::Pass(both!("what it waits for is elsewhere", "lo que espera está en otra parte"));
     }
+    if server.listeners.iter().any(|listener| listener.queue_fell) {
+        return Outcome::Pass(both!("it takes connections, though slowly: its accept queue grew shorter meanwhile", "acepta conexiones, aunque despacio: su cola de espera se acortó mientras tanto"));
+    }
     let busy = server.serving.iter().any(|worker| worker.cpu.is_some_and(|cpu| cpu > 0.8));
     if busy || server.listeners.is_empty() {
         return Outcome::Pass(both!("it is busy, not frozen", "está ocupado, no congelado"));

@@ -24,6 +24,8 @@ pub struct ServerSeen {
     pub serving: Vec<WorkerSeen>,
     /// Processes that look like the application and listen nowhere.
     pub not_listening: Vec<ProcessSeen>,
+    /// A process of the application that was not there yet when the run began.
+    pub newcomer: Option<ProcessSeen>,
     /// Its unit.
     pub unit: Option<UnitSeen>,
     /// Distributions in its Python environment that matter.
@@ -48,6 +50,10 @@ pub struct Listener {
     pub queue: Option<u32>,
     /// How many may wait.
     pub backlog: Option<u32>,
+    /// The most that waited while the doctor's own handshakes were on their way.
+    pub queue_peak: Option<u32>,
+    /// The queue grew shorter meanwhile: somebody accepts, however slowly.
+    pub queue_fell: bool,
 }
 
 /// What a command line is.

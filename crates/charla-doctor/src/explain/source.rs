@@ -212,6 +212,7 @@ impl Source {
         );
         if server && hits.signs.contains(&Sign::ShuttingDown) {
             self.ending = true;
+            self.servers.up = false;
         } else if hits.signs.contains(&Sign::Started) {
             self.ending = false;
         }

@@ -1,5 +1,6 @@
 //! Who stands where: the address, whoever listens on it, the proxy, the application behind, and the ways to each of them.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(super) struct Way {
 pub(super) struct Scene {
     pub(super) address: Option<Address>,
     pub(super) app: Option<App>,
+    /// Processes that may be the application, as the run found them.
+    pub(super) candidates: BTreeSet<u32>,
     ways: Vec<Way>,
     nginx_logs: Vec<(PathBuf, Option<SourceKind>)>,
 }
@@ -243,6 +246,7 @@ impl Run<'_> {
     fn take_server(&mut self, looked: Looked) {
         self.evidence.server = Some(looked.seen);
         self.scene.app = looked.app;
+        self.scene.candidates = looked.candidates;
         self.evidence.found.extend(looked.found);
         self.evidence.skipped.extend(looked.skipped);
     }

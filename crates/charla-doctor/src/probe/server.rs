@@ -1,6 +1,7 @@
 //! Who serves the WebSocket, or should: found by socket, then by what runs, then by what systemd would start.
 
 mod describe;
+mod newcomer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use crate::probe::sockets::{self, Listening, Place};
 use crate::probe::unit::{self, Unit, serves};
 use crate::probe::{proc, python};
 use crate::text::both;
+
+pub use newcomer::newcomer;
 
 use describe::{describe, listener, main_of, may_be_log, understand, worker};
 
@@ -60,6 +63,8 @@ pub struct App {
     pub app_folder: Option<PathBuf>,
     /// What it is.
     pub kind: Kind,
+    /// The kernel's number of the socket on which it listens where it is expected.
+    pub socket: Option<u64>,
 }
 
 /// What was found.
@@ -73,6 +78,8 @@ pub struct Looked {
     pub found: Vec<Found>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
+    /// Every process that may be the application.
+    pub candidates: BTreeSet<u32>,
 }
 
 /// Looks for whoever serves the expected port.
@@ -227,6 +234,10 @@ impl Search {
         if let Some(pid) = pid {
             self.describe_app(pid);
         }
+        if let Some(app) = &mut self.looked.app {
+            app.socket = here.first().map(|socket| socket.inode);
+        }
+        self.looked.candidates = self.candidates.iter().map(|candidate| candidate.pid).collect();
         self.say_what_is_hidden(&here);
         let unit = self.unit(pid);
         (self.looked, unit)

@@ -24,6 +24,8 @@ const OPEN: usize = 65_536;
 /// The servers of a source.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
+    /// It has said where it listens, and not yet that it ends.
+    pub(super) up: bool,
     /// Refusals of uvicorn whose second line (`connection rejected`) is still to come.
     awaited: u32,
     /// daphne's clients by address, and since when they are open.
@@ -49,6 +51,9 @@ impl Source {
             && let Some(port) = listens(line.text)
         {
             sums.ports.listening.entry(port).or_insert_with(|| quote(line));
+            if std::mem::replace(&mut self.servers.up, true) {
+                sign(Sign::StartedAgain, line, sums);
+            }
         }
         if hits.has(Mark::AppClose)
             && let Some(code) = code(line.text)

@@ -55,6 +55,7 @@ pub(super) fn listener(socket: &Listening) -> Listener {
         command: redact(&argv.join(" ")),
         queue: socket.queue,
         backlog: socket.backlog,
+        ..Listener::default()
     }
 }
 
