@@ -5,6 +5,7 @@
 mod answer;
 pub mod ask;
 mod certificate;
+mod chain;
 pub mod charla;
 pub mod command;
 pub mod conduct;
@@ -101,6 +102,7 @@ pub async fn look(wanted: &Wanted, say: &(dyn Fn(&Text) + Sync)) -> Evidence {
     ));
     run.vary().await;
     run.set_foreign_apart();
+    run.choose_nginx();
     run.ask_charla().await;
     run.judge_token();
     run.try_conduct().await;

@@ -1,7 +1,7 @@
 //! Who stands where: the address, whoever listens on it, the proxy, the application behind, and the ways to each of them.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use crate::evidence::{Answer, Hop, HopKind, HostSeen, NginxSeen, Skipped, Source
 use crate::explain::Reader;
 use crate::plan::{ANSWER_WITHIN, LOGS_SINCE, Wanted};
 use crate::probe::ask::{Ask, TokenIn};
+use crate::probe::chain::Upstream;
 use crate::probe::handshake::Patience;
 use crate::probe::held::Held;
 use crate::probe::host::{About, Before};
 use crate::probe::place::Place;
 use crate::probe::server::{App, Expected, Looked};
 use crate::probe::tls::Trust;
-use crate::probe::{handshake, host, names, nginx, server, sockets, tls, unit};
+use crate::probe::{handshake, host, names, server, tls, unit};
 use crate::target::Address;
 use crate::text::{Text, both};
 use crate::token::Given;
@@ -40,7 +41,9 @@ pub(super) struct Scene {
     /// Processes that may be the application, as the run found them.
     pub(super) candidates: BTreeSet<u32>,
     ways: Vec<Way>,
-    nginx_logs: Vec<(PathBuf, Option<SourceKind>)>,
+    pub(super) nginx_logs: Vec<(PathBuf, Option<SourceKind>)>,
+    /// nginx after nginx, from the given address inwards: the evidence holds the one whose part it is.
+    pub(super) chain: Vec<NginxSeen>,
 }
 
 impl Scene {
@@ -55,7 +58,7 @@ impl Scene {
         &self.ways
     }
 
-    fn add_way(&mut self, kind: HopKind, at: String, from: &str, place: Place, ask: Ask) {
+    pub(super) fn add_way(&mut self, kind: HopKind, at: String, from: &str, place: Place, ask: Ask) {
         let from = from.to_owned();
         let hop = Hop {
             kind,
@@ -166,7 +169,7 @@ impl Run<'_> {
         let mut proxied = None;
         if let Some(address) = &address {
             here = self.look_at_name(address).await;
-            proxied = self.look_at_nginx(address, here).await;
+            proxied = self.look_at_proxies(address, here).await;
         }
         let expected = self.expected(address.as_ref(), proxied.as_ref());
         let upstream_here = proxied.as_ref().is_none_or(|upstream| upstream.place_is_here());
@@ -201,28 +204,6 @@ impl Run<'_> {
             target.local = here;
         }
         here
-    }
-
-    /// The nginx on the address's port, or the one whose configuration was given; the upstream that it sends the path to.
-    async fn look_at_nginx(&mut self, address: &Address, here: bool) -> Option<Upstream> {
-        if !here && self.wanted.nginx_conf.is_none() {
-            return None;
-        }
-        let first = self.evidence.name.as_ref().and_then(|name| name.tried.first());
-        let known = nginx::Known {
-            address: first
-                .and_then(|tried| tried.address.parse::<SocketAddr>().ok())
-                .map(|address| address.ip()),
-            listening: sockets::listening(),
-            again: again(Some(address)),
-        };
-        let looked = nginx::look(self.wanted, &address.target, &known).await;
-        self.evidence.found.extend(looked.found);
-        self.evidence.skipped.extend(looked.skipped);
-        self.scene.nginx_logs = looked.logs;
-        let upstream = looked.seen.as_ref().and_then(Upstream::of);
-        self.evidence.nginx = looked.seen;
-        upstream
     }
 
     fn expected(&self, address: Option<&Address>, proxied: Option<&Upstream>) -> Expected {
@@ -275,15 +256,13 @@ impl Run<'_> {
             place,
             ask.clone(),
         );
-        let upstream = self.evidence.nginx.as_ref().and_then(Upstream::of);
+        let ask = self.lay_proxies(ask);
+        let upstream = self.scene.chain.last().and_then(Upstream::of);
         let given = self.wanted.server.as_ref().map(|server| Upstream::given(server));
         if let Some(upstream) = given.or(upstream)
             && let Some(place) = place_of(&upstream.at)
         {
-            let ask = upstream
-                .path
-                .as_ref()
-                .map_or_else(|| ask.clone(), |path| with_path(&ask, path));
+            let ask = upstream.asked(&ask);
             self.scene.add_way(
                 HopKind::Server,
                 format!("ws://{}", upstream.at),
@@ -337,13 +316,22 @@ pub(super) async fn ask_browser(ways: &[Way], patience: Patience) -> Vec<(Hop, O
 pub(super) async fn vary(hops: Vec<Hop>, ways: &[Way]) -> Vec<Hop> {
     let varied = hops.into_iter().zip(ways).map(|(hop, way)| async {
         let shapes = hop.browser().map_or(&[][..], handshake::worth_trying);
-        handshake::others(hop, &way.place, &way.ask, shapes, PATIENCE).await
+        // Whoever let the first one wait in vain is not waited for as long again.
+        let answer_within = match hop.browser() {
+            Some(Answer::Silent) => PATIENCE.answer_within.mul_f64(0.6),
+            Some(_) | None => PATIENCE.answer_within,
+        };
+        let patience = Patience {
+            answer_within,
+            ..PATIENCE
+        };
+        handshake::others(hop, &way.place, &way.ask, shapes, patience).await
     });
     join_all(varied).await
 }
 
 /// Whether a name or address is this machine: a socket can be bound to it.
-fn is_here(host: &str) -> bool {
+pub(super) fn is_here(host: &str) -> bool {
     if host == "localhost" {
         return true;
     }
@@ -352,7 +340,7 @@ fn is_here(host: &str) -> bool {
 }
 
 /// This run's command line without secrets: whoever runs it again puts the token back in.
-fn again(address: Option<&Address>) -> String {
+pub(super) fn again(address: Option<&Address>) -> String {
     let Some(address) = address else {
         return "charla doctor".to_owned();
     };
@@ -379,89 +367,13 @@ fn again(address: Option<&Address>) -> String {
     format!("charla doctor '{path}{query}'{token}")
 }
 
-/// What stands behind the proxy.
-struct Upstream {
-    /// `127.0.0.1:9001`, `unix:/run/app.sock`.
-    at: String,
-    /// Where that stands.
-    from: String,
-    /// The path that it gets, where that is changed.
-    path: Option<String>,
-}
-
-impl Upstream {
-    /// Where the path goes; where it goes nowhere, the upstream of a location that does carry WebSockets.
-    fn of(nginx: &NginxSeen) -> Option<Self> {
-        let location = nginx.location.as_ref();
-        let proxied = location.and_then(|location| {
-            let from = location
-                .proxy_pass
-                .as_ref()
-                .map(|pass| format!("proxy_pass, {}", pass.at))?;
-            Some(Self {
-                at: location.upstreams.first()?.clone(),
-                from,
-                path: location.upstream_path.clone(),
-            })
-        });
-        proxied.or_else(|| {
-            let (_, at, upstream) = nginx.others.first()?;
-            Some(Self {
-                at: upstream.clone(),
-                from: format!("proxy_pass, {at}"),
-                path: None,
-            })
-        })
-    }
-
-    /// `--server 9001`, `--server 10.0.0.7:9001`, `--server unix:/run/app.sock`.
-    fn given(server: &str) -> Self {
-        let at = if server.contains(':') {
-            server.to_owned()
-        } else {
-            format!("127.0.0.1:{server}")
-        };
-        Self {
-            at,
-            from: "--server".into(),
-            path: None,
-        }
-    }
-
-    fn port(&self) -> Option<u16> {
-        self.at
-            .rsplit_once(':')
-            .filter(|_| !self.at.starts_with("unix:"))?
-            .1
-            .parse()
-            .ok()
-    }
-
-    fn place_is_here(&self) -> bool {
-        let host = self
-            .at
-            .rsplit_once(':')
-            .map_or(self.at.as_str(), |(host, _)| host);
-        self.at.starts_with("unix:") || is_here(host.trim_matches(['[', ']']))
-    }
-}
-
-/// The same with the path that the upstream gets.
-fn with_path(ask: &Ask, path: &str) -> Ask {
-    let query = ask.target.split_once('?').map(|(_, query)| format!("?{query}"));
-    Ask {
-        target: format!("{path}{}", query.unwrap_or_default()),
-        ..ask.clone()
-    }
-}
-
 /// The port in `--server 9001` or `--server 127.0.0.1:9001`.
 fn server_port(server: Option<&str>) -> Option<u16> {
     server?.rsplit(':').next()?.parse().ok()
 }
 
 /// The way to a listener's address: `0.0.0.0` and `[::]` are reached over loopback.
-fn place_of(listener: &str) -> Option<Place> {
+pub(super) fn place_of(listener: &str) -> Option<Place> {
     if let Some(path) = listener.strip_prefix("unix:") {
         return Some(Place::unix(path));
     }
