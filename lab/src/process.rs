@@ -60,6 +60,29 @@ impl Running {
         self.wait_until(&format!("listen on {port}"), || is_open(port))
     }
 
+    /// The same at another address.
+    pub(crate) fn wait_for_address(&mut self, address: SocketAddr) -> Outcome<()> {
+        let is_there = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok();
+        self.wait_until(&format!("listen at {address}"), is_there)
+    }
+
+    /// Waits until one of its children calls itself so: the whole title.
+    pub(crate) fn wait_for_child(&mut self, words: &str) -> Outcome<String> {
+        let id = self.pid();
+        let titles = || {
+            let children = read(Path::new(&format!("/proc/{id}/task/{id}/children")));
+            let titles = children
+                .split_ascii_whitespace()
+                .map(|child| read(Path::new(&format!("/proc/{child}/cmdline"))));
+            titles
+                .map(|title| title.trim_end_matches('\0').to_owned())
+                .collect::<Vec<_>>()
+        };
+        let find = || titles().into_iter().find(|title| title.contains(words));
+        self.wait_until(&format!("have a child that says {words:?}"), || find().is_some())?;
+        Ok(find().unwrap_or_default())
+    }
+
     /// Waits until a file is there.
     pub(crate) fn wait_for_file(&mut self, file: &Path) -> Outcome<()> {
         self.wait_until(&format!("make {}", file.display()), || file.exists())

@@ -13,6 +13,7 @@ mod healthy;
 mod layer;
 mod limits;
 mod messages;
+mod network;
 mod path;
 mod permission;
 mod redis;
@@ -198,6 +199,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         path::family(),
         limits::family(),
         tls::family(),
+        network::family(),
         messages::family(),
         charla::family(),
         healthy::family(),

@@ -62,6 +62,31 @@ fn limits(family: &mut Family) {
         },
     );
     workers(family);
+    leaving(family);
+}
+
+/// A reload, after which the old workers may stay for ten minutes and no longer.
+fn leaving(family: &mut Family) {
+    family.opens(
+        "proxy-reload",
+        "nginx was reloaded under an open connection, and `worker_shutdown_timeout` will cut it",
+        &["proxy_reload"],
+        |lab| {
+            let whole = Whole::shared(lab, Server::Uvicorn)?;
+            let front = free_port()?;
+            let frame = Frame {
+                main: "worker_shutdown_timeout 10m;\n",
+                ..Frame::PLAIN
+            };
+            let lines = server(front, &location(whole.app.port, UPGRADE));
+            let mut nginx = Nginx::start(lab, frame, &lines, front)?;
+            let url = url(front, &good());
+            let client = connect(&url)?;
+            let title = nginx.reload()?;
+            let proof = format!("{}; {title}", prove_status(&url, &[], 101)?);
+            Ok(Case::url(&url, proof).keep(client).keep(nginx).keep(whole))
+        },
+    );
 }
 
 /// No place left in nginx itself.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::handshake::{Answer, Then};
-use crate::lab::Lab;
-use crate::namespace;
+use crate::namespace::Hosts;
 use crate::process::{self, free_port};
 use crate::scenario::redis::connect;
 use crate::scenario::token::Whole;
@@ -209,6 +208,12 @@ fn variants(family: &mut Family) {
             Ok(Case::url(&url, proof).keep(first).keep(second).keep(whole))
         },
     );
+    versions(family);
+    silences(family);
+}
+
+/// Another version of HTTP than the handshake's.
+fn versions(family: &mut Family) {
     family.opens(
         "proxy-http10",
         "no `proxy_http_version 1.1`",
@@ -223,7 +228,21 @@ fn variants(family: &mut Family) {
             Ok(Case::url(&url, proof).keep(nginx).keep(whole))
         },
     );
-    silences(family);
+    family.broken(
+        "proxy-http2",
+        "`listen ... http2` without `ssl`: this nginx speaks nothing but HTTP/2 there",
+        &["proxy_http2"],
+        |lab| {
+            let whole = Whole::shared(lab, Server::Uvicorn)?;
+            let front = free_port()?;
+            let lines = server(front, &location(whole.app.port, UPGRADE))
+                .replace(&format!(":{front};"), &format!(":{front} http2;"));
+            let nginx = Nginx::start(lab, Frame::PLAIN, &lines, front)?;
+            let url = url(front, &good());
+            let proof = prove_answer(&url, &Answer::Cut)?;
+            Ok(Case::url(&url, proof).keep(nginx).keep(whole))
+        },
+    );
 }
 
 /// Cut, or never answered.
@@ -289,7 +308,7 @@ fn addresses(family: &mut Family) {
         &["proxy_upstream_ipv6"],
         |lab| {
             let whole = Whole::shared(lab, Server::Uvicorn)?;
-            let hosts = Hosts::with_both(lab)?;
+            let hosts = Hosts::of(lab, "::1 localhost ip6-localhost\n127.0.0.1 localhost\n")?;
             let front = free_port()?;
             let lines = location(whole.app.port, UPGRADE).replace("http://127.0.0.1", "http://localhost");
             let nginx = Nginx::start(lab, Frame::PLAIN, &server(front, &lines), front)?;
@@ -308,27 +327,4 @@ fn addresses(family: &mut Family) {
                 .keep(whole))
         },
     );
-}
-
-/// Another /etc/hosts, in which `localhost` has both addresses.
-struct Hosts;
-
-impl Hosts {
-    fn with_both(lab: &mut Lab) -> Outcome<Self> {
-        if !namespace::is_own() {
-            return Err(Failure::Lacking(
-                "another /etc/hosts needs root and `unshare`".to_owned(),
-            ));
-        }
-        let file = lab.new_folder("hosts")?.join("hosts");
-        process::write(&file, "::1 localhost ip6-localhost\n127.0.0.1 localhost\n")?;
-        namespace::replace(std::path::Path::new("/etc/hosts"), &file)?;
-        Ok(Self)
-    }
-}
-
-impl Drop for Hosts {
-    fn drop(&mut self) {
-        let _ = namespace::put_back(std::path::Path::new("/etc/hosts"));
-    }
 }

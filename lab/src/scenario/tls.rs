@@ -1,5 +1,6 @@
 //! Certificates, and which side speaks TLS.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,6 +11,7 @@ use rcgen::{
 
 use crate::failure::Outcome;
 use crate::lab::Lab;
+use crate::namespace::NEIGHBOUR;
 use crate::process::{self, free_port};
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, not_broken, prove_status};
@@ -17,12 +19,12 @@ use crate::stack::django::{Server, good, url};
 use crate::stack::nginx::{Frame, Nginx, UPGRADE, location};
 
 /// An authority, one below it, and certificates by both.
-struct Certificates {
+pub(super) struct Certificates {
     folder: PathBuf,
 }
 
 impl Certificates {
-    fn make(lab: &mut Lab) -> Outcome<Self> {
+    pub(super) fn make(lab: &mut Lab) -> Outcome<Self> {
         let folder = lab.new_folder("certificates")?;
         let authority = authority("Autoridad del laboratorio")?;
         let (root_key, below_key) = (KeyPair::generate()?, KeyPair::generate()?);
@@ -54,10 +56,19 @@ impl Certificates {
         expired.not_before = date_time_ymd(2024, 1, 1);
         expired.not_after = date_time_ymd(2025, 1, 1);
         write("expired", &expired, Some(&issuer))?;
+        let mut inspector = self::authority("Zscaler Intermediate Root CA (zscaler.net)")?;
+        inspector
+            .distinguished_name
+            .push(rcgen::DnType::OrganizationName, "Zscaler Inc.");
+        let inspector_key = KeyPair::generate()?;
+        let own = inspector.self_signed(&inspector_key)?;
+        process::write(&folder.join("inspector.pem"), &own.pem())?;
+        let inspector = Issuer::from_params(&inspector, &inspector_key);
+        write("inspected", &leaf(&NEIGHBOUR.to_string())?, Some(&inspector))?;
         Ok(Self { folder })
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
 }
@@ -233,6 +244,18 @@ fn secure(lab: &mut Lab, certificate: &str) -> Outcome<Secure> {
     );
     let nginx = Nginx::start(lab, Frame::PLAIN, &lines, front)?;
     Ok((whole, certificates, nginx, front))
+}
+
+/// Who signed the certificate of a place, as OpenSSL shows it.
+pub(super) fn issuer(host: Ipv4Addr, port: u16) -> Outcome<String> {
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-connect", &format!("{host}:{port}")]);
+    let done = command.stdin(std::process::Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let issuer = said.lines().find(|line| line.starts_with("issuer="));
+    issuer
+        .map(|line| format!("openssl: {line}"))
+        .ok_or_else(|| not_broken("a certificate", &said))
 }
 
 /// What OpenSSL makes of a port.

@@ -1,9 +1,12 @@
 //! nginx with a configuration of the scenario's, and its logs in its folder.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+
+use rustix::process::Signal;
 
 use crate::failure::Outcome;
 use crate::lab::Lab;
@@ -11,7 +14,7 @@ use crate::process::{self, Running};
 
 /// An nginx that runs.
 pub(crate) struct Nginx {
-    _running: Running,
+    running: Running,
     pub(crate) folder: PathBuf,
 }
 
@@ -26,6 +29,8 @@ pub(crate) struct Frame {
     pub(crate) connections: u32,
     /// The workers' user, where nginx is started by root.
     pub(crate) user: &'static str,
+    /// More lines, beside `events` and `http`.
+    pub(crate) main: &'static str,
 }
 
 impl Frame {
@@ -33,12 +38,37 @@ impl Frame {
     pub(crate) const PLAIN: Self = Self {
         connections: 768,
         user: "www-data",
+        main: "",
     };
 }
 
 impl Nginx {
     /// Starts one with these lines within `http`. `{folder}` in them is its folder.
     pub(crate) fn start(lab: &mut Lab, frame: Frame, servers: &str, port: u16) -> Outcome<Self> {
+        let mut nginx = Self::spawn(lab, frame, servers, Command::new("nginx"))?;
+        nginx.running.wait_for_port(port)?;
+        Ok(nginx)
+    }
+
+    /// The same at an address of another machine than loopback; `program` starts it there.
+    pub(crate) fn start_at(
+        lab: &mut Lab,
+        program: Command,
+        servers: &str,
+        at: (Ipv4Addr, u16),
+    ) -> Outcome<Self> {
+        let mut nginx = Self::spawn(lab, Frame::PLAIN, servers, program)?;
+        nginx.running.wait_for_address(at.into())?;
+        Ok(nginx)
+    }
+
+    /// Reads its configuration again, and waits until an old worker is on its way out.
+    pub(crate) fn reload(&mut self) -> Outcome<String> {
+        self.running.signal(Signal::HUP)?;
+        self.running.wait_for_child("worker process is shutting down")
+    }
+
+    fn spawn(lab: &mut Lab, frame: Frame, servers: &str, mut command: Command) -> Outcome<Self> {
         let folder = lab.new_folder("nginx")?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
         fs::create_dir_all(folder.join("sites-enabled"))?;
@@ -54,30 +84,25 @@ impl Nginx {
             String::new()
         };
         let conf = format!(
-            "{user}worker_processes 1;\npid {place}/nginx.pid;\nerror_log {place}/error.log;\ndaemon off;\n\
+            "{user}worker_processes 1;\npid {place}/nginx.pid;\nerror_log {place}/error.log;\ndaemon off;\n{}\
              events {{\n    worker_connections {};\n}}\nhttp {{\n    access_log {place}/access.log;\n    \
              client_body_temp_path {place}/body;\n    proxy_temp_path {place}/proxy;\n    fastcgi_temp_path {place}/fastcgi;\n    \
              uwsgi_temp_path {place}/uwsgi;\n    scgi_temp_path {place}/scgi;\n    \
              map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}\n    include {place}/sites-enabled/*;\n}}\n",
-            frame.connections
+            frame.main, frame.connections
         );
         process::write(&folder.join("nginx.conf"), &conf)?;
         process::write(
             &folder.join("sites-enabled/chat"),
             &servers.replace("{folder}", &place),
         )?;
-        let mut command = Command::new("nginx");
         command
             .arg("-e")
             .arg(folder.join("error.log"))
             .arg("-c")
             .arg(folder.join("nginx.conf"));
-        let mut running = Running::start(&mut command, folder.join("nginx.out"))?;
-        running.wait_for_port(port)?;
-        Ok(Self {
-            _running: running,
-            folder,
-        })
+        let running = Running::start(&mut command, folder.join("nginx.out"))?;
+        Ok(Self { running, folder })
     }
 }
 
