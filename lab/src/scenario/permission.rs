@@ -22,9 +22,22 @@ pub(crate) struct Tenants {
 impl Tenants {
     /// Starts all of it, filled.
     pub(crate) fn start(lab: &mut Lab) -> Outcome<Self> {
-        let postgres = Rc::new(Postgres::start(lab)?);
+        let postgres = Postgres::start(lab)?;
+        let settings = Settings::postgres(postgres.port);
+        Self::start_on(lab, postgres, &settings)
+    }
+
+    /// The same where PostgreSQL is spoken to by TLS alone.
+    fn start_secure(lab: &mut Lab) -> Outcome<Self> {
+        let postgres = Postgres::start_secure(lab)?;
+        let settings = Settings::postgres_secure(postgres.port);
+        Self::start_on(lab, postgres, &settings)
+    }
+
+    fn start_on(lab: &mut Lab, postgres: Postgres, settings: &Settings) -> Outcome<Self> {
+        let postgres = Rc::new(postgres);
         let redis = Redis::start(lab, free_port()?, &[])?;
-        let site = Site::furnish(lab, &Settings::postgres(postgres.port))?;
+        let site = Site::furnish(lab, settings)?;
         site.run(&["seed.py"])?;
         let app = Serve::on(Server::Uvicorn, free_port()?, &redis.url()).start(&site)?;
         Ok(Self {
@@ -129,6 +142,22 @@ fn elsewhere(family: &mut Family) {
             Ok(Case::url(&url, proof).keep(tenants))
         },
     );
+    family.broken(
+        "not-a-member-postgres-tls",
+        "the same where PostgreSQL takes TLS alone (`sslmode: require`)",
+        &["not_a_member"],
+        |lab| {
+            let tenants = Tenants::start_secure(lab)?;
+            let url = tenants.app.url(&Token::of("2").sign(KEY));
+            let proof = prove_status(&url, &[], 403)?;
+            Ok(Case::url(&url, proof).keep(tenants))
+        },
+    );
+    silent(family);
+}
+
+/// No word at all.
+fn silent(family: &mut Family) {
     family.broken(
         "refused-in-silence",
         "the consumer closes before it accepts, and logs nothing",

@@ -69,12 +69,21 @@ impl Settings {
 
     /// Another database.
     pub(crate) fn postgres(port: u16) -> Self {
+        Self::postgres_with(port, "")
+    }
+
+    /// The same by TLS.
+    pub(crate) fn postgres_secure(port: u16) -> Self {
+        Self::postgres_with(port, "\n        \"OPTIONS\": {\"sslmode\": \"require\"},")
+    }
+
+    fn postgres_with(port: u16, more: &str) -> Self {
         Self {
             layer: None,
             databases: Some(format!(
                 "DATABASES = {{\n    \"default\": {{\n        \"ENGINE\": \"django.db.backends.postgresql\",\n        \
                  \"NAME\": \"chat\",\n        \"USER\": \"postgres\",\n        \"HOST\": \"127.0.0.1\",\n        \
-                 \"PORT\": \"{port}\",\n    }}\n}}"
+                 \"PORT\": \"{port}\",{more}\n    }}\n}}"
             )),
         }
     }

@@ -18,6 +18,15 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// An empty one with a database called `chat`.
     pub(crate) fn start(lab: &mut Lab) -> Outcome<Self> {
+        Self::start_as(lab, false)
+    }
+
+    /// The same, which lets nobody in who does not speak TLS.
+    pub(crate) fn start_secure(lab: &mut Lab) -> Outcome<Self> {
+        Self::start_as(lab, true)
+    }
+
+    fn start_as(lab: &mut Lab, is_secure: bool) -> Outcome<Self> {
         let programs = programs()?;
         let folder = lab.new_folder("postgres")?;
         let data = folder.join("data");
@@ -26,7 +35,13 @@ impl Postgres {
             std::os::unix::fs::chown(&folder, Some(uid), Some(gid))?;
         }
         let as_user = |program: &str| {
-            let mut command = Command::new(programs.join(program));
+            // One that does not come with it is found on the path.
+            let own = programs.join(program);
+            let mut command = Command::new(if own.is_file() {
+                own
+            } else {
+                PathBuf::from(program)
+            });
             command.current_dir(&folder);
             if let Some((uid, gid)) = user {
                 command.uid(uid).gid(gid);
@@ -53,10 +68,18 @@ impl Postgres {
         let mut command = as_user("postgres");
         command.arg("-D").arg(&data).arg("-k").arg(&folder);
         command.args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()]);
+        if is_secure {
+            let rules = data.join("pg_hba.conf");
+            let lines = process::read(&rules).replace("\nhost ", "\nhostssl ");
+            process::write(&rules, &lines)?;
+            certify(&mut as_user("openssl"), &data)?;
+            command.args(["-c", "ssl=on"]);
+        }
         let log = folder.join("postgres.log");
         let mut running = Running::start(&mut command, log)?;
         running.wait_for_words("ready to accept connections")?;
-        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+        let tls = if is_secure { "?sslmode=require" } else { "" };
+        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres{tls}");
         output(
             Command::new(programs.join("psql"))
                 .args(["-q", "-c", "CREATE DATABASE chat"])
@@ -69,6 +92,14 @@ impl Postgres {
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/chat", self.port)
     }
+}
+
+/// A certificate and its key, where PostgreSQL looks for them.
+fn certify(openssl: &mut Command, data: &Path) -> Outcome<String> {
+    openssl.args(["req", "-new", "-x509", "-nodes", "-days", "30"]);
+    openssl.args(["-subj", "/CN=127.0.0.1"]);
+    openssl.arg("-out").arg(data.join("server.crt"));
+    output(openssl.arg("-keyout").arg(data.join("server.key")))
 }
 
 /// The newest version's programs, where Debian puts them.

@@ -8,6 +8,7 @@ mod layout;
 mod lookup;
 mod postgres;
 mod queries;
+mod secure;
 mod sqlite;
 
 use std::future::Future;

@@ -238,6 +238,21 @@ pub(crate) async fn speak(wire: Wire, secure: &Secure) -> Result<(Wire, Spoken),
     Ok((Box::new(stream), spoken))
 }
 
+/// TLS to whoever answers, whatever its certificate: what an application's `sslmode=require` asks of PostgreSQL.
+///
+/// # Errors
+/// Those of the handshake.
+pub(crate) async fn unverified<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: S,
+    name: &str,
+) -> io::Result<tokio_rustls::client::TlsStream<S>> {
+    let secure = Secure {
+        name: name.to_owned(),
+        trust: Trust::load(None).map_err(io::Error::other)?,
+    };
+    shake(wire, &secure, &[]).await.0
+}
+
 type Shaken<S> = (io::Result<tokio_rustls::client::TlsStream<S>>, Spoken);
 
 async fn shake<S: AsyncRead + AsyncWrite + Unpin>(wire: S, secure: &Secure, alpn: &[&[u8]]) -> Shaken<S> {

@@ -3,7 +3,7 @@
 //! PostgreSQL refuses to run as root: then it runs as the user that Debian's package made for it, or as nobody.
 
 use std::fs::{self, File};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +27,15 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes and starts one that asks its one user, `charla`, for a password, and takes four connections.
     pub(crate) fn start(password: &str) -> Self {
+        Self::start_as(password, None)
+    }
+
+    /// The same on a port of loopback as well, where it takes TLS alone.
+    pub(crate) fn start_secure(password: &str, port: u16) -> Self {
+        Self::start_as(password, Some(port))
+    }
+
+    fn start_as(password: &str, port: Option<u16>) -> Self {
         let folder = tempfile::Builder::new().prefix("charla-pg-").tempdir().unwrap();
         let file = folder.path().join("password");
         fs::write(&file, password).unwrap();
@@ -63,8 +72,14 @@ impl Cluster {
             .arg(folder.path().join("data"))
             .arg("-k")
             .arg(folder.path());
+        if let Some(port) = port {
+            secure(&folder.path().join("data"), owner);
+            server.args(["-c", "ssl=on", "-c", "listen_addresses=127.0.0.1"]);
+            server.args(["-p", &port.to_string()]);
+        } else {
+            server.args(["-c", "listen_addresses="]);
+        }
         for option in [
-            "listen_addresses=",
             "max_connections=6",
             "superuser_reserved_connections=0",
             "shared_buffers=16MB",
@@ -85,6 +100,7 @@ impl Cluster {
                 .arg("--quiet")
                 .arg("--host")
                 .arg(cluster.folder.path())
+                .args(["--port", &port.unwrap_or(5432).to_string()])
                 .status()
                 .unwrap();
             if ready.success() {
@@ -142,6 +158,26 @@ impl Drop for Cluster {
         self.signal_all(Signal::CONT);
         let _ = kill_process(Pid::from_child(&self.child), Signal::QUIT);
         let _ = self.child.wait();
+    }
+}
+
+/// A certificate of its own, and nobody let in over TCP without TLS.
+fn secure(data: &Path, owner: Option<(u32, u32)>) {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let rules = fs::read_to_string(data.join("pg_hba.conf")).unwrap();
+    let files = [
+        ("server.crt", made.cert.pem()),
+        ("server.key", made.signing_key.serialize_pem()),
+        ("pg_hba.conf", rules.replace("\nhost ", "\nhostssl ")),
+    ];
+    for (name, text) in files {
+        let file = data.join(name);
+        fs::write(&file, text).unwrap();
+        // A key that others may read is refused.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        if let Some((user, group)) = owner {
+            chown(&file, Some(user), Some(group)).unwrap();
+        }
     }
 }
 

@@ -383,6 +383,21 @@ async fn postgres_is_read_whole() {
     failing::ways_to_fail(&cluster).await;
 }
 
+#[tokio::test]
+async fn postgres_is_read_where_it_takes_tls_alone() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let cluster = Cluster::start_secure(PASSWORD, port);
+    let own = format!("{}&port={port}", cluster.url("postgres", PASSWORD));
+    client(&own).await.batch_execute(DJANGO).await.unwrap();
+    let url = format!("postgres://charla:{PASSWORD}@127.0.0.1:{port}/postgres");
+    let plain = tokio_postgres::connect(&format!("{url}?sslmode=disable"), tokio_postgres::NoTls).await;
+    assert!(plain.is_err(), "it takes what is not encrypted");
+    who_may_enter(&url).await;
+    who_may_enter(&format!("{url}?sslmode=require")).await;
+}
+
 /// django-tenants: the same chat id means another chat in each schema.
 async fn tenants(url: &str, application: &tokio_postgres::Client) {
     application

@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, Row};
 
 use super::layout::{Layout, Table};
 use super::lookup::{self, NotTaken, Reads, Taken, quoted};
+use super::secure::Tls;
 use super::{Failed, Sought};
 use crate::evidence::{DatabaseFault, DatabaseSeen};
 
@@ -62,21 +63,12 @@ pub(super) async fn look(
     within: Duration,
 ) -> Result<DatabaseSeen, Failed> {
     let mut config = config.clone();
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err((
-            DatabaseFault::Other,
-            "the address asks for TLS (sslmode=require), which is not spoken here; give one with sslmode=disable".into(),
-        ));
-    }
     if config.get_hosts().is_empty() {
         config.host("127.0.0.1");
     }
-    config.ssl_mode(SslMode::Disable);
     config.application_name("charla doctor");
     config.connect_timeout(within);
-    let (client, driver) = config.connect(NoTls).await.map_err(|error| failed(&error))?;
-    // Ends with the client.
-    tokio::spawn(driver);
+    let client = connect(&mut config).await.map_err(|error| failed(&error))?;
     let millis = within.as_millis();
     let begin = format!(
         "BEGIN READ ONLY; SET LOCAL statement_timeout = {millis}; SET LOCAL lock_timeout = {millis}; \
@@ -93,6 +85,34 @@ pub(super) async fn look(
     // Closing the connection would do the same.
     let _ = db.client.batch_execute("ROLLBACK").await;
     Ok(seen)
+}
+
+/// By TLS where the address asks for it, or the server lets nobody in without.
+async fn connect(config: &mut Config) -> Result<Client, Error> {
+    if config.get_ssl_mode() != SslMode::Require {
+        match config.ssl_mode(SslMode::Disable).connect(NoTls).await {
+            Ok((client, driver)) => {
+                // Ends with the client.
+                tokio::spawn(driver);
+                return Ok(client);
+            }
+            Err(error) if !wants_tls(&error) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    let (client, driver) = config.ssl_mode(SslMode::Require).connect(Tls).await?;
+    tokio::spawn(driver);
+    Ok(client)
+}
+
+/// `no pg_hba.conf entry for host "127.0.0.1", user "chat", database "chat", no encryption`; `SSL off` before PostgreSQL 14.
+fn wants_tls(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|said| {
+        *said.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+            && ["no encryption", "SSL off"]
+                .iter()
+                .any(|words| said.message().ends_with(words))
+    })
 }
 
 struct Postgres {
