@@ -24,6 +24,11 @@ const DEBIAN: &[(&str, &str, &str)] = &[
         "redis-server",
         "the bus of the tests with several nodes, and the lab's",
     ),
+    (
+        "nats-server",
+        "nats-server",
+        "the other bus of the tests with several nodes",
+    ),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
     (
         "python3",

@@ -9,11 +9,13 @@ use crate::happening::Happening;
 
 mod envelope;
 mod local;
+mod nats;
 mod redis;
+mod remote;
 mod topic;
 
 pub use local::Local;
-pub use redis::{Redis, RedisSetupError};
+pub use remote::{BrokerSetupError, Remote};
 pub use topic::Topic;
 
 /// What comes out of a broker.

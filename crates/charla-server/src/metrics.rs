@@ -48,6 +48,13 @@ pub struct CloseLabels {
     pub initiator: &'static str,
 }
 
+/// Why a connection to the broker ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WhyLabel {
+    /// A word: `unreachable`, `auth`, `permission`, `silent` ...
+    pub why: &'static str,
+}
+
 /// All figures of a node.
 pub struct Metrics {
     registry: Registry,
@@ -77,6 +84,8 @@ pub struct Metrics {
     pub broker_up: Gauge,
     /// Happenings that other nodes were not told of: the broker was away, or too slow.
     pub broker_dropped: Counter,
+    /// Connections to the broker that were not to be had, or ended.
+    pub broker_failures: Family<WhyLabel, Counter>,
     /// Messages that the store had and nobody had told this node of.
     pub gaps_repaired: Counter,
     /// Jobs that shared a commit.
@@ -106,6 +115,7 @@ impl Default for Metrics {
             rooms: Gauge::default(),
             broker_up: Gauge::default(),
             broker_dropped: Counter::default(),
+            broker_failures: Family::default(),
             gaps_repaired: Counter::default(),
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -154,6 +164,11 @@ impl Metrics {
             "broker_dropped",
             "Happenings that other nodes were not told of: they look in the store",
             self.broker_dropped.clone(),
+        );
+        registry.register(
+            "broker_failures",
+            "Connections to the broker that were not to be had, or ended, by why",
+            self.broker_failures.clone(),
         );
         registry.register(
             "gaps_repaired",

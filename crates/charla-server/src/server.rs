@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::auth::{Auth, AuthSetupError};
-use crate::broker::{Broker, Local, Redis, RedisSetupError};
+use crate::broker::{Broker, BrokerSetupError, Local, Remote};
 use crate::clock::Clock;
 use crate::listen::{self, HttpFace};
 use crate::metrics::Metrics;
@@ -32,7 +32,7 @@ pub enum StartError {
     Auth(#[from] AuthSetupError),
     /// The broker.
     #[error(transparent)]
-    Broker(#[from] RedisSetupError),
+    Broker(#[from] BrokerSetupError),
     /// The listening address.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -173,7 +173,7 @@ impl Server {
 }
 
 /// The broker that the settings name.
-fn broker(node: &Arc<Node>) -> Result<Box<dyn Broker>, RedisSetupError> {
+fn broker(node: &Arc<Node>) -> Result<Box<dyn Broker>, BrokerSetupError> {
     let hears = Arc::downgrade(node);
     let settings = &node.settings.broker;
     let Some(url) = &settings.url else {
@@ -184,12 +184,12 @@ fn broker(node: &Arc<Node>) -> Result<Box<dyn Broker>, RedisSetupError> {
             }
         })));
     };
-    let redis = Redis::start(url, settings, Arc::clone(&node.metrics), move |heard| {
+    let remote = Remote::start(url, settings, Arc::clone(&node.metrics), move |heard| {
         if let Some(node) = hears.upgrade() {
             node.hear_of(heard);
         }
     })?;
-    Ok(Box::new(redis))
+    Ok(Box::new(remote))
 }
 
 /// Turns the wheel, and looks at what only time changes.

@@ -23,7 +23,7 @@ mod store_url;
 mod tests;
 mod units;
 
-pub use broker_url::{BrokerSettings, BrokerUrl};
+pub use broker_url::{BrokerPlace, BrokerSettings, BrokerUrl, BusKind};
 pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;

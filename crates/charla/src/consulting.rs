@@ -11,7 +11,7 @@ use charla_doctor::plan::Wanted;
 use charla_doctor::probe;
 use charla_doctor::report::{Report, json};
 use charla_server::doctor::{Doctor, Question};
-use charla_server::settings::Settings;
+use charla_server::settings::{BusKind, Settings};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
@@ -31,7 +31,10 @@ impl OwnDoctor {
     /// their own are left to the settings file: without the password they would accuse the wrong one.
     pub(crate) fn new(listen: SocketAddr, settings: &Settings, config: Option<PathBuf>) -> Self {
         let broker = &settings.broker;
-        let redis = broker.url.as_ref().filter(|url| url.password().is_none());
+        let redis = broker
+            .url
+            .as_ref()
+            .filter(|url| *url.kind() == BusKind::Redis && url.password().is_none());
         let store = &settings.store;
         Self {
             address: reachable(listen),

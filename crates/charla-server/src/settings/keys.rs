@@ -212,9 +212,17 @@ keys! {
         "Messages that may wait for the writer; more are refused with overloaded.";
 
     "broker.url", Rule::BrokerUrl, Some(|s| &mut s.broker.url), "redis://bus.example.org:6379",
-        "A Redis (6 or newer) or Valkey server between nodes. Not set: this node is alone. A password in it only in the variable.";
+        "The bus between nodes: redis:// (rediss:// with TLS), redis+sentinel://, redis+cluster:// or nats://. Not set: this node is alone. A password in it only in the variable.";
     "broker.password_file", Rule::Path, Some(|s| &mut s.broker.password_file), "/etc/charla/bus-password",
-        "A file with the password for broker.url; a line end at its end is cut.";
+        "A file with the password for broker.url, or with NATS' token; a line end at its end is cut.";
+    "broker.sentinel_password_file", Rule::Path, Some(|s| &mut s.broker.sentinel_password_file), "/etc/charla/sentinel-password",
+        "A file with the password of the sentinels themselves, where they have one.";
+    "broker.ca_file", Rule::Path, Some(|s| &mut s.broker.ca_file), "/etc/charla/bus-ca.pem",
+        "Authorities in PEM that may have signed the bus' certificate, besides those that browsers believe.";
+    "broker.cert_file", Rule::Path, Some(|s| &mut s.broker.cert_file), "/etc/charla/bus-client.pem",
+        "The certificate in PEM to show to a bus that asks for one; with key_file.";
+    "broker.key_file", Rule::Path, Some(|s| &mut s.broker.key_file), "/etc/charla/bus-client.key",
+        "The key of that certificate in PEM.";
     "broker.prefix", Rule::Text, Some(|s| &mut s.broker.prefix), "",
         "What the names of its topics begin with: another one for each group of nodes on the same server.";
 

@@ -177,6 +177,12 @@ fn shows_password(given: &Given) -> bool {
 }
 
 fn refused(given: &Given) -> Fault {
+    if given.key.rule == Rule::BrokerUrl
+        && let Some(Err(error)) = given.raw.text().map(BrokerUrl::read)
+    {
+        let key = given.key.path.into();
+        return Fault::BrokerUrl { key, error };
+    }
     Fault::NotAllowed {
         key: given.key.path.into(),
         // An address that is not understood may still have a password in it.

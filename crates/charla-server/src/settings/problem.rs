@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use charla_wire::cause::Lang;
 
+use super::broker_url::BrokerUrlError;
 use super::rule::Rule;
 
 /// Where a value was given.
@@ -87,6 +88,13 @@ pub(super) enum Fault {
         given: Option<String>,
         rule: Rule,
     },
+    /// This is no address of a bus.
+    BrokerUrl { key: String, error: BrokerUrlError },
+    /// One value means nothing with another.
+    Idle {
+        key: &'static str,
+        without: &'static str,
+    },
     /// Only the file can hold it.
     FileOnly { key: String },
     /// More than one of several ways to give one thing.
@@ -134,6 +142,20 @@ pub(super) enum Must {
     AtLeast,
 }
 
+impl Must {
+    fn word(self, lang: Lang) -> &'static str {
+        let (en, es) = match self {
+            Self::Below => ("less than", "menor que"),
+            Self::AtMost => ("at most", "como máximo"),
+            Self::AtLeast => ("at least", "como mínimo"),
+        };
+        match lang {
+            Lang::En => en,
+            Lang::Es => es,
+        }
+    }
+}
+
 impl Fault {
     fn tell(&self, lang: Lang) -> String {
         match lang {
@@ -161,6 +183,10 @@ impl Fault {
             Self::NotAllowed { key, given, rule } => {
                 let given = given.as_deref().unwrap_or("this value");
                 format!("`{key}` cannot be {given}; allowed: {}", rule.allowed(Lang::En))
+            }
+            Self::BrokerUrl { key, error } => format!("`{key}`: {}", bus(Lang::En, *error)),
+            Self::Idle { key, without } => {
+                format!("`{key}` means nothing unless `broker.url` begins with {without}")
             }
             Self::FileOnly { key } => format!("`{key}` can be written in the file only, as [[{key}]]"),
             Self::OneOf { keys } => format!("give only one of {}", listed(keys, "and")),
@@ -194,11 +220,7 @@ impl Fault {
                 bound,
                 bound_from,
             } => {
-                let must = match must {
-                    Must::Below => "less than",
-                    Must::AtMost => "at most",
-                    Must::AtLeast => "at least",
-                };
+                let must = must.word(Lang::En);
                 format!(
                     "`{key}` is {value} but must be {must} `{other}`, which is {bound} ({})",
                     bound_from.tell(Lang::En)
@@ -229,6 +251,10 @@ impl Fault {
                     "`{key}` no puede ser {given}; se permite: {}",
                     rule.allowed(Lang::Es)
                 )
+            }
+            Self::BrokerUrl { key, error } => format!("`{key}`: {}", bus(Lang::Es, *error)),
+            Self::Idle { key, without } => {
+                format!("`{key}` no significa nada si `broker.url` no empieza con {without}")
             }
             Self::FileOnly { key } => {
                 format!("`{key}` solo se puede escribir en el archivo, como [[{key}]]")
@@ -264,17 +290,50 @@ impl Fault {
                 bound,
                 bound_from,
             } => {
-                let must = match must {
-                    Must::Below => "menor que",
-                    Must::AtMost => "como máximo",
-                    Must::AtLeast => "como mínimo",
-                };
+                let must = must.word(Lang::Es);
                 format!(
                     "`{key}` es {value} pero debe ser {must} `{other}`, que es {bound} ({})",
                     bound_from.tell(Lang::Es)
                 )
             }
         }
+    }
+}
+
+/// Nothing of the address itself is shown: there may be a password in it.
+fn bus(lang: Lang, error: BrokerUrlError) -> String {
+    let (en, es) = match error {
+        BrokerUrlError::Scheme(Some(scheme)) => {
+            return match lang {
+                Lang::En => format!("it begins with an unknown word; did you mean `{scheme}://`?"),
+                Lang::Es => format!("empieza con una palabra desconocida; ¿quisiste decir `{scheme}://`?"),
+            };
+        }
+        BrokerUrlError::Scheme(None) => (
+            "it must be an address of a bus",
+            "tiene que ser una dirección de un bus",
+        ),
+        BrokerUrlError::Place => (
+            "a host or a port in it cannot be read",
+            "no se entiende un host o un puerto",
+        ),
+        BrokerUrlError::Several => (
+            "redis:// takes one server; several are redis+sentinel:// or redis+cluster://",
+            "redis:// lleva un solo servidor; para varios, redis+sentinel:// o redis+cluster://",
+        ),
+        BrokerUrlError::NoMaster => (
+            "the name of the master is missing at its end, as in sentinel.conf after `sentinel monitor`",
+            "falta al final el nombre del maestro, como en sentinel.conf detrás de `sentinel monitor`",
+        ),
+        BrokerUrlError::Rest => (
+            "there is something after the server; a database's number means nothing to a bus, `broker.prefix` keeps groups apart",
+            "sobra algo detrás del servidor; el número de base de datos no significa nada para un bus, `broker.prefix` separa los grupos",
+        ),
+    };
+    let rule = Rule::BrokerUrl.allowed(lang);
+    match lang {
+        Lang::En => format!("{en}; allowed: {rule}"),
+        Lang::Es => format!("{es}; se permite: {rule}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::keys;
 use super::load::Loaded;
 use super::problem::{Fault, Must, Place, Problem};
-use super::{Settings, keys::Key};
+use super::{BusKind, Settings, keys::Key};
 
 /// One rule between two keys, both durations or both sizes.
 struct Relation {
@@ -70,6 +70,50 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
             bound_from: bound_from.clone(),
         };
         problems.push(Problem::new(place, fault));
+    }
+    check_broker(loaded, problems);
+}
+
+/// Files for a bus that has no use for them: whoever names an authority believes the connection encrypted.
+fn check_broker(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let broker = &loaded.settings.broker;
+    let url = broker.url.as_ref();
+    let tls = url.is_some_and(|url| url.is_tls() || *url.kind() == BusKind::Nats);
+    let sentinel = url.is_some_and(|url| matches!(url.kind(), BusKind::Sentinel { .. }));
+    let (encrypted, watched) = ("rediss or tls", "redis+sentinel or rediss+sentinel");
+    for (key, is_set, useful, without) in [
+        ("broker.ca_file", broker.ca_file.is_some(), tls, encrypted),
+        ("broker.cert_file", broker.cert_file.is_some(), tls, encrypted),
+        (
+            "broker.sentinel_password_file",
+            broker.sentinel_password_file.is_some(),
+            sentinel,
+            watched,
+        ),
+    ] {
+        if is_set && !useful {
+            problems.push(Problem::new(&loaded.place(key), Fault::Idle { key, without }));
+        }
+    }
+    for (key, is_set, other, other_is_set) in [
+        (
+            "broker.cert_file",
+            broker.cert_file.is_some(),
+            "broker.key_file",
+            broker.key_file.is_some(),
+        ),
+        (
+            "broker.key_file",
+            broker.key_file.is_some(),
+            "broker.cert_file",
+            broker.cert_file.is_some(),
+        ),
+    ] {
+        if is_set && !other_is_set {
+            let (key_path, any) = (key.to_owned(), vec![other.to_owned()]);
+            let fault = Fault::Needs { key: key_path, any };
+            problems.push(Problem::new(&loaded.place(key), fault));
+        }
     }
 }
 

@@ -126,8 +126,8 @@ impl Rule {
                 "una dirección de PostgreSQL, por ejemplo \"postgres://charla@db.example.org:5432/charla\" o \"postgres:///charla?host=/run/postgresql\"",
             ),
             Self::BrokerUrl => (
-                "an address of Redis or Valkey, such as \"redis://bus.example.org:6379\"",
-                "una dirección de Redis o Valkey, por ejemplo \"redis://bus.example.org:6379\"",
+                "an address of a bus, such as \"redis://bus.example.org:6379\", \"redis+sentinel://s1,s2,s3/mymaster\", \"redis+cluster://a,b,c\" or \"nats://n1,n2\"",
+                "una dirección de un bus, por ejemplo \"redis://bus.example.org:6379\", \"redis+sentinel://s1,s2,s3/mymaster\", \"redis+cluster://a,b,c\" o \"nats://n1,n2\"",
             ),
             Self::Path | Self::SecretFile => ("a path as text", "una ruta como texto"),
             Self::Filter => (

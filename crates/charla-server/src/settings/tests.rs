@@ -111,6 +111,30 @@ const MISTAKES: &[(&str, &str)] = &[
         "charla.toml:2: `liveness.pong_within` is \"8s\" but must be less than `liveness.ping_after`, which is \"5s\" (charla.toml:2)",
     ),
     (
+        "[broker]\nurl = \"redid://bus\"",
+        "charla.toml:2: `broker.url`: it begins with an unknown word; did you mean `redis://`?",
+    ),
+    (
+        "[broker]\nurl = \"redis+sentinel://s1,s2\"",
+        "charla.toml:2: `broker.url`: the name of the master is missing at its end, as in sentinel.conf after `sentinel monitor`; allowed: an address of a bus, such as \"redis://bus.example.org:6379\", \"redis+sentinel://s1,s2,s3/mymaster\", \"redis+cluster://a,b,c\" or \"nats://n1,n2\"",
+    ),
+    (
+        "[broker]\nurl = \"redis://a,b\"",
+        "charla.toml:2: `broker.url`: redis:// takes one server; several are redis+sentinel:// or redis+cluster://; allowed: an address of a bus, such as \"redis://bus.example.org:6379\", \"redis+sentinel://s1,s2,s3/mymaster\", \"redis+cluster://a,b,c\" or \"nats://n1,n2\"",
+    ),
+    (
+        "[broker]\nurl = \"redis://bus\"\nca_file = \"ca.pem\"",
+        "charla.toml:3: `broker.ca_file` means nothing unless `broker.url` begins with rediss or tls",
+    ),
+    (
+        "[broker]\nurl = \"redis://bus\"\nsentinel_password_file = \"s\"",
+        "charla.toml:3: `broker.sentinel_password_file` means nothing unless `broker.url` begins with redis+sentinel or rediss+sentinel",
+    ),
+    (
+        "[broker]\nurl = \"tls://n\"\ncert_file = \"c.pem\"",
+        "charla.toml:3: `broker.cert_file` needs `broker.key_file`",
+    ),
+    (
         "[store]\ngroup_max = 0",
         "charla.toml:2: `store.group_max` cannot be 0; allowed: 1 to 65536",
     ),

@@ -8,6 +8,10 @@ use charla_server::settings::BrokerUrl;
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
+mod program;
+
+pub(crate) use program::{Program, free_port};
+
 /// How long a server may take to start. Generous: a loaded machine is slow.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 

@@ -10,6 +10,7 @@
 mod api;
 mod auth;
 mod bad_inputs;
+mod broker_contract;
 mod broker_redis;
 mod bus;
 mod cause_snippets;

@@ -4,8 +4,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 /// The largest bulk string that is read: far above any message, far below what would hurt.
 const BULK_MAX: usize = 16 * 1024 * 1024;
-/// The most values of one answer: the answer to `HELLO` has a few dozen.
-const ITEMS_MAX: usize = 1024;
+/// The most values of one answer: the map of a cluster has as many as there are slots, where each moved alone.
+const ITEMS_MAX: usize = 16 * 1024;
 /// How deep answers may be nested.
 const DEPTH_MAX: usize = 8;
 
@@ -22,6 +22,34 @@ pub(super) enum Value {
     Push(Vec<Self>),
     /// Nothing.
     Null,
+}
+
+impl Value {
+    /// As text; `None` for anything else.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => std::str::from_utf8(text).ok(),
+            Self::Error(_) | Self::Several(_) | Self::Push(_) | Self::Null => None,
+        }
+    }
+
+    /// Whether it is this text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.text() == Some(text)
+    }
+
+    /// As a number.
+    pub(super) fn number<N: std::str::FromStr>(&self) -> Option<N> {
+        self.text()?.parse().ok()
+    }
+
+    /// As a list; empty for anything else.
+    pub(super) fn items(&self) -> &[Self] {
+        match self {
+            Self::Several(items) => items,
+            Self::Text(_) | Self::Error(_) | Self::Push(_) | Self::Null => &[],
+        }
+    }
 }
 
 /// These bytes are no RESP3, or more than a bus says.
@@ -167,7 +195,7 @@ mod tests {
         for bad in [
             "HTTP/1.1 400\r\n",
             "$99999999999\r\n",
-            "*5000\r\n",
+            "*50000\r\n",
             "$x\r\n",
             "+a\rb",
             "\r\n",

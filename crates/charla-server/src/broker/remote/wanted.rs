@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::oneshot;
 
-use super::super::Topic;
+use crate::broker::Topic;
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -18,31 +18,31 @@ struct Entry {
     waiting: Vec<oneshot::Sender<()>>,
 }
 
-/// What is to be said to Redis next.
+/// What is to be said to the bus next.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Errands {
-    pub(super) subscribe: Vec<Topic>,
-    pub(super) unsubscribe: Vec<Topic>,
+pub(in crate::broker) struct Errands {
+    pub(in crate::broker) subscribe: Vec<Topic>,
+    pub(in crate::broker) unsubscribe: Vec<Topic>,
 }
 
 /// The topics with a listener.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(in crate::broker) struct Wanted {
     topics: HashMap<Topic, Entry>,
     dirty: HashSet<Topic>,
     connected: bool,
 }
 
 impl Wanted {
-    /// One more listener; whether Redis has to be told.
-    pub(super) fn follow(&mut self, topic: &Topic) -> bool {
+    /// One more listener; whether the bus has to be told.
+    pub(in crate::broker) fn follow(&mut self, topic: &Topic) -> bool {
         let entry = self.topics.entry(topic.clone()).or_default();
         entry.listeners += 1;
         entry.listeners == 1 && self.dirty.insert(topic.clone())
     }
 
-    /// One less; whether Redis has to be told.
-    pub(super) fn leave(&mut self, topic: &Topic) -> bool {
+    /// One less; whether the bus has to be told.
+    pub(in crate::broker) fn leave(&mut self, topic: &Topic) -> bool {
         let Some(entry) = self.topics.get_mut(topic) else {
             return false;
         };
@@ -56,7 +56,7 @@ impl Wanted {
     }
 
     /// Ends, or is dropped, when the topic is heard or cannot be now; `None` when it is heard or cannot be already.
-    pub(super) fn wait(&mut self, topic: &Topic) -> Option<oneshot::Receiver<()>> {
+    pub(in crate::broker) fn wait(&mut self, topic: &Topic) -> Option<oneshot::Receiver<()>> {
         let entry = self.topics.get_mut(topic)?;
         if entry.heard || !self.connected {
             return None;
@@ -67,7 +67,7 @@ impl Wanted {
     }
 
     /// A connection begins: everything has to be asked for again.
-    pub(super) fn connect(&mut self) {
+    pub(in crate::broker) fn connect(&mut self) {
         self.connected = true;
         self.topics.retain(|_, entry| entry.listeners > 0);
         self.dirty = self.topics.keys().cloned().collect();
@@ -78,7 +78,7 @@ impl Wanted {
     }
 
     /// The connection is gone: nobody waits for it.
-    pub(super) fn disconnect(&mut self) {
+    pub(in crate::broker) fn disconnect(&mut self) {
         self.connected = false;
         for entry in self.topics.values_mut() {
             entry.heard = false;
@@ -87,7 +87,7 @@ impl Wanted {
     }
 
     /// What has changed since the last time, up to `max` topics.
-    pub(super) fn errands(&mut self, max: usize) -> Errands {
+    pub(in crate::broker) fn errands(&mut self, max: usize) -> Errands {
         let mut errands = Errands::default();
         let some: Vec<Topic> = self.dirty.iter().take(max).cloned().collect();
         for topic in some {
@@ -108,8 +108,8 @@ impl Wanted {
         errands
     }
 
-    /// Redis confirms a subscription.
-    pub(super) fn confirmed(&mut self, topic: &Topic) {
+    /// The bus confirms a subscription.
+    pub(in crate::broker) fn confirmed(&mut self, topic: &Topic) {
         let Some(entry) = self.topics.get_mut(topic) else {
             return;
         };
@@ -128,8 +128,46 @@ impl Wanted {
         }
     }
 
+    /// The bus says that it has ended a subscription; whether nobody here had asked for that.
+    pub(in crate::broker) fn lost(&mut self, topic: &Topic) -> bool {
+        self.topics
+            .get(topic)
+            .is_some_and(|entry| entry.heard && entry.listeners > 0)
+    }
+
+    /// Takes out the topics that belong elsewhere, with their listeners; whoever waits for one goes on without it.
+    pub(in crate::broker) fn give_up(&mut self, elsewhere: impl Fn(&Topic) -> bool) -> Vec<(Topic, usize)> {
+        let gone: Vec<Topic> = self
+            .topics
+            .iter()
+            .filter(|(topic, entry)| elsewhere(topic) || (!self.connected && entry.listeners == 0))
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        let mut given = Vec::new();
+        for topic in gone {
+            self.dirty.remove(&topic);
+            if let Some(entry) = self.topics.remove(&topic)
+                && entry.listeners > 0
+            {
+                given.push((topic, entry.listeners));
+            }
+        }
+        given
+    }
+
+    /// Takes in a topic with its listeners.
+    pub(in crate::broker) fn take_over(&mut self, topic: Topic, listeners: usize) {
+        self.topics.entry(topic.clone()).or_default().listeners += listeners;
+        self.dirty.insert(topic);
+    }
+
+    /// Whether nobody listens to anything.
+    pub(in crate::broker) fn is_idle(&self) -> bool {
+        self.topics.values().all(|entry| entry.listeners == 0)
+    }
+
     /// Whether everything wanted is heard.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::broker) fn is_whole(&self) -> bool {
         self.dirty.is_empty()
             && self
                 .topics

@@ -1,0 +1,209 @@
+//! Redis behind three sentinels: the master is killed, moved, and taken away while it still answers.
+
+use charla_server::settings::{BrokerSettings, BrokerUrl};
+use tempfile::TempDir;
+
+use super::{Ear, Health, Stage, is_heard_again, is_refused, keeps_the_contract, topic, until};
+use crate::bus::{Program, free_port};
+
+/// What the sentinels call the master.
+const MASTER: &str = "main";
+
+/// Servers, the first of them the master, and sentinels who watch them.
+struct Watched {
+    servers: Vec<Program>,
+    sentinels: Vec<Program>,
+    folder: TempDir,
+}
+
+impl Watched {
+    fn start(replicas: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut servers: Vec<Program> = Vec::new();
+        for _ in 0..=replicas {
+            let follows = servers.first().map_or_else(String::new, |master: &Program| {
+                format!("--replicaof 127.0.0.1 {}", master.port)
+            });
+            servers.push(server(&folder, &follows));
+        }
+        let master = servers.first().unwrap();
+        let sentinels = (0..3).map(|_| sentinel(&folder, master.port)).collect();
+        Self {
+            servers,
+            sentinels,
+            folder,
+        }
+    }
+
+    fn url(&self) -> BrokerUrl {
+        let places: Vec<String> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
+            .collect();
+        BrokerUrl::parse(&format!("redis+sentinel://{}/{MASTER}", places.join(","))).unwrap()
+    }
+
+    /// Two nodes on it, once the sentinels know each other and the replicas.
+    async fn nodes(&self) -> (Ear, Ear) {
+        let replicas = self.servers.len() - 1;
+        until("the sentinels know each other", || async {
+            self.sentinels.iter().all(|sentinel| {
+                let known = sentinel.command(&["SENTINEL", "MASTER", MASTER]);
+                let field = |name: &str| {
+                    known
+                        .lines()
+                        .skip_while(|line| *line != name)
+                        .nth(1)
+                        .map(str::to_owned)
+                };
+                field("num-other-sentinels").as_deref() == Some("2")
+                    && field("num-slaves") == Some(replicas.to_string())
+            })
+        })
+        .await;
+        for server in self.servers.iter().skip(1) {
+            until("the replica has caught up", || async {
+                server
+                    .command(&["INFO", "replication"])
+                    .contains("master_link_status:up")
+            })
+            .await;
+        }
+        let settings = BrokerSettings::default();
+        let (here, there) = (
+            Ear::open_at(&self.url(), &settings),
+            Ear::open_at(&self.url(), &settings),
+        );
+        here.is(Health::Alive).await;
+        there.is(Health::Alive).await;
+        there.follow(&topic("5")).await;
+        (here, there)
+    }
+
+    /// Whether nodes are on a server.
+    fn listens(program: &Program) -> bool {
+        program
+            .command(&["PUBSUB", "CHANNELS", "charla:room:*"])
+            .contains("charla:room:demo:5")
+    }
+}
+
+fn server(folder: &TempDir, more: &str) -> Program {
+    let port = free_port();
+    let options = format!(
+        "--port {port} --bind 127.0.0.1 --repl-diskless-sync-delay 0 --dir {} --dbfilename {port}.rdb {more}",
+        folder.path().display()
+    );
+    Program::start("redis-server", port, &options)
+}
+
+fn sentinel(folder: &TempDir, master: u16) -> Program {
+    let port = free_port();
+    let file = folder.path().join(format!("sentinel-{port}.conf"));
+    let text = format!(
+        "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
+         sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 3000\n",
+        folder.path().display()
+    );
+    std::fs::write(&file, text).unwrap();
+    Program::start("redis-server", port, &format!("{} --sentinel", file.display()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_behind_sentinels_keeps_the_contract() {
+    let watched = tokio::task::block_in_place(|| Watched::start(0));
+    drop(watched.nodes().await);
+    let url = watched.url();
+    // Sentinels that see their only master leave and come back go on naming it.
+    let stage = Stage {
+        programs: watched.servers,
+        url: url.clone(),
+        settings: BrokerSettings::default(),
+        _folder: watched.folder,
+    };
+    keeps_the_contract(&stage).await;
+    let unknown = BrokerUrl::parse(&url.shown().replace(MASTER, "other")).unwrap();
+    is_refused(&unknown, &stage.settings, "no_master").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_becomes_the_master() {
+    let watched = tokio::task::block_in_place(|| Watched::start(1));
+    let (here, mut there) = watched.nodes().await;
+    let (master, replica) = (&watched.servers[0], &watched.servers[1]);
+    assert!(Watched::listens(master));
+    master.kill();
+    here.is(Health::Away).await;
+    is_heard_again(&here, &mut there, "5").await;
+    assert!(Watched::listens(replica));
+    // It comes back, is told that it is a replica now, and is made the master again by an operator.
+    tokio::task::block_in_place(|| master.run());
+    until("the old master follows the new one", || async {
+        master
+            .command(&["INFO", "replication"])
+            .contains("master_link_status:up")
+    })
+    .await;
+    until("a failover begins", || async {
+        watched.sentinels[0].command(&["SENTINEL", "FAILOVER", MASTER]) == "OK"
+    })
+    .await;
+    until("the nodes are with the new master", || async {
+        Watched::listens(master) && !Watched::listens(replica)
+    })
+    .await;
+    is_heard_again(&here, &mut there, "5").await;
+}
+
+/// Two nodes on two masters would each hear their own canaries, and not each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_still_answers_is_left() {
+    let mut watched = tokio::task::block_in_place(|| Watched::start(0));
+    let (here, mut there) = watched.nodes().await;
+    let other = tokio::task::block_in_place(|| server(&watched.folder, ""));
+    watched.servers.push(other);
+    let (old, new) = (&watched.servers[0], &watched.servers[1]);
+    for sentinel in &watched.sentinels {
+        sentinel.command(&["SENTINEL", "REMOVE", MASTER]);
+        let port = new.port.to_string();
+        sentinel.command(&["SENTINEL", "MONITOR", MASTER, "127.0.0.1", &port, "2"]);
+    }
+    until("the nodes have moved", || async {
+        Watched::listens(new) && !Watched::listens(old)
+    })
+    .await;
+    is_heard_again(&here, &mut there, "5").await;
+    assert!(here.failures("not_master") > 0 && there.failures("not_master") > 0);
+    assert_eq!(old.command(&["PING"]), "PONG", "nothing happened to the old one");
+}
+
+/// One sentinel is behind the times, and another is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_with_what_the_newest_sentinel_says() {
+    let watched = tokio::task::block_in_place(|| Watched::start(1));
+    let (here, there) = watched.nodes().await;
+    drop((here, there));
+    let [first, second, third] = watched.sentinels.as_slice() else {
+        panic!("there are three");
+    };
+    // The first sleeps through a failover: what it says when it wakes up is what it knew before.
+    let replica = &watched.servers[1];
+    first.signal(rustix::process::Signal::STOP);
+    until("a failover begins", || async {
+        second.command(&["SENTINEL", "FAILOVER", MASTER]) == "OK"
+    })
+    .await;
+    until("the failover is done", || async {
+        third
+            .command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER])
+            .ends_with(&replica.port.to_string())
+    })
+    .await;
+    // Asked while one of them does not answer at all.
+    let ear = Ear::open_at(&watched.url(), &BrokerSettings::default());
+    ear.is(Health::Alive).await;
+    ear.follow(&topic("5")).await;
+    assert!(Watched::listens(replica));
+    first.signal(rustix::process::Signal::CONT);
+}
