@@ -17,6 +17,7 @@ use crate::bus::Program;
 use crate::serving::{soon, until};
 
 mod nats;
+mod plug;
 mod redis;
 mod sentinel;
 mod shards;

@@ -1,6 +1,6 @@
 //! Several nodes on one PostgreSQL and one Redis: what happens on one is heard on the others.
 
-use charla_server::settings::StoreUrl;
+use charla_server::settings::{BrokerUrl, StoreUrl};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,11 +8,13 @@ use crate::bus::Bus;
 use crate::cluster::Cluster;
 use crate::serving::{Client, Serving, until};
 
-mod plug;
+pub(crate) mod plug;
 
 /// A database and a bus for nodes to share.
-struct Shared {
+pub(crate) struct Shared {
     bus: Bus,
+    // Of that bus, or of another.
+    broker: BrokerUrl,
     url: StoreUrl,
     _cluster: Cluster,
 }
@@ -22,9 +24,18 @@ impl Shared {
         let (cluster, bus) = tokio::task::block_in_place(|| (Cluster::start(), Bus::start()));
         let url = cluster.url(&cluster.database().await);
         Self {
+            broker: bus.url(),
             bus,
             url,
             _cluster: cluster,
+        }
+    }
+
+    /// With another bus between the nodes.
+    pub(crate) async fn start_on(broker: BrokerUrl) -> Self {
+        Self {
+            broker,
+            ..Self::start().await
         }
     }
 
@@ -36,7 +47,7 @@ impl Shared {
     async fn node_called(&self, prefix: &str) -> Serving {
         let node = Serving::start_with(|settings| {
             settings.store.url = Some(self.url.clone());
-            settings.broker.url = Some(self.bus.url());
+            settings.broker.url = Some(self.broker.clone());
             prefix.clone_into(&mut settings.broker.prefix);
             // Load tests send faster than people.
             settings.limits.sends_per_second = 1_000;
@@ -49,7 +60,7 @@ impl Shared {
 }
 
 /// Waits until a node says so.
-async fn readiness(node: &Serving, word: &str) {
+pub(crate) async fn readiness(node: &Serving, word: &str) {
     until(word, || async {
         let reply = node.http("GET", "/readyz", &[], b"").await;
         assert_eq!(reply.status, 200, "balancers keep sending: {reply:?}");

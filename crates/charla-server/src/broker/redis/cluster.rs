@@ -36,6 +36,8 @@ pub(in crate::broker) struct Cluster {
     door: Door,
     seeds: Vec<BrokerPlace>,
     shards: Vec<Shard>,
+    // As the shards are arranged by now.
+    map: Map,
     stale: Arc<Notify>,
     asked: usize,
 }
@@ -68,6 +70,7 @@ impl Cluster {
             door: Door::new(url, settings)?,
             seeds: url.places().to_vec(),
             shards: Vec::new(),
+            map: Map::new(),
             stale: Arc::default(),
             asked: 0,
         })
@@ -80,7 +83,11 @@ impl Cluster {
             match self.newest().await {
                 Ok(map) => {
                     told.clear();
-                    self.arrange(&map);
+                    // Every topic is looked at: not without a reason.
+                    if map != self.map {
+                        self.arrange(&map);
+                        self.map = map;
+                    }
                 }
                 Err(ended) => keep::tell(&self.shared, &ended, MAP_EVERY, &mut told),
             }
@@ -263,6 +270,8 @@ async fn drawn(door: &Door, place: &BrokerPlace) -> Result<(u64, Map), Ended> {
             map.push((BrokerPlace { host, port }, from, to));
         }
     }
+    // Not every server begins with the same.
+    map.sort_unstable_by_key(|(_, from, _)| *from);
     if map.is_empty() {
         return Err(Ended::Refused(format!(
             "{place}: no slot of the cluster is served"

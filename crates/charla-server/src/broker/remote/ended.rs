@@ -40,15 +40,16 @@ pub(in crate::broker) enum Ended {
     Leaving,
 }
 
-/// What a server says that wants another or any password.
-const AUTH: [&str; 6] = [
+/// What a Redis says that wants another or any password.
+const REDIS_AUTH: [&str; 5] = [
     "WRONGPASS",
     "NOAUTH",
     "HELLO must be called with the client already authenticated",
     "without any password configured",
     "invalid password",
-    "Authorization Violation",
 ];
+/// And what a NATS says.
+const NATS_AUTH: [&str; 2] = ["Authorization Violation", "Authentication Timeout"];
 /// What a server says about something that a user may not do.
 const PERMISSION: [&str; 2] = ["NOPERM", "Permissions Violation"];
 
@@ -61,7 +62,7 @@ impl Ended {
             Self::Broken(_) => "broken",
             Self::Tls { .. } => "tls",
             Self::Slow { .. } => "slow",
-            Self::Refused(text) if says(text, &AUTH) => "auth",
+            Self::Refused(text) if wants_auth(text) => "auth",
             Self::Refused(text) if says(text, &PERMISSION) => "permission",
             Self::Refused(_) => "refused",
             Self::Silent(_) => "silent",
@@ -73,17 +74,13 @@ impl Ended {
         }
     }
 
-    /// The id in the table of causes that comes nearest.
+    /// The id in the table of causes that comes nearest. Those of Redis are for what only a Redis says.
     pub(in crate::broker) fn cause(&self) -> &'static str {
         let Self::Refused(text) = self else {
-            return if matches!(self, Self::Silent(_)) {
-                "redis_frozen"
-            } else {
-                "broker_unavailable"
-            };
+            return "broker_unavailable";
         };
         let known: [(&[&str], &str); 4] = [
-            (&AUTH, "redis_auth"),
+            (&REDIS_AUTH, "redis_auth"),
             (&["max number of clients"], "redis_max_clients"),
             (&["LOADING"], "redis_loading"),
             (&["unknown command", "NOPROTO"], "redis_too_old"),
@@ -101,7 +98,7 @@ impl Ended {
             Self::Broken(error) if is_tls(error) => {
                 Some("the server may want a certificate: `broker.cert_file` and `broker.key_file`")
             }
-            Self::Refused(text) if says(text, &AUTH) => Some(
+            Self::Refused(text) if wants_auth(text) => Some(
                 "check the user in `broker.url` and the password in `broker.password_file` or CHARLA_BROKER_URL",
             ),
             Self::Refused(text) if says(text, &PERMISSION) => {
@@ -126,6 +123,10 @@ impl Ended {
 /// A server refuses a client's certificate only after the handshake.
 fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+fn wants_auth(text: &str) -> bool {
+    says(text, &REDIS_AUTH) || says(text, &NATS_AUTH)
 }
 
 fn says(text: &str, words: &[&str]) -> bool {
@@ -156,7 +157,7 @@ mod tests {
                 "redis_max_clients",
             ),
             ("LOADING Redis is loading", "refused", "redis_loading"),
-            ("'Authorization Violation'", "auth", "redis_auth"),
+            ("Authorization Violation", "auth", "broker_unavailable"),
             (
                 "'Permissions Violation for Subscription to \"charla.all\"'",
                 "permission",

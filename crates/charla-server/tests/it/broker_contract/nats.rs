@@ -8,7 +8,7 @@ use super::tls::Authority;
 use super::{Ear, Health, Stage, is_heard_again, is_refused, keeps_the_contract, said, topic};
 use crate::bus::{Program, free_port};
 
-fn server(folder: &TempDir, text: &str) -> Program {
+pub(super) fn server(folder: &TempDir, text: &str) -> Program {
     let port = free_port();
     let file = folder.path().join(format!("{port}.conf"));
     std::fs::write(&file, format!("listen: \"127.0.0.1:{port}\"\n{text}\n")).unwrap();
@@ -24,7 +24,7 @@ fn url(who: &str, programs: &[&Program]) -> BrokerUrl {
     BrokerUrl::parse(&format!("nats://{who}{}", places.join(","))).unwrap()
 }
 
-fn stage(folder: TempDir, who: &str, program: Program) -> Stage {
+pub(super) fn stage(folder: TempDir, who: &str, program: Program) -> Stage {
     Stage {
         url: url(who, &[&program]),
         programs: vec![program],

@@ -10,14 +10,14 @@ use crate::bus::{Program, free_port};
 const MASTER: &str = "main";
 
 /// Servers, the first of them the master, and sentinels who watch them.
-struct Watched {
-    servers: Vec<Program>,
+pub(super) struct Watched {
+    pub(super) servers: Vec<Program>,
     sentinels: Vec<Program>,
     folder: TempDir,
 }
 
 impl Watched {
-    fn start(replicas: usize) -> Self {
+    pub(super) fn start(replicas: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut servers: Vec<Program> = Vec::new();
         for _ in 0..=replicas {
@@ -35,7 +35,7 @@ impl Watched {
         }
     }
 
-    fn url(&self) -> BrokerUrl {
+    pub(super) fn url(&self) -> BrokerUrl {
         let places: Vec<String> = self
             .sentinels
             .iter()
@@ -44,8 +44,8 @@ impl Watched {
         BrokerUrl::parse(&format!("redis+sentinel://{}/{MASTER}", places.join(","))).unwrap()
     }
 
-    /// Two nodes on it, once the sentinels know each other and the replicas.
-    async fn nodes(&self) -> (Ear, Ear) {
+    /// Waits until the sentinels know each other and the replicas.
+    pub(super) async fn meets(&self) {
         let replicas = self.servers.len() - 1;
         until("the sentinels know each other", || async {
             self.sentinels.iter().all(|sentinel| {
@@ -70,6 +70,11 @@ impl Watched {
             })
             .await;
         }
+    }
+
+    /// Two nodes on it.
+    async fn nodes(&self) -> (Ear, Ear) {
+        self.meets().await;
         let settings = BrokerSettings::default();
         let (here, there) = (
             Ear::open_at(&self.url(), &settings),
@@ -79,6 +84,26 @@ impl Watched {
         there.is(Health::Alive).await;
         there.follow(&topic("5")).await;
         (here, there)
+    }
+
+    /// A server that has nothing to do with the others.
+    pub(super) fn another(&self) -> Program {
+        server(&self.folder, "")
+    }
+
+    /// Has the sentinels name another master. Nothing happens to the old one.
+    pub(super) fn points_to(&self, other: &Program) {
+        for sentinel in &self.sentinels {
+            sentinel.command(&["SENTINEL", "REMOVE", MASTER]);
+            let port = other.port.to_string();
+            sentinel.command(&["SENTINEL", "MONITOR", MASTER, "127.0.0.1", &port, "2"]);
+        }
+    }
+
+    /// How many nodes hear chat 5 over a server.
+    pub(super) fn listeners(program: &Program) -> usize {
+        let answer = program.command(&["PUBSUB", "NUMSUB", "charla:room:demo:5"]);
+        answer.lines().last().unwrap().parse().unwrap()
     }
 
     /// Whether nodes are on a server.
@@ -99,11 +124,15 @@ fn server(folder: &TempDir, more: &str) -> Program {
 }
 
 fn sentinel(folder: &TempDir, master: u16) -> Program {
+    sentinel_with(folder, master, 2, "")
+}
+
+fn sentinel_with(folder: &TempDir, master: u16, quorum: usize, more: &str) -> Program {
     let port = free_port();
     let file = folder.path().join(format!("sentinel-{port}.conf"));
     let text = format!(
-        "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
-         sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 3000\n",
+        "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {MASTER} 127.0.0.1 {master} {quorum}\n\
+         sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 3000\n{more}\n",
         folder.path().display()
     );
     std::fs::write(&file, text).unwrap();
@@ -159,18 +188,13 @@ async fn a_replica_becomes_the_master() {
 /// Two nodes on two masters would each hear their own canaries, and not each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_still_answers_is_left() {
-    let mut watched = tokio::task::block_in_place(|| Watched::start(0));
+    let watched = tokio::task::block_in_place(|| Watched::start(0));
     let (here, mut there) = watched.nodes().await;
-    let other = tokio::task::block_in_place(|| server(&watched.folder, ""));
-    watched.servers.push(other);
-    let (old, new) = (&watched.servers[0], &watched.servers[1]);
-    for sentinel in &watched.sentinels {
-        sentinel.command(&["SENTINEL", "REMOVE", MASTER]);
-        let port = new.port.to_string();
-        sentinel.command(&["SENTINEL", "MONITOR", MASTER, "127.0.0.1", &port, "2"]);
-    }
+    let new = tokio::task::block_in_place(|| watched.another());
+    let old = &watched.servers[0];
+    watched.points_to(&new);
     until("the nodes have moved", || async {
-        Watched::listens(new) && !Watched::listens(old)
+        Watched::listens(&new) && !Watched::listens(old)
     })
     .await;
     is_heard_again(&here, &mut there, "5").await;
@@ -206,4 +230,27 @@ async fn a_node_starts_with_what_the_newest_sentinel_says() {
     ear.follow(&topic("5")).await;
     assert!(Watched::listens(replica));
     first.signal(rustix::process::Signal::CONT);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_have_a_password_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (master, guarded) = tokio::task::block_in_place(|| {
+        let master = server(&folder, "");
+        let guarded = sentinel_with(&folder, master.port, 1, "requirepass s3cret");
+        (master, guarded)
+    });
+    let url = format!("redis+sentinel://127.0.0.1:{}/{MASTER}", guarded.port);
+    let url = BrokerUrl::parse(&url).unwrap();
+    is_refused(&url, &BrokerSettings::default(), "no_master").await;
+    let file = folder.path().join("password");
+    std::fs::write(&file, "s3cret\n").unwrap();
+    let settings = BrokerSettings {
+        sentinel_password_file: Some(file),
+        ..BrokerSettings::default()
+    };
+    let ear = Ear::open_at(&url, &settings);
+    ear.is(Health::Alive).await;
+    ear.follow(&topic("5")).await;
+    assert!(Watched::listens(&master));
 }

@@ -10,7 +10,8 @@ use crate::bus::{Program, free_port};
 
 const SLOTS: usize = 16_384;
 
-fn cluster(servers: usize) -> Stage {
+/// Servers of which the first three have the slots.
+pub(super) fn cluster(servers: usize) -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let programs: Vec<Program> = (0..servers)
         .map(|_| {
@@ -48,7 +49,7 @@ fn cluster(servers: usize) -> Stage {
 }
 
 /// Waits until every server knows every other and the slots are served.
-async fn meets(stage: &Stage) {
+pub(super) async fn meets(stage: &Stage) {
     until("the cluster meets", || async {
         stage.programs.iter().all(|program| {
             let info = program.command(&["CLUSTER", "INFO"]);

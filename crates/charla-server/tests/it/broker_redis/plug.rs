@@ -18,7 +18,7 @@ use crate::serving::{Client, Serving, until};
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Two people on two nodes who talk until they are told to stop.
-struct Talk {
+pub(crate) struct Talk {
     stop: watch::Sender<bool>,
     acknowledged: Arc<AtomicU64>,
     speakers: Vec<JoinHandle<Vec<(u64, String)>>>,
@@ -46,7 +46,7 @@ impl Talk {
     }
 
     /// Waits until so many more messages were acknowledged.
-    async fn goes_on(&self, more: u64) {
+    pub(crate) async fn goes_on(&self, more: u64) {
         let goal = self.acknowledged.load(Ordering::Relaxed) + more;
         until("acknowledgements", || async {
             self.acknowledged.load(Ordering::Relaxed) >= goal
@@ -98,7 +98,11 @@ async fn hear(client: &mut Client, upto: u64) -> Vec<(u64, String)> {
 
 /// Has two people talk over two nodes while something happens to the bus, and two more listen to all of it.
 async fn survives(what: impl AsyncFnOnce(&Shared, &Talk, &Serving)) -> u64 {
-    let shared = Shared::start().await;
+    survives_on(&Shared::start().await, what).await
+}
+
+/// The same on a bus of any kind; how many messages the store had to tell of.
+pub(crate) async fn survives_on(shared: &Shared, what: impl AsyncFnOnce(&Shared, &Talk, &Serving)) -> u64 {
     let (here, there) = (shared.node().await, shared.node().await);
     let mut listeners = [
         here.connect("luis", "/ws/chat/5/").await,
@@ -109,7 +113,7 @@ async fn survives(what: impl AsyncFnOnce(&Shared, &Talk, &Serving)) -> u64 {
     }
     let talk = Talk::begin(&[(&here, "ana"), (&there, "luis")]).await;
     talk.goes_on(50).await;
-    what(&shared, &talk, &there).await;
+    what(shared, &talk, &there).await;
     readiness(&here, "ready").await;
     readiness(&there, "ready").await;
     talk.goes_on(50).await;
