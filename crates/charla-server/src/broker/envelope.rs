@@ -128,13 +128,6 @@ pub(super) enum Opened {
     Unreadable,
 }
 
-/// Tells the others to look in the store: of no version that anybody reads.
-pub(super) fn look(node: Uuid) -> Vec<u8> {
-    serde_json::json!({ "v": 0, "node": node })
-        .to_string()
-        .into_bytes()
-}
-
 /// Writes a happening down. `None` for what concerns this node's connections alone.
 pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
     let what = match happening {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::door::{Info, Input, Open};
 use super::said::Heard;
 use super::subject;
-use crate::broker::envelope;
+use crate::broker::remote;
 use crate::broker::remote::canary;
 use crate::broker::remote::ended::Ended;
 use crate::broker::remote::lane::{Outgoing, Said};
@@ -147,7 +147,7 @@ impl Mouth<'_> {
     fn put_said(&self, bytes: &mut Vec<u8>, Said { name, payload }: Said) {
         let subject = subject::of(&name, &self.link.shared.prefix);
         if payload.len() > self.payload_max {
-            put(bytes, &subject, &envelope::look(self.link.shared.node));
+            put(bytes, &subject, &remote::look(self.link.shared.node));
         } else {
             put(bytes, &subject, &payload);
         }

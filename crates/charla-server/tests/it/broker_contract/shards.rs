@@ -5,6 +5,7 @@ use charla_server::settings::{BrokerSettings, BrokerUrl};
 
 use parking_lot::Mutex;
 
+use super::redis::documented_user;
 use super::{Ear, Health, Stage, keeps_the_contract, said, topic, until};
 use crate::bus::{Program, free_port};
 
@@ -108,6 +109,35 @@ async fn each_shard_has_its_own_topics() {
         here.broker.publish(said(chat, chat));
         assert_eq!(there.word().await, *chat);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documented_user_has_the_rights_for_a_cluster() {
+    let mut stage = tokio::task::block_in_place(|| cluster(3));
+    meets(&stage).await;
+    let words = documented_user("+spublish");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    for program in &stage.programs {
+        assert_eq!(
+            program.command(&[&["ACL", "SETUSER"], words.as_slice()].concat()),
+            "OK"
+        );
+    }
+    let place = stage.url.first();
+    stage.url = BrokerUrl::parse(&format!("redis+cluster://charla:s3cret@{place}")).unwrap();
+    let (here, mut there) = (Ear::open(&stage), Ear::open(&stage));
+    here.is(Health::Alive).await;
+    there.is(Health::Alive).await;
+    for chat in &chats(&stage) {
+        there.follow(&topic(chat)).await;
+        here.broker.publish(said(chat, chat));
+        assert_eq!(there.word().await, *chat);
+        there.broker.leave(&topic(chat));
+    }
+    // A right that is missed on one shard only.
+    stage.programs[2].command(&["ACL", "SETUSER", "charla", "-spublish"]);
+    here.is(Health::Away).await;
+    until("why", || async { here.failures("permission") > 0 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
