@@ -10,6 +10,7 @@ use charla_wire::{Cause, codec};
 use tokio::net::TcpStream;
 
 use crate::admission::Place;
+use crate::attended::Attended;
 use crate::broker::Topic;
 use crate::connection::{Connection, Ending, Initiator, Opening};
 use crate::follow::Following;
@@ -51,7 +52,11 @@ pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unre
             tokio::spawn(live(serving, held));
         }
         Err(refused) => {
-            tokio::spawn(async move { turn_away(&socket, &refused).await });
+            let attended = Attended::new(node);
+            tokio::spawn(async move {
+                turn_away(&socket, &refused).await;
+                drop(attended);
+            });
         }
     }
 }

@@ -14,6 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::attended::Attended;
 use crate::node::Node;
 
 pub(crate) use http_face::{ClientAddress, HttpFace};
@@ -22,6 +23,8 @@ pub(crate) use http_face::{ClientAddress, HttpFace};
 const BACKLOG: i32 = 8192;
 /// Pause after the process ran out of file descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+/// How often the loop shows that it goes round when nobody comes.
+const ROUND: Duration = Duration::from_secs(1);
 
 /// Binds the address; port 0 picks one.
 ///
@@ -36,17 +39,33 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts until told to stop.
+/// Takes a socket that somebody else has bound and keeps open.
+///
+/// # Errors
+/// The system's own.
+pub(crate) fn take(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
+}
+
+/// Accepts until told to stop. Who is in the queue by then stays there, for whoever else has the socket.
 pub(crate) async fn accept(
     node: Arc<Node>,
     listener: TcpListener,
     face: HttpFace,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
+    let mut stopped = stop.clone();
+    let mut rounds = tokio::time::interval(ROUND);
     loop {
         let accepted = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stop| *stop) => break,
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = rounds.tick() => {
+                node.progress.accepting.notify_waiters();
+                continue;
+            }
         };
         match accepted {
             Ok((socket, peer)) => {
@@ -58,7 +77,8 @@ pub(crate) async fn accept(
                     face.clone(),
                     socket,
                     peer.ip(),
-                    waits,
+                    (waits, Attended::new(&node)),
+                    stop.clone(),
                 ));
             }
             Err(error) => {
@@ -67,4 +87,6 @@ pub(crate) async fn accept(
             }
         }
     }
+    // Whoever asked whether this moves need not ask any more.
+    node.progress.accepting.notify_waiters();
 }

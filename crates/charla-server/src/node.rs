@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use crate::admission::Admission;
+use crate::attended::Attending;
 use crate::auth::Auth;
 use crate::broker::{Broker, Health};
 use crate::clock::{Clock, Uptime};
@@ -23,6 +24,7 @@ use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
 use crate::metrics::Metrics;
+use crate::progress::Progress;
 use crate::receipts::Receipts;
 use crate::returns::Returns;
 use crate::settings::{DialectPreset, PlainSettings, Settings};
@@ -62,6 +64,8 @@ pub struct Node {
     pub(crate) leaving: AtomicBool,
     pub(crate) draining: AtomicBool,
     pub(crate) drained: Notify,
+    pub(crate) attending: Attending,
+    pub(crate) progress: Progress,
     pub(crate) surgery: Surgery,
     broker: OnceLock<Box<dyn Broker>>,
 }
@@ -126,6 +130,8 @@ impl Node {
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
+            attending: Attending::default(),
+            progress: Progress::default(),
             surgery: Surgery::default(),
             broker: OnceLock::new(),
             settings,
@@ -178,6 +184,12 @@ impl Node {
     #[must_use]
     pub fn accept_rate(&self) -> f64 {
         self.returns.rate()
+    }
+
+    /// What the other nodes can take a second, all together: whoever this node sends away when it leaves is spread over
+    /// that. `None`, as at first, while there is no other: then its successor's pace counts, believed to be its own.
+    pub fn count_on_others(&self, accept_rate: Option<f64>) {
+        self.returns.count_on(accept_rate);
     }
 
     /// Whether balancers should send nobody here any more: the node drains, or is about to.

@@ -20,6 +20,8 @@ pub use line::Line;
 
 /// A restarted process is ready within 300 ms, and its supervisor needs a moment too.
 pub const SUCCESSOR_READY: Duration = Duration::from_millis(500);
+/// More nodes than this are not counted on, whatever they say together.
+const MANY_NODES: f64 = 100.0;
 /// A store or a broker that went away is hardly back sooner.
 const SERVICE_BACK: Duration = Duration::from_secs(2);
 /// A place becomes free when somebody leaves, which nobody hurries to do.
@@ -32,6 +34,8 @@ pub(crate) struct Returns {
     // What the operator wants to be counted on, instead of what is measured.
     fixed: Option<f64>,
     rate: Mutex<AcceptRate>,
+    // What the other nodes can take together: whoever is sent away for good goes there.
+    elsewhere: Mutex<Option<f64>>,
     everybody: Mutex<Line>,
     // Those who are too many for themselves: one user's or address's storm must not keep others away.
     crowded: Mutex<Line>,
@@ -52,6 +56,7 @@ impl Returns {
             uptime,
             fixed: (fixed > 0).then(|| f64::from(fixed)),
             rate: Mutex::default(),
+            elsewhere: Mutex::default(),
             everybody: Mutex::default(),
             crowded: Mutex::default(),
         }
@@ -60,6 +65,20 @@ impl Returns {
     /// Handshakes a second that this node is counted on to complete.
     pub(crate) fn rate(&self) -> f64 {
         self.fixed.unwrap_or_else(|| self.rate.lock().per_second())
+    }
+
+    /// What the other nodes can take a second, all together; `None` while there is no other.
+    pub(crate) fn count_on(&self, elsewhere: Option<f64>) {
+        *self.elsewhere.lock() = elsewhere;
+    }
+
+    /// The pace at which those who are sent away for this cause are called back.
+    pub(crate) fn pace(&self, cause: Cause) -> f64 {
+        if matches!(cause, Cause::Restarting | Cause::GoingAway) {
+            pace_of_return(self.rate(), *self.elsewhere.lock())
+        } else {
+            self.rate()
+        }
     }
 
     /// A client has come and wants to be let in.
@@ -83,7 +102,7 @@ impl Returns {
         } else {
             &self.everybody
         };
-        let (rate, now) = (self.rate(), self.uptime.elapsed());
+        let (rate, now) = (self.pace(cause), self.uptime.elapsed());
         let delay = line.lock().place(now, not_before, rate, random());
         u64::try_from(delay.as_millis()).ok()
     }
@@ -109,6 +128,15 @@ impl Drop for Underway {
     fn drop(&mut self) {
         let now = self.returns.uptime.elapsed();
         self.returns.rate.lock().ends(now, self.completed);
+    }
+}
+
+/// How many a second may come back when a node leaves: as many as the others can take together, and as many as its
+/// successor can where there is nobody else. What others say is believed within bounds.
+fn pace_of_return(own: f64, elsewhere: Option<f64>) -> f64 {
+    match elsewhere {
+        Some(rate) if rate > 0.0 => rate.clamp(accept_rate::FLOOR, MANY_NODES * accept_rate::CEILING),
+        Some(_) | None => own,
     }
 }
 
@@ -153,6 +181,35 @@ mod tests {
             assert!((at_least..at_least + 500).contains(&delay), "{detail}");
             assert!(detail.ends_with("; words"), "{detail}");
         }
+    }
+
+    #[test]
+    fn those_of_a_node_that_leaves_come_at_the_pace_of_the_others() {
+        let crowd = |elsewhere: Option<f64>| {
+            let returns = Returns::new(Uptime::start(), 100);
+            returns.count_on(elsewhere);
+            (0..1_000)
+                .filter_map(|_| returns.advice(Cause::Restarting))
+                .max()
+                .unwrap()
+        };
+        // 1,000 with headroom: at the own 100 a second, and at the 500 of the others.
+        assert!((12_000..13_500).contains(&crowd(None)), "{}", crowd(None));
+        assert!(
+            (2_500..3_500).contains(&crowd(Some(500.0))),
+            "{}",
+            crowd(Some(500.0))
+        );
+        assert_eq!(pace_of_return(100.0, Some(0.0)), 100.0, "nobody there");
+        assert_eq!(pace_of_return(100.0, Some(f64::NAN)), 100.0);
+        assert_eq!(pace_of_return(5_000.0, Some(1.0)), accept_rate::FLOOR);
+        let returns = Returns::new(Uptime::start(), 100);
+        returns.count_on(Some(500.0));
+        assert_eq!(
+            returns.pace(Cause::StoreUnavailable),
+            100.0,
+            "they stay with this node"
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! A server from start to end: store, node and listener set up in order, and drained in order.
+//! A server's start: store, node and listener set up in order. How it ends stands in `drain`.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use charla_wire::Cause;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -39,17 +39,18 @@ pub enum StartError {
         /// Which.
         address: SocketAddr,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
     },
 }
 
 /// A running server. Dropping it leaves its tasks to the runtime; call [`Server::drain`].
 pub struct Server {
-    node: Arc<Node>,
-    store: Arc<dyn Store>,
+    pub(crate) node: Arc<Node>,
+    pub(crate) store: Arc<dyn Store>,
     address: SocketAddr,
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) accepting: JoinHandle<()>,
+    pub(crate) tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -66,7 +67,25 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub async fn start_by(settings: Settings, clock: Clock) -> Result<Self, StartError> {
-        let listener = listen::bind(settings.server.listen).map_err(|error| StartError::Listen {
+        let listener = listen::bind(settings.server.listen);
+        Self::start_at(settings, clock, listener).await
+    }
+
+    /// As [`Server::start`], on a socket that listens already: a supervisor's, who keeps it open over restarts.
+    /// `server.listen` is not used then.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start_on(settings: Settings, socket: std::net::TcpListener) -> Result<Self, StartError> {
+        Self::start_at(settings, clock::system(), listen::take(socket)).await
+    }
+
+    async fn start_at(
+        settings: Settings,
+        clock: Clock,
+        listener: io::Result<TcpListener>,
+    ) -> Result<Self, StartError> {
+        let listener = listener.map_err(|error| StartError::Listen {
             address: settings.server.listen,
             error,
         })?;
@@ -89,14 +108,15 @@ impl Server {
             tokio::spawn(inbox::tell_inboxes(Arc::clone(&node))),
             tokio::spawn(follow::watch_store(Arc::clone(&node))),
             tokio::spawn(keep_time(Arc::clone(&node))),
-            tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped)),
         ];
+        let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         Ok(Self {
             node,
             store,
             address,
             stop,
+            accepting,
             tasks,
         })
     }
@@ -117,58 +137,6 @@ impl Server {
     /// go on then. The store has logged why.
     pub async fn store_ended(&self) {
         self.store.ended().await;
-    }
-
-    /// Is ready no more, and goes on for `server.pre_stop`; then stops accepting, tells everybody when to come back, and
-    /// ends within the drain time with everything acknowledged stored.
-    pub async fn drain(self) {
-        self.node.leaving.store(true, Ordering::Relaxed);
-        let pre_stop = self.node.settings.server.pre_stop;
-        if !pre_stop.is_zero() {
-            tracing::info!(?pre_stop, "not ready any more");
-            // Without a store nobody is served, and there is nothing to wait for.
-            let _ = tokio::time::timeout(pre_stop, self.store.ended()).await;
-        }
-        // In this order: who registers after the look finds that the node drains.
-        self.node.draining.store(true, Ordering::Relaxed);
-        let connections = self.node.users.all(|_| true);
-        let accept_rate = self.node.accept_rate();
-        tracing::info!(connections = connections.len(), accept_rate, "draining");
-        // Whoever waits for the end stops at once; nobody waiting is fine too.
-        let _ = self.stop.send(true);
-        for connection in &connections {
-            connection.close(
-                Cause::Restarting,
-                &self.node.returns.detail(Cause::Restarting, ""),
-            );
-        }
-        drop(connections);
-        let all_gone = async {
-            while self.node.metrics.connections.get() > 0 {
-                let gone = self.node.drained.notified();
-                if self.node.metrics.connections.get() > 0 {
-                    gone.await;
-                }
-            }
-        };
-        if tokio::time::timeout(self.node.settings.server.drain, all_gone)
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                left = self.node.metrics.connections.get(),
-                "the drain time is over"
-            );
-        }
-        let store = self.store;
-        // The writer ends when its queue is empty: what was acknowledged is stored, what was stored is safe.
-        if let Err(error) = store.close().await {
-            tracing::error!(%error, "the store did not close as it should");
-        }
-        for task in &self.tasks {
-            task.abort();
-        }
-        tracing::info!("stopped");
     }
 }
 
@@ -200,6 +168,7 @@ async fn keep_time(node: Arc<Node>) {
     let mut revocations = 0;
     loop {
         ticks.tick().await;
+        node.progress.time.notify_waiters();
         let now = node.uptime.now();
         // Every slot up to now, also after a pause.
         while turned <= now {

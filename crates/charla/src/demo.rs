@@ -19,6 +19,7 @@ use crate::consulting::{OwnDoctor, reachable};
 use crate::exit::{Failure, Outcome};
 use crate::screen::Screen;
 use crate::serve::{Stop, not_started, raise_file_limit, runtime};
+use crate::supervisor::Supervised;
 use crate::words;
 
 mod operator;
@@ -62,7 +63,7 @@ pub(crate) fn run(wanted: &Demo, screen: &mut Screen) -> Outcome {
             })?;
             screen.line(words::demo_end(screen.lang))?;
         }
-        stop.drain(server).await
+        stop.drain(server, &Supervised::default()).await
     });
     drop(temporary);
     outcome

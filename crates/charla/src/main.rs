@@ -23,6 +23,7 @@ mod screen;
 mod serve;
 mod spinner;
 mod storm;
+mod supervisor;
 mod words;
 
 fn main() -> ExitCode {

@@ -13,6 +13,7 @@ use crate::config;
 use crate::consulting::OwnDoctor;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::screen::Screen;
+use crate::supervisor::{self, Supervised, Supervisor};
 use crate::words;
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -26,16 +27,24 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
     raise_file_limit(&settings);
     runtime()?.block_on(async {
         let stop = Stop::listen()?;
-        let server = Server::start(settings)
-            .await
-            .map_err(|error| not_started(&error, screen))?;
+        let passed = supervisor::passed_socket()
+            .map_err(|error| Failure::failed(words::not_started(screen.lang, &error)))?;
+        let server = match passed {
+            Some(socket) => {
+                tracing::info!("a listening socket was passed in: server.listen is not used");
+                Server::start_on(settings, socket).await
+            }
+            None => Server::start(settings).await,
+        };
+        let server = server.map_err(|error| not_started(&error, screen))?;
         let node = server.node();
         node.call_in(Arc::new(OwnDoctor::new(
             server.local_addr(),
             &node.settings,
             file,
         )));
-        stop.drain(server).await
+        let supervised = Supervisor::of_environment().serving(server.node());
+        stop.drain(server, &supervised).await
     })
 }
 
@@ -55,11 +64,12 @@ impl Stop {
     }
 
     /// Serves until a signal, or until the store has ended, then drains. A second signal ends it at once: what is acknowledged is stored by then.
-    pub(crate) async fn drain(mut self, server: Server) -> Outcome {
+    pub(crate) async fn drain(mut self, server: Server, supervised: &Supervised) -> Outcome {
         let exit = tokio::select! {
             () = self.next() => Exit::Done,
             () = server.store_ended() => Exit::Failed,
         };
+        supervised.stopping(server.node());
         tokio::select! {
             () = server.drain() => Ok(exit),
             () = self.next() => Ok(Exit::Failed),

@@ -13,10 +13,12 @@ use charla_wire::Cause;
 use http::header;
 use http::request::Parts;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::head::{self, HeadError};
 use super::http_face::HttpFace;
+use crate::attended::Attended;
 use crate::converse::{converse, write_all};
 use crate::handshake::{self, Answer, READABLE, Reply, is_socket_path};
 use crate::node::Node;
@@ -25,19 +27,24 @@ use crate::serve::drain;
 
 /// How long a preflight's connection is kept for the next one.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a drain waits for the first words of somebody who was let through the door just before.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 /// How long a client that was refused may go on sending before it is cut.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// Attends to one accepted socket until somebody else takes it over or it ends. `waits`: for its turn.
+/// Attends to one accepted socket until somebody else takes it over or it ends. `waits`: for its turn, and for the
+/// first answer, which a drain waits for too.
 pub(super) async fn attend(
     node: Arc<Node>,
     face: HttpFace,
     mut socket: TcpStream,
     peer: IpAddr,
-    waits: Underway,
+    (waits, attended): (Underway, Attended),
+    mut stop: watch::Receiver<bool>,
 ) {
     // From here on it may be the client that is waited for.
     drop(waits);
+    let mut attended = Some(attended);
     let mut buffer = Vec::new();
     let mut is_first = true;
     loop {
@@ -46,12 +53,18 @@ pub(super) async fn attend(
         } else {
             KEEP_ALIVE
         };
-        let head = match timeout(
-            patience,
-            head::read(&mut socket, &mut buffer, &node.settings.server),
-        )
-        .await
-        {
+        let head = tokio::select! {
+            head = timeout(patience, head::read(&mut socket, &mut buffer, &node.settings.server)) => Some(head),
+            () = draining(&mut stop, is_first) => None,
+        };
+        let Some(head) = head else {
+            if buffer.is_empty() {
+                return;
+            }
+            let detail = node.returns.detail(Cause::Restarting, "");
+            return refuse(&socket, Cause::Restarting, &detail).await;
+        };
+        let head = match head {
             Ok(Ok(head)) => head,
             Ok(Err(HeadError::Gone)) => return,
             Ok(Err(HeadError::Refused(cause, detail))) => {
@@ -62,12 +75,12 @@ pub(super) async fn attend(
             Err(_) => return refuse(&socket, Cause::HandshakeTimeout, "the request took too long").await,
         };
         if !is_socket_path(head.parts.uri.path()) {
-            return face.serve(node, socket, buffer, peer).await;
+            return face.serve(node, socket, buffer, peer, (attended, stop)).await;
         }
         buffer.drain(..head.size);
         match handshake::answer(&node, &head.parts, peer).await {
             Answer::Reply(reply) => {
-                let closes = reply.closes || !keeps_alive(&head.parts);
+                let closes = reply.closes || !keeps_alive(&head.parts) || node.is_draining();
                 if write_all(&socket, &encode(&reply, closes)).await.is_err() || closes {
                     return part(&socket).await;
                 }
@@ -80,6 +93,16 @@ pub(super) async fn attend(
             }
         }
         is_first = false;
+        attended = None;
+    }
+}
+
+/// Comes back when a connection that says nothing is to be let go of, because the node drains.
+async fn draining(stop: &mut watch::Receiver<bool>, is_first: bool) {
+    // A sender that is gone is a server that is gone.
+    drop(stop.wait_for(|stop| *stop).await);
+    if is_first {
+        sleep(FIRST_WORDS).await;
     }
 }
 

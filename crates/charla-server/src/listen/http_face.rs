@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,9 +13,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::watch;
 use tower_service::Service;
 
 use super::prefixed::Prefixed;
+use crate::attended::Attended;
 use crate::converse::converse;
 use crate::handshake::{self, Answer, Reply, Switch, is_socket_path};
 use crate::node::Node;
@@ -43,6 +46,7 @@ impl HttpFace {
         socket: tokio::net::TcpStream,
         unread: Vec<u8>,
         peer: IpAddr,
+        (attended, mut stop): (Option<Attended>, watch::Receiver<bool>),
     ) {
         let settings = &node.settings.server;
         let mut http = hyper::server::conn::http1::Builder::new();
@@ -55,7 +59,18 @@ impl HttpFace {
             let (node, router) = (Arc::clone(&node), self.router.clone());
             async move { Ok::<_, Infallible>(respond(node, router, request, peer).await) }
         });
-        if let Err(error) = http.serve_connection(io, service).with_upgrades().await {
+        let mut serving = pin!(http.serve_connection(io, service).with_upgrades());
+        let outcome = tokio::select! {
+            biased;
+            outcome = &mut serving => outcome,
+            () = async { drop(stop.wait_for(|stop| *stop).await) } => {
+                // What is asked already is answered; who only keeps the connection is let go.
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        drop(attended);
+        if let Err(error) = outcome {
             tracing::debug!(%error, address = %peer, "an HTTP connection broke");
         }
     }

@@ -19,9 +19,9 @@ const SLICE: Duration = Duration::from_millis(250);
 /// Nothing happening for longer is a process that was stopped or a store that hung, not a pace.
 const PAUSE: Duration = Duration::from_secs(1);
 /// At this pace a full node (18,000 connections by default) is called back within the longest wait that is told.
-const FLOOR: f64 = 100.0;
+pub(super) const FLOOR: f64 = 100.0;
 /// From here on a full node is back within about a second, and to believe more could only do harm.
-const CEILING: f64 = 20_000.0;
+pub(super) const CEILING: f64 = 20_000.0;
 
 /// The estimate, and what it is made of.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ use self::fault::Fault;
 use self::messages::Change;
 use self::pool::Pool;
 use self::session::Session;
+use self::transaction::{Work, in_transaction};
 use self::writer::{Job, Writer, answered};
 use super::{
     ApiKey, Changed, Chat, CommitHook, Committed, InboxLine, Member, Notification, Page, RefreshToken,
@@ -44,6 +45,7 @@ mod numbering;
 mod pool;
 mod rows;
 mod session;
+mod transaction;
 mod writer;
 
 pub(super) use migrations::{migrate, schema};
@@ -67,9 +69,6 @@ impl fmt::Debug for Postgres {
             .finish_non_exhaustive()
     }
 }
-
-/// What a change does on its connection.
-type Work<'s, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 's>>;
 
 impl Postgres {
     /// Connects, brings the database up to date and starts the writer.
@@ -153,25 +152,6 @@ impl Postgres {
     }
 }
 
-async fn in_transaction<T, F>(pool: &Pool, now: Timestamp, work: F) -> Result<T, StoreError>
-where
-    F: for<'s> FnOnce(&'s mut Session, Timestamp) -> Work<'s, T> + Send,
-{
-    let mut lease = pool.take().await?;
-    let session = lease.session()?;
-    let done = async {
-        session.begin().await?;
-        let outcome = work(session, now).await?;
-        session.commit().await?;
-        Ok(outcome)
-    }
-    .await;
-    if done.is_err() {
-        session.roll_back().await;
-    }
-    done.map_err(Fault::told)
-}
-
 fn refused<T>(error: &TrySendError<T>) -> StoreError {
     match error {
         TrySendError::Full(_) => StoreError::Full,
@@ -223,6 +203,15 @@ impl Store for Postgres {
                         PULSE_WITHIN.as_secs()
                     )))
                 })
+        })
+    }
+
+    fn moves(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            let (asks, pulse) = oneshot::channel();
+            if self.queue.send(Job::Pulse(asks)).await.is_err() || pulse.await.is_err() {
+                std::future::pending::<()>().await;
+            }
         })
     }
 

@@ -193,6 +193,16 @@ impl Store for Sqlite {
         })
     }
 
+    fn moves(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            let (reply, answer) = oneshot::channel();
+            let nothing = writer::task(|_| Ok(()), reply);
+            if self.queue.send(nothing).await.is_err() || answer.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+
     fn close(&self) -> StoreFuture<'_, ()> {
         Box::pin(async {
             let (closer, closed) = oneshot::channel();

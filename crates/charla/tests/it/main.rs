@@ -16,3 +16,4 @@ mod migrate;
 mod paper;
 mod running;
 mod storm;
+mod supervised;

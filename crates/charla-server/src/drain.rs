@@ -1,0 +1,83 @@
+//! A server's end: not ready, then silent at the door, everybody told when to come back, and gone by its time.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use charla_wire::Cause;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::node::Node;
+use crate::server::Server;
+
+/// Of the drain's time this much is kept for the store: what waits in its writer is still stored.
+const FOR_THE_STORE: Duration = Duration::from_secs(2);
+
+impl Server {
+    /// Is ready no more, and goes on for `server.pre_stop`; then stops accepting, tells everybody when to come back, and
+    /// ends within the drain time with everything acknowledged stored.
+    ///
+    /// A listening socket that was passed in is let go and not shut: who comes from now on waits in its queue for the
+    /// next process.
+    pub async fn drain(self) {
+        let node = &self.node;
+        node.leaving.store(true, Ordering::Relaxed);
+        let pre_stop = node.settings.server.pre_stop;
+        if !pre_stop.is_zero() {
+            tracing::info!(?pre_stop, "not ready any more");
+            // Without a store nobody is served, and there is nothing to wait for.
+            let _ = timeout(pre_stop, self.store.ended()).await;
+        }
+        let drain = node.settings.server.drain;
+        let end = Instant::now() + drain;
+        // In this order: who registers after the look finds that the node drains.
+        node.draining.store(true, Ordering::Relaxed);
+        // Whoever waits for the end stops at once; nobody waiting is fine too.
+        let _ = self.stop.send(true);
+        // Nobody is taken from the queue from here on, and everybody who was is counted.
+        let _ = self.accepting.await;
+        node.send_away();
+        let last = FOR_THE_STORE.min(drain / 5);
+        if timeout_at(end - last, node.empty()).await.is_err() {
+            tracing::warn!(
+                left = node.metrics.connections.get(),
+                attended = node.attending.count(),
+                "the drain time is over"
+            );
+        }
+        // The writer ends when its queue is empty: what was acknowledged is stored, what was stored is safe.
+        match timeout_at(end, self.store.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the store did not close as it should"),
+            Err(_) => {
+                tracing::error!("the store did not close in time: what it had not acknowledged may be lost")
+            }
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        tracing::info!("stopped");
+    }
+}
+
+impl Node {
+    /// Tells everybody to go, and when to come back.
+    fn send_away(&self) {
+        let connections = self.users.all(|_| true);
+        let accept_rate = self.returns.pace(Cause::Restarting);
+        tracing::info!(connections = connections.len(), accept_rate, "draining");
+        for connection in &connections {
+            connection.close(Cause::Restarting, &self.returns.detail(Cause::Restarting, ""));
+        }
+    }
+
+    /// Comes back when nobody is left, neither inside nor at the door.
+    async fn empty(&self) {
+        let left = || self.metrics.connections.get() > 0 || self.attending.count() > 0;
+        while left() {
+            let gone = self.drained.notified();
+            if left() {
+                gone.await;
+            }
+        }
+    }
+}
