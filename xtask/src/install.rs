@@ -29,6 +29,17 @@ const DEBIAN: &[(&str, &str, &str)] = &[
         "nats-server",
         "the other bus of the tests with several nodes",
     ),
+    (
+        "systemd-analyze",
+        "systemd",
+        "judges the units in deploy/, and passes sockets",
+    ),
+    ("promtool", "prometheus", "tries the alerts in deploy/"),
+    (
+        "python3 -m yaml",
+        "python3-yaml",
+        "reads the manifests in deploy/",
+    ),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
     (
         "python3",
