@@ -144,3 +144,10 @@ test("the file of settings for several nodes is one", { timeout: 30_000 }, async
   const { code, out, err } = await run(BINARY, ["config", "check", "--config", file]);
   assert.equal(code, 0, out + err);
 });
+
+test("the image's build is given every crate of the workspace", async () => {
+  const given = (await read("container/Containerfile.dockerignore")).split("\n").filter((line) => line.startsWith("!")).map((line) => line.slice(1));
+  const [, members] = /^members = (\[.*\])$/m.exec(await read("../Cargo.toml"));
+  for (const member of JSON.parse(members)) assert.ok(given.includes(member.replace("/*", "")), member);
+  for (const file of ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"]) assert.ok(given.includes(file), file);
+});

@@ -4,6 +4,7 @@
 //! carry out what comes back.
 
 pub mod catch_up;
+pub mod changes;
 pub mod grant;
 pub mod key;
 pub mod message;

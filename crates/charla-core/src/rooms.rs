@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::changes::{Change, Known};
 use crate::key::RoomKey;
 use crate::message::Seq;
 
@@ -22,6 +23,8 @@ pub trait Event {
     fn seq(&self) -> Option<Seq>;
     /// Whether somebody who reads the store right before this must read it again.
     fn disturbs(&self) -> bool;
+    /// What it changes of the chat, if it is no message.
+    fn change(&self) -> Option<Change>;
     /// Bytes that keeping it costs.
     fn size(&self) -> usize;
 }
@@ -33,6 +36,10 @@ impl<E: Event> Event for Arc<E> {
 
     fn disturbs(&self) -> bool {
         E::disturbs(self)
+    }
+
+    fn change(&self) -> Option<Change> {
+        E::change(self)
     }
 
     fn size(&self) -> usize {
@@ -62,6 +69,8 @@ struct Room<L, E> {
     holes: Vec<usize>,
     // The last message handed to delivery; `None` until the first or the first listener's word for it.
     delivered: Option<Seq>,
+    // `None` until a listener has asked the store.
+    known: Option<Known>,
     recent: VecDeque<E>,
     recent_bytes: usize,
     disturbances: u64,
@@ -75,6 +84,7 @@ impl<L, E> Default for Room<L, E> {
             slots: Vec::new(),
             holes: Vec::new(),
             delivered: None,
+            known: None,
             recent: VecDeque::new(),
             recent_bytes: 0,
             disturbances: 0,
@@ -210,6 +220,11 @@ impl<L: Clone, E: Event + Clone> Rooms<L, E> {
             }
             room.remember(event.clone());
         }
+        if let (Some(change), Some(known)) = (event.change(), &mut room.known)
+            && !known.note(change)
+        {
+            return Published::Settled;
+        }
         if event.disturbs() {
             room.disturbances += 1;
             // What is remembered may say what was just taken back.
@@ -267,6 +282,26 @@ impl<L: Clone, E: Event + Clone> Rooms<L, E> {
         self.rooms.get(key)?.delivered
     }
 
+    /// What the store said of a chat; it counts for the first listener, later ones find what was passed on since.
+    pub fn know(&mut self, key: &RoomKey, known: Known) {
+        if let Some(room) = self.rooms.get_mut(key) {
+            room.known.get_or_insert(known);
+        }
+    }
+
+    /// What a room's listeners know beside the messages.
+    #[must_use]
+    pub fn known(&self, key: &RoomKey) -> Option<Known> {
+        self.rooms.get(key)?.known.clone()
+    }
+
+    /// Everything up to a revision was passed on.
+    pub fn settle(&mut self, key: &RoomKey, rev: u64) {
+        if let Some(known) = self.rooms.get_mut(key).and_then(|room| room.known.as_mut()) {
+            known.settle(rev);
+        }
+    }
+
     /// The rooms that have somebody in them.
     pub fn keys(&self) -> impl Iterator<Item = &RoomKey> {
         self.rooms.keys()
@@ -299,165 +334,4 @@ impl<L, E: Event> Room<L, E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use charla_wire::{ChatId, TenantId};
-
-    use super::*;
-
-    #[derive(Clone, Debug, PartialEq)]
-    enum Said {
-        Message(Seq),
-        Edit,
-        Typing,
-    }
-
-    impl Event for Said {
-        fn seq(&self) -> Option<Seq> {
-            if let Self::Message(seq) = self {
-                Some(*seq)
-            } else {
-                None
-            }
-        }
-        fn disturbs(&self) -> bool {
-            *self == Self::Edit
-        }
-        fn size(&self) -> usize {
-            100
-        }
-    }
-
-    fn key() -> RoomKey {
-        RoomKey {
-            tenant: TenantId::parse("demo").unwrap(),
-            chat: ChatId::parse("5").unwrap(),
-        }
-    }
-
-    /// Delivers what waits: who heard what.
-    fn deliver(rooms: &mut Rooms<&'static str, Said>) -> Vec<(&'static str, Said)> {
-        let mut heard = Vec::new();
-        while let Some(events) = rooms.begin_round(&key()) {
-            let (mut from, mut slice) = (Some(0), Vec::new());
-            while let Some(at) = from {
-                from = rooms.slice(&key(), at, 1, &mut slice);
-            }
-            for (listener, has) in slice {
-                let news = events
-                    .iter()
-                    .filter(|event| event.seq().is_none_or(|seq| seq > has));
-                heard.extend(news.map(|event| (listener, event.clone())));
-            }
-        }
-        heard
-    }
-
-    fn join(rooms: &mut Rooms<&'static str, Said>, name: &'static str, have: Seq) -> Seat {
-        let mut seat = rooms.enter(&key(), name);
-        rooms.go_live(&key(), &mut seat, have).unwrap();
-        seat
-    }
-
-    #[test]
-    fn everybody_hears_each_message_once_in_order() {
-        let mut rooms = Rooms::default();
-        join(&mut rooms, "ana", 0);
-        join(&mut rooms, "luis", 0);
-        assert_eq!(
-            rooms.publish(&key(), Said::Message(1)),
-            Published::Deliver { listeners: 2 }
-        );
-        assert_eq!(
-            rooms.publish(&key(), Said::Message(2)),
-            Published::Settled,
-            "the round takes it along"
-        );
-        assert_eq!(
-            rooms.publish(&key(), Said::Message(2)),
-            Published::Settled,
-            "known already"
-        );
-        let heard = deliver(&mut rooms);
-        let expected = ["ana", "luis"].map(|who| [(who, Said::Message(1)), (who, Said::Message(2))]);
-        assert_eq!(heard, expected.concat());
-        assert_eq!(
-            rooms.publish(&key(), Said::Message(5)),
-            Published::Gap { after: 2 }
-        );
-    }
-
-    #[test]
-    fn nothing_falls_between_the_store_and_the_room() {
-        let mut rooms = Rooms::default();
-        join(&mut rooms, "ana", 3);
-        let mut seat = rooms.enter(&key(), "luis");
-        // Luis reads the store up to 3; two more come before he is live.
-        rooms.publish(&key(), Said::Message(4));
-        rooms.publish(&key(), Said::Message(5));
-        let missed = rooms.go_live(&key(), &mut seat, 3).unwrap();
-        assert_eq!(missed, [Said::Message(4), Said::Message(5)]);
-        rooms.publish(&key(), Said::Message(6));
-        let heard: Vec<_> = deliver(&mut rooms)
-            .into_iter()
-            .filter(|(who, _)| *who == "luis")
-            .collect();
-        assert_eq!(heard, [("luis", Said::Message(6))]);
-    }
-
-    #[test]
-    fn a_store_that_is_ahead_of_the_room_is_not_repeated() {
-        let mut rooms = Rooms::default();
-        join(&mut rooms, "ana", 3);
-        join(&mut rooms, "luis", 4);
-        rooms.publish(&key(), Said::Message(4));
-        assert_eq!(deliver(&mut rooms), [("ana", Said::Message(4))]);
-    }
-
-    #[test]
-    fn too_far_behind_and_disturbed_read_again() {
-        let mut rooms = Rooms::default();
-        join(&mut rooms, "ana", 0);
-        let mut seat = rooms.enter(&key(), "luis");
-        for seq in 1..=RECENT_MESSAGES as Seq + 5 {
-            rooms.publish(&key(), Said::Message(seq));
-        }
-        assert_eq!(rooms.go_live(&key(), &mut seat, 2), Err(Behind));
-        rooms.publish(&key(), Said::Edit);
-        let now = RECENT_MESSAGES as Seq + 5;
-        assert_eq!(
-            rooms.go_live(&key(), &mut seat, now),
-            Err(Behind),
-            "an edit came after the look"
-        );
-        assert_eq!(rooms.go_live(&key(), &mut seat, now), Ok(vec![]));
-    }
-
-    #[test]
-    fn leaving_in_the_middle_of_a_round_skips_nobody() {
-        let mut rooms = Rooms::default();
-        let seats = ["ana", "luis", "sofia"].map(|name| (name, join(&mut rooms, name, 0)));
-        rooms.publish(&key(), Said::Typing);
-        let events = rooms.begin_round(&key()).unwrap();
-        assert_eq!(events, [Said::Typing]);
-        let mut heard = Vec::new();
-        assert_eq!(rooms.slice(&key(), 0, 1, &mut heard), Some(1));
-        rooms.leave(&key(), seats[0].1);
-        join(&mut rooms, "eva", 0);
-        assert_eq!(rooms.slice(&key(), 1, 2, &mut heard), None);
-        assert_eq!(
-            heard.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-            ["ana", "luis", "sofia"]
-        );
-    }
-
-    #[test]
-    fn the_last_one_takes_the_room_along() {
-        let mut rooms = Rooms::default();
-        let seat = join(&mut rooms, "ana", 0);
-        rooms.publish(&key(), Said::Typing);
-        rooms.leave(&key(), seat);
-        assert!(!rooms.is_empty(), "a round is under way");
-        assert_eq!(deliver(&mut rooms), []);
-        assert!(rooms.is_empty());
-    }
-}
+mod tests;

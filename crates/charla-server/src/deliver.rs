@@ -22,7 +22,7 @@ const INLINE_MAX: usize = 32;
 /// Listeners written to before others may run.
 const SLICE: usize = 64;
 
-type Shard = Mutex<Rooms<Arc<Connection>, Arc<Encoded>>>;
+pub(crate) type Shard = Mutex<Rooms<Arc<Connection>, Arc<Encoded>>>;
 
 /// The rooms of this node.
 pub(crate) struct RoomShards {
@@ -40,7 +40,7 @@ impl Default for RoomShards {
 }
 
 impl RoomShards {
-    fn of(&self, key: &RoomKey) -> &Shard {
+    pub(crate) fn of(&self, key: &RoomKey) -> &Shard {
         let place = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         #[expect(
             clippy::indexing_slicing,

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charla_core::{RoomKey, Seq};
-use tokio::time::{Instant, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
 use crate::broker::{Health, Heard, Topic};
 use crate::happening::RoomEvent;
 use crate::node::Node;
-use crate::store::{Page, StoreError};
+use crate::store::{Hints, Moved, Page, StoreError};
 
 /// How often the store is asked for news of each chat with a listener while the broker is alive: for hints that were
 /// lost on the way.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The same while it is away.
+/// The same while it is away and hints are heard in its place.
+const LOOK_EVERY_HINTED: Duration = Duration::from_secs(1);
+/// The same while there are none.
 const LOOK_EVERY_AWAY: Duration = Duration::from_millis(200);
 /// For this long after it came back the store is asked as if it were away: other nodes may be later.
 const OTHERS_BACK_WITHIN: Duration = Duration::from_secs(5);
@@ -63,7 +66,7 @@ impl Node {
             Heard::Happening(happening) => self.hear(happening),
             Heard::Unreadable(Topic::Room(room)) => {
                 let node = Arc::clone(self);
-                tokio::spawn(async move { node.look(&room).await });
+                tokio::spawn(async move { node.look(&[room]).await });
             }
             Heard::Unreadable(topic @ (Topic::User(_) | Topic::Everybody)) => {
                 tracing::debug!(?topic, "another node speaks of something newer than this program");
@@ -109,46 +112,74 @@ impl Node {
             }
         }
     }
+}
 
-    /// Looks whether a room has moved without this node's knowing.
-    async fn look(self: &Arc<Self>, room: &RoomKey) {
-        let Some(delivered) = self.rooms.delivered(room) else {
-            return;
+/// Looks in the store for news of every chat with a listener: now and then while the broker is alive, at once when it
+/// comes back, and all the time while it is away. What others hint at is looked at at once.
+///
+/// Without a broker a database that has hints may have other nodes too: then it is looked at as if one were away.
+pub(crate) async fn watch_store(node: Arc<Node>) {
+    let Some(broker) = node.broker() else { return };
+    let hints = node.store.hints();
+    let without_bus = !broker.has_peers();
+    if without_bus && hints.is_none() {
+        return;
+    }
+    let mut health = broker.health();
+    let mut proven = hints.map(|hints| hints.proven());
+    let mut away_at = Instant::now();
+    loop {
+        let is_alone = without_bus && !hints.is_some_and(|hints| hints.has_others());
+        if without_bus || *health.borrow_and_update() == Health::Away {
+            away_at = Instant::now();
+        }
+        let is_away = away_at.elapsed() < OTHERS_BACK_WITHIN;
+        if let Some(hints) = hints {
+            hints.need(is_away, is_away && !without_bus);
+        }
+        let is_proven = proven.as_mut().is_some_and(|proven| *proven.borrow_and_update());
+        let every = match (is_away, is_proven) {
+            (false, _) => LOOK_EVERY,
+            (true, true) if is_alone => LOOK_EVERY,
+            (true, true) => LOOK_EVERY_HINTED,
+            (true, false) => LOOK_EVERY_AWAY,
         };
-        match self.store.chat(room).await {
-            Ok(Some(chat)) if chat.last_seq > delivered => self.catch_up(room, chat.last_seq),
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%room, %error, "the store was not asked for news"),
+        // One batch after the other: however many chats there are, this takes one connection of the store at a time.
+        node.look(&node.rooms.keys()).await;
+        let next = sleep(every);
+        tokio::pin!(next);
+        loop {
+            tokio::select! {
+                () = &mut next => break,
+                changed = health.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return,
+                },
+                () = changed(proven.as_mut()) => break,
+                moved = heard(hints) => match moved {
+                    Moved::Any => break,
+                    Moved::These(rooms) => node.look(&rooms).await,
+                },
+            }
         }
     }
 }
 
-/// Looks in the store for news of every chat with a listener: now and then while the broker is alive, at once when it
-/// comes back, and all the time while it is away.
-pub(crate) async fn watch_store(node: Arc<Node>) {
-    let Some(mut health) = node
-        .broker()
-        .filter(|broker| broker.has_peers())
-        .map(|broker| broker.health())
-    else {
-        return;
+/// Waits until hints are proven, or no more.
+async fn changed(proven: Option<&mut watch::Receiver<bool>>) {
+    let changed = match proven {
+        Some(proven) => proven.changed().await.is_ok(),
+        None => false,
     };
-    let mut away_at = Instant::now();
-    loop {
-        if *health.borrow_and_update() == Health::Away {
-            away_at = Instant::now();
-        }
-        let every = if away_at.elapsed() < OTHERS_BACK_WITHIN {
-            LOOK_EVERY_AWAY
-        } else {
-            LOOK_EVERY
-        };
-        // One after the other: however many chats there are, this takes one connection of the store at a time.
-        for room in node.rooms.keys() {
-            node.look(&room).await;
-        }
-        if let Ok(Err(_)) = timeout(every, health.changed()).await {
-            return;
-        }
+    if !changed {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits for a hint, where there are any.
+async fn heard(hints: Option<&Hints>) -> Moved {
+    match hints {
+        Some(hints) => hints.heard().await,
+        None => std::future::pending().await,
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use charla_core::changes::Change;
 use charla_core::{Author, RoomKey, Seq, Stored, UserKey, rooms};
 use charla_wire::codec::{self, Frame, deflate};
 use charla_wire::plain::{Dialect, PlainMessage, PlainNotification};
@@ -298,8 +299,29 @@ impl rooms::Event for Encoded {
         }
     }
 
+    fn change(&self) -> Option<Change> {
+        self.event.change()
+    }
+
     fn size(&self) -> usize {
         self.v1.bytes().len() * 2 + size_of::<Self>()
+    }
+}
+
+impl RoomEvent {
+    /// What it changes of the chat in the store, if it is no message.
+    const fn change(&self) -> Option<Change> {
+        match self {
+            Self::Edited { rev, .. } | Self::Deleted { rev, .. } => Some(Change::Revision(*rev)),
+            Self::Closed { at, .. } => Some(Change::Closed(*at)),
+            Self::Reopened { .. } => Some(Change::Reopened),
+            Self::Message(_) | Self::Read { .. } | Self::Typing { .. } | Self::Presence { .. } => None,
+        }
+    }
+
+    /// Whether other nodes find it in the store.
+    pub(crate) const fn is_stored(&self) -> bool {
+        matches!(self, Self::Message(_)) || self.change().is_some()
     }
 }
 

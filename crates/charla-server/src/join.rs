@@ -99,6 +99,8 @@ pub(crate) async fn join(
         let look = look(node, &room, chat, left_off, connection.opening.variant)
             .await
             .map_err(of_chat)?;
+        let closed = look.chat.closed.as_ref().map(|closed| closed.at);
+        node.rooms.know(&room, look.chat.rev, closed);
         drop(former.take());
         let greet = |missed: Vec<Arc<Encoded>>| greet(node, connection, &grant, &look, &missed, reference);
         if membership.go_live(look.have, greet).is_ok() {

@@ -19,6 +19,7 @@ mod inbox;
 mod join;
 mod listen;
 pub mod log;
+mod look;
 mod membership;
 pub mod metrics;
 pub mod node;

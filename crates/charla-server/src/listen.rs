@@ -58,14 +58,12 @@ pub(crate) async fn accept(
     let mut stopped = stop.clone();
     let mut rounds = tokio::time::interval(ROUND);
     loop {
+        node.progress.accepting.notify_waiters();
         let accepted = tokio::select! {
             biased;
             _ = stopped.wait_for(|stop| *stop) => break,
             accepted = listener.accept() => accepted,
-            _ = rounds.tick() => {
-                node.progress.accepting.notify_waiters();
-                continue;
-            }
+            _ = rounds.tick() => continue,
         };
         match accepted {
             Ok((socket, peer)) => {

@@ -162,6 +162,11 @@ impl Node {
 
     /// Tells everybody who listens to a room, on every node, but the connection that knows already.
     pub(crate) fn tell_room(&self, room: &RoomKey, event: RoomEvent, except: Option<Uuid>) {
+        if event.is_stored()
+            && let Some(hints) = self.store.hints()
+        {
+            hints.tell(room);
+        }
         self.publish(Happening::Room {
             room: room.clone(),
             event,

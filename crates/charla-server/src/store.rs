@@ -13,15 +13,17 @@ use charla_wire::{ChatId, TenantId, Timestamp, UserId};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::publish::{Entry, Receipt};
+use crate::publish::Entry;
 use crate::settings::StoreSettings;
 
 pub mod archive;
 mod columns;
+mod hints;
 mod postgres;
 mod records;
 mod sqlite;
 
+pub use hints::{Hints, Moved};
 pub use postgres::Postgres;
 pub use records::{
     ApiKey, AppendError, Appended, Changed, Chat, Closed, Committed, InboxLine, Member, Notification, Page,
@@ -145,6 +147,20 @@ pub trait Store: archive::Archive + Send + Sync + 'static {
 
     /// One chat.
     fn chat<'a>(&'a self, key: &'a RoomKey) -> StoreFuture<'a, Option<Chat>>;
+    /// Those of some chats that there are, in no order.
+    fn chats_among<'a>(&'a self, keys: &'a [RoomKey]) -> StoreFuture<'a, Vec<Chat>> {
+        Box::pin(async move {
+            let mut chats = Vec::new();
+            for key in keys {
+                chats.extend(self.chat(key).await?);
+            }
+            Ok(chats)
+        })
+    }
+    /// What other nodes on the same database say and hear; `None` where there can be no other.
+    fn hints(&self) -> Option<&Hints> {
+        None
+    }
     /// A tenant's chats by id, after `after`.
     fn chats<'a>(
         &'a self,
@@ -194,7 +210,20 @@ pub trait Store: archive::Archive + Send + Sync + 'static {
         rev: u64,
         up_to: Seq,
         limit: usize,
-    ) -> StoreFuture<'a, Vec<Stored>>;
+    ) -> StoreFuture<'a, Vec<Stored>> {
+        Box::pin(async move {
+            let changes = self.changes(key, rev, up_to, limit).await?;
+            Ok(changes.into_iter().map(|(_, message)| message).collect())
+        })
+    }
+    /// The same, each with the revision of its last change.
+    fn changes<'a>(
+        &'a self,
+        key: &'a RoomKey,
+        rev: u64,
+        up_to: Seq,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<(u64, Stored)>>;
     /// Gives a message other words. `any`: whoever wrote it.
     fn edit<'a>(
         &'a self,

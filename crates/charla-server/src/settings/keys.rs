@@ -205,7 +205,7 @@ keys! {
     "store.password_file", Rule::Path, Some(|s| &mut s.store.password_file), "/etc/charla/db-password",
         "A file with the password for store.url; a line end at its end is cut.";
     "store.connections", count(1, 1_000), Some(|s| &mut s.store.connections), "",
-        "Connections to PostgreSQL of this node, besides the one that stores messages.";
+        "Connections to PostgreSQL of this node, besides two: one stores messages, one hears what moved on other nodes.";
     "store.group_max", count(1, 65_536), Some(|s| &mut s.store.group_max), "",
         "Most messages that share one commit.";
     "store.queue_max", count(1, 1_000_000), Some(|s| &mut s.store.queue_max), "",

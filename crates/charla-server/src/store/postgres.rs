@@ -18,13 +18,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use self::fault::Fault;
+use self::hints::Carrier;
 use self::messages::Change;
 use self::pool::Pool;
 use self::session::Session;
 use self::transaction::{Work, in_transaction};
 use self::writer::{Job, Writer, answered};
 use super::{
-    ApiKey, Changed, Chat, CommitHook, Committed, InboxLine, Member, Notification, Page, RefreshToken,
+    ApiKey, Changed, Chat, CommitHook, Committed, Hints, InboxLine, Member, Notification, Page, RefreshToken,
     Rotated, Standing, Store, StoreError, StoreFuture, Tenant, User, UserChange,
 };
 use crate::clock::Clock;
@@ -38,6 +39,7 @@ mod chats;
 mod credentials;
 mod directory;
 mod fault;
+mod hints;
 mod messages;
 mod migrations;
 mod notifications;
@@ -60,6 +62,7 @@ pub struct Postgres {
     changes: Arc<Semaphore>,
     clock: Clock,
     hook: Arc<OnceLock<CommitHook>>,
+    carrier: Carrier,
 }
 
 impl fmt::Debug for Postgres {
@@ -85,7 +88,8 @@ impl Postgres {
         clock: Clock,
         committed: mpsc::Sender<Vec<Committed>>,
     ) -> Result<Self, StoreError> {
-        let pool = Pool::new(address::config(url, settings)?, settings.connections.max(1));
+        let config = address::config(url, settings)?;
+        let pool = Pool::new(config.clone(), settings.connections.max(1));
         migrations::apply(pool.connect().await?)
             .await
             .map_err(Fault::told)?;
@@ -113,6 +117,7 @@ impl Postgres {
             )),
             clock,
             hook,
+            carrier: Carrier::start(config),
         })
     }
 
@@ -269,6 +274,14 @@ impl Store for Postgres {
         read!(self, |s| chats::chat(s, key))
     }
 
+    fn chats_among<'a>(&'a self, keys: &'a [RoomKey]) -> StoreFuture<'a, Vec<Chat>> {
+        read!(self, |s| chats::among(s, keys))
+    }
+
+    fn hints(&self) -> Option<&Hints> {
+        Some(&self.carrier.hints)
+    }
+
     fn chats<'a>(
         &'a self,
         tenant: &'a TenantId,
@@ -337,14 +350,14 @@ impl Store for Postgres {
         read!(self, |s| messages::page(s, key, page, limit))
     }
 
-    fn changed_since<'a>(
+    fn changes<'a>(
         &'a self,
         key: &'a RoomKey,
         rev: u64,
         up_to: Seq,
         limit: usize,
-    ) -> StoreFuture<'a, Vec<Stored>> {
-        read!(self, |s| messages::changed_since(s, key, rev, up_to, limit))
+    ) -> StoreFuture<'a, Vec<(u64, Stored)>> {
+        read!(self, |s| messages::changes(s, key, rev, up_to, limit))
     }
 
     fn edit<'a>(

@@ -345,16 +345,16 @@ impl Store for Sqlite {
             .read(move |conn| messages::page(conn, &key, page, limit))
     }
 
-    fn changed_since<'a>(
+    fn changes<'a>(
         &'a self,
         key: &'a RoomKey,
         rev: u64,
         up_to: Seq,
         limit: usize,
-    ) -> StoreFuture<'a, Vec<Stored>> {
+    ) -> StoreFuture<'a, Vec<(u64, Stored)>> {
         let key = key.clone();
         self.readers
-            .read(move |conn| messages::changed_since(conn, &key, rev, up_to, limit))
+            .read(move |conn| messages::changes(conn, &key, rev, up_to, limit))
     }
 
     fn edit<'a>(

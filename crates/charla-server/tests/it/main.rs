@@ -17,6 +17,7 @@ mod cause_snippets;
 mod chat;
 mod client;
 mod cluster;
+mod hints;
 mod rolling;
 mod serving;
 mod store_archive;

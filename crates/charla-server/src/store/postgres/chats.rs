@@ -34,6 +34,23 @@ pub(super) async fn chat(session: &mut Session, key: &RoomKey) -> Result<Option<
     found.map(|row| rows::chat(&row, 0)).transpose()
 }
 
+/// Those of some chats that there are.
+pub(super) async fn among(session: &mut Session, keys: &[RoomKey]) -> Result<Vec<Chat>, Fault> {
+    // OFFSET keeps the planner from reading all chats of a tenant: the index has each.
+    const SQL: &str = concat!(
+        "SELECT ",
+        chat_columns!(),
+        " FROM unnest($1::text[], $2::text[]) AS w (tenant, chat)
+          JOIN LATERAL (SELECT * FROM chats WHERE tenant = w.tenant AND chat = w.chat OFFSET 0) c ON true"
+    );
+    let (tenants, chats): (Vec<&str>, Vec<&str>) = keys
+        .iter()
+        .map(|key| (key.tenant.as_str(), key.chat.as_str()))
+        .unzip();
+    let found = session.rows(SQL, &[&tenants, &chats]).await?;
+    found.iter().map(|row| rows::chat(row, 0)).collect()
+}
+
 pub(super) async fn chats(
     session: &mut Session,
     tenant: &TenantId,

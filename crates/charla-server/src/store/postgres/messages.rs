@@ -4,7 +4,7 @@ use charla_core::{RoomKey, Seq, Stored};
 use charla_wire::{Timestamp, UserId};
 
 use super::fault::Fault;
-use super::rows::{self, escaped, id, limit, message_columns, number, unsigned};
+use super::rows::{self, MESSAGE_WIDTH, escaped, id, limit, message_columns, number, unsigned};
 use super::session::Session;
 use crate::store::{Changed, Page};
 
@@ -14,7 +14,7 @@ macro_rules! messages_of_chat {
         concat!(
             "SELECT ",
             message_columns!(),
-            " FROM messages m WHERE m.chat = (SELECT id FROM chats WHERE tenant = $1 AND chat = $2) AND ",
+            ", m.rev FROM messages m WHERE m.chat = (SELECT id FROM chats WHERE tenant = $1 AND chat = $2) AND ",
             $rest
         )
     };
@@ -50,13 +50,14 @@ pub(super) async fn page(
     }
 }
 
-pub(super) async fn changed_since(
+/// Messages that were changed, oldest change first, each with its revision.
+pub(super) async fn changes(
     session: &mut Session,
     key: &RoomKey,
     rev: u64,
     up_to: Seq,
     most: usize,
-) -> Result<Vec<Stored>, Fault> {
+) -> Result<Vec<(u64, Stored)>, Fault> {
     let found = session
         .rows(
             CHANGED,
@@ -71,7 +72,7 @@ pub(super) async fn changed_since(
         .await?;
     found
         .iter()
-        .map(|row| rows::message(row, 0, key.clone()))
+        .map(|row| Ok((unsigned(row, MESSAGE_WIDTH)?, rows::message(row, 0, key.clone())?)))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use charla_wire::UserId;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::chats::chat_id;
-use super::rows::{self, id, limit, message_columns, number, unsigned};
+use super::rows::{self, MESSAGE_WIDTH, id, limit, message_columns, number, unsigned};
 use super::writer::Writing;
 use crate::store::{Changed, Page};
 
@@ -15,7 +15,7 @@ macro_rules! messages_of_chat {
         concat!(
             "SELECT ",
             message_columns!(),
-            " FROM messages m WHERE m.chat = (SELECT id FROM chats WHERE tenant = ?1 AND chat = ?2) AND ",
+            ", m.rev FROM messages m WHERE m.chat = (SELECT id FROM chats WHERE tenant = ?1 AND chat = ?2) AND ",
             $rest
         )
     };
@@ -49,13 +49,14 @@ const CHANGED: &str = messages_of_chat!("m.rev > ?3 AND m.rev > 0 AND m.seq <= ?
 #[cfg(test)]
 pub(super) const LISTS: &[&str] = &[BEFORE, AFTER, CHANGED];
 
-pub(super) fn changed_since(
+/// Messages that were changed, oldest change first, each with its revision.
+pub(super) fn changes(
     conn: &Connection,
     key: &RoomKey,
     rev: u64,
     up_to: Seq,
     most: usize,
-) -> Result<Vec<Stored>> {
+) -> Result<Vec<(u64, Stored)>> {
     conn.prepare_cached(CHANGED)?
         .query_map(
             params![
@@ -65,7 +66,7 @@ pub(super) fn changed_since(
                 number(up_to),
                 limit(most)
             ],
-            |row| rows::message(row, 0, key.clone()),
+            |row| Ok((unsigned(row, MESSAGE_WIDTH)?, rows::message(row, 0, key.clone())?)),
         )?
         .collect()
 }

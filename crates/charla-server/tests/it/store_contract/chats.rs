@@ -1,6 +1,6 @@
 //! Chats, what stands in them, and who has read how far.
 
-use charla_core::Seq;
+use charla_core::{RoomKey, Seq};
 use charla_server::store::{Appended, Changed, Page};
 use charla_wire::ChatId;
 
@@ -47,6 +47,24 @@ pub(crate) async fn tenants_never_mix(bench: &Bench) {
             .is_empty()
     );
     assert!(bench.store.chat(&ours).await.unwrap().unwrap().closed.is_none());
+    let nowhere = RoomKey {
+        chat: ChatId::parse("nowhere").unwrap(),
+        ..ours.clone()
+    };
+    for asked in [&[ours.clone(), nowhere, theirs.clone()][..], &[]] {
+        let mut among = bench.store.chats_among(asked).await.unwrap();
+        among.sort_by_key(|chat| chat.key != ours);
+        let expected: &[_] = if asked.is_empty() {
+            &[]
+        } else {
+            &[(&ours, 0), (&theirs, 1)]
+        };
+        let found: Vec<_> = among.iter().map(|chat| (&chat.key, chat.rev)).collect();
+        assert_eq!(
+            found, expected,
+            "each with its own revision, and none that is not there"
+        );
+    }
     assert_eq!(bench.store.members(&ours).await.unwrap().len(), 1);
     assert!(bench.store.members(&theirs).await.unwrap().is_empty());
     assert!(
@@ -253,6 +271,12 @@ pub(crate) async fn edits_and_deletions_give_revisions(bench: &Bench) {
     assert_eq!(seqs(&changes(0, 2, 10).await.unwrap()), [1]);
     assert_eq!(seqs(&changes(0, 4, 1).await.unwrap()), [1]);
     assert!(changes(3, 4, 10).await.unwrap().is_empty());
+    let numbered = bench.store.changes(&room, 0, 4, 10).await.unwrap();
+    let revisions: Vec<_> = numbered
+        .iter()
+        .map(|(rev, message)| (*rev, message.seq))
+        .collect();
+    assert_eq!(revisions, [(2, 1), (3, 3)], "by the last change of each");
     let page = bench.store.messages(&room, Page::Latest, 10).await.unwrap();
     assert_eq!(texts(&page), ["", "2", "3", "4"], "a place is kept");
 
