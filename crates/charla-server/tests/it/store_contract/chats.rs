@@ -47,24 +47,7 @@ pub(crate) async fn tenants_never_mix(bench: &Bench) {
             .is_empty()
     );
     assert!(bench.store.chat(&ours).await.unwrap().unwrap().closed.is_none());
-    let nowhere = RoomKey {
-        chat: ChatId::parse("nowhere").unwrap(),
-        ..ours.clone()
-    };
-    for asked in [&[ours.clone(), nowhere, theirs.clone()][..], &[]] {
-        let mut among = bench.store.chats_among(asked).await.unwrap();
-        among.sort_by_key(|chat| chat.key != ours);
-        let expected: &[_] = if asked.is_empty() {
-            &[]
-        } else {
-            &[(&ours, 0), (&theirs, 1)]
-        };
-        let found: Vec<_> = among.iter().map(|chat| (&chat.key, chat.rev)).collect();
-        assert_eq!(
-            found, expected,
-            "each with its own revision, and none that is not there"
-        );
-    }
+    those_among(bench, &ours, &theirs).await;
     assert_eq!(bench.store.members(&ours).await.unwrap().len(), 1);
     assert!(bench.store.members(&theirs).await.unwrap().is_empty());
     assert!(
@@ -90,6 +73,28 @@ pub(crate) async fn tenants_never_mix(bench: &Bench) {
     let listed = bench.store.chats(&ours.tenant, None, 10).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].key, ours);
+}
+
+/// Chats asked for together.
+async fn those_among(bench: &Bench, ours: &RoomKey, theirs: &RoomKey) {
+    let nowhere = RoomKey {
+        chat: ChatId::parse("nowhere").unwrap(),
+        ..ours.clone()
+    };
+    for asked in [&[ours.clone(), nowhere, theirs.clone()][..], &[]] {
+        let mut among = bench.store.chats_among(asked).await.unwrap();
+        among.sort_by_key(|chat| chat.key != *ours);
+        let expected: &[_] = if asked.is_empty() {
+            &[]
+        } else {
+            &[(ours, 0), (theirs, 1)]
+        };
+        let found: Vec<_> = among.iter().map(|chat| (&chat.key, chat.rev)).collect();
+        assert_eq!(
+            found, expected,
+            "each with its own revision, and none that is not there"
+        );
+    }
 }
 
 pub(crate) async fn a_chat_is_made_once_and_renamed(bench: &Bench) {
