@@ -5,20 +5,24 @@
 
 pub mod catch_up;
 pub mod changes;
+pub mod connections;
 pub mod grant;
 pub mod key;
 pub mod message;
 pub mod outbox;
+pub mod peers;
 pub mod presence;
 pub mod quota;
 pub mod rooms;
 pub mod session;
+pub mod typing;
 
 pub use catch_up::CatchingUp;
 pub use grant::{CanEnter, Role};
 pub use key::{RoomKey, UserKey};
 pub use message::{Author, Draft, Seq, Stored};
 pub use outbox::{Outbox, OutboxLimits};
+pub use peers::NodeId;
 pub use quota::{Quota, Rate};
 
 /// Milliseconds on a clock that never steps, from a start of the caller's choosing.
