@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use charla_core::NodeId;
 use tokio::sync::watch;
 
 use crate::happening::Happening;
@@ -60,6 +61,9 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Whether happenings get through.
     fn health(&self) -> watch::Receiver<Health>;
+
+    /// Who this node is to the others: another one at each start.
+    fn node(&self) -> NodeId;
 
     /// Whether other nodes may know what this one has to find out: with nobody else there is nothing to look for.
     fn has_peers(&self) -> bool;

@@ -88,6 +88,8 @@ pub struct Opening {
     pub uptime: Uptime,
     /// When, on that clock.
     pub opened_at: Millis,
+    /// When, by the time of day.
+    pub since: Timestamp,
     /// How much may wait for it.
     pub outbox: OutboxLimits,
 }
@@ -195,6 +197,11 @@ impl Connection {
         if let Some(place) = writing.listens_to.iter().position(|other| other == chat) {
             writing.listens_to.swap_remove(place);
         }
+    }
+
+    /// Whether it is told how chats that it is not in move: not one that is for a single chat, or has no word for it.
+    pub const fn lists_chats(&self) -> bool {
+        self.opening.home.is_none() && !self.opening.variant.plain
     }
 
     /// Whether it has a seat in this chat.

@@ -20,7 +20,6 @@ use crate::metrics::CloseLabels;
 use crate::node::Node;
 use crate::receipts::Outcome;
 use crate::serve::{Serving, drain, serve};
-use crate::settings::WhenFull;
 use crate::users::Registered;
 
 /// How long a refused client may take to answer the close frame.
@@ -118,11 +117,16 @@ fn accept(
         attempt: asked.attempt.map(Into::into),
         uptime: node.uptime,
         opened_at: node.uptime.now(),
+        since: (node.clock)(),
         outbox: node.outbox_limits,
     };
     let token_ends = Some(node.token_end(expires_at));
     let connection = Arc::new(Connection::new(opening, socket));
-    let following = node.follow(Topic::User(connection.opening.visitor.key.clone()));
+    let user = &connection.opening.visitor.key;
+    let following = node.follow(Topic::User(user.clone()));
+    let lists = connection
+        .lists_chats()
+        .then(|| node.follow(Topic::Tenant(user.tenant.clone())));
     let registered = node.users.register(&connection);
     if node.is_revoked(&connection) {
         // Between the gate and the register nobody would have found it.
@@ -132,7 +136,7 @@ fn accept(
         // Likewise.
         connection.close(Cause::Restarting, &node.returns.detail(Cause::Restarting, ""));
     }
-    make_room(node, &connection);
+    node.connections_moved(&connection.opening.visitor.key);
     node.metrics.connections.inc();
     let broken = Ending {
         cause: Some(Cause::InternalError),
@@ -142,20 +146,9 @@ fn accept(
         node: Arc::clone(node),
         connection,
         ending: broken,
-        counted: Some((registered, place, following)),
+        counted: Some((registered, place, following, lists)),
     };
     (token_ends, held)
-}
-
-/// Ends the oldest connections of a user who has too many, where they give way to the newest.
-fn make_room(node: &Node, newest: &Connection) {
-    let limits = &node.settings.limits;
-    if limits.when_user_full == WhenFull::ReplaceOldest {
-        let user = &newest.opening.visitor.key;
-        for oldest in node.users.surplus(user, limits.connections_per_user) {
-            oldest.close(Cause::SessionReplaced, "");
-        }
-    }
 }
 
 /// What a connection holds of its node, given back when it ends, however it ends.
@@ -164,7 +157,7 @@ struct Held {
     connection: Arc<Connection>,
     // A task that does not live to say how it ended has panicked.
     ending: Ending,
-    counted: Option<(Registered, Place, Following)>,
+    counted: Option<(Registered, Place, Following, Option<Following>)>,
 }
 
 async fn live(serving: Serving, mut held: Held) {
@@ -179,6 +172,7 @@ impl Drop for Held {
             let _ = self.connection.flush(self.node.uptime.now());
         }
         drop(self.counted.take());
+        self.node.connections_moved(&self.connection.opening.visitor.key);
         self.node.metrics.connections.dec();
         conclude(&self.node, &self.connection, self.ending);
         self.node.drained.notify_waiters();

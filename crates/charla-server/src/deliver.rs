@@ -166,7 +166,13 @@ impl Node {
     /// What the broker hands to this node, its own happenings too.
     pub(crate) fn hear(self: &Arc<Self>, happening: Happening) {
         match happening {
-            Happening::Room { room, event, except } => self.hear_in_room(&room, event, except),
+            Happening::Room { room, event, except } => {
+                if let RoomEvent::Typing { by, on } = &event {
+                    let now = self.uptime.now();
+                    self.typing.lock().says(&room, by, *on, except, now);
+                }
+                self.hear_in_room(&room, event, except);
+            }
             Happening::User { user, event } => {
                 self.tell(&self.users.connections(&user), &event);
             }
@@ -188,6 +194,15 @@ impl Node {
                     connection.expel(&chat, cause);
                 }
             }
+            Happening::Presence {
+                from,
+                room,
+                who,
+                joined,
+            } => self.hear_presence(from, &room, &who, joined),
+            Happening::Connections { from, user, open } => self.hear_connections(from, &user, open),
+            Happening::Moved(moved) => self.hear_of_chat(moved),
+            Happening::Node { from, to, word } => self.hear_node(from, to, word),
             Happening::TokenRevoked { tenant, jti } => {
                 let came_with_it = |connection: &Connection| {
                     connection.opening.visitor.key.tenant == tenant

@@ -31,6 +31,7 @@ impl Server {
         let end = Instant::now() + drain;
         // In this order: who registers after the look finds that the node drains.
         node.draining.store(true, Ordering::Relaxed);
+        node.say_good_bye();
         // Whoever waits for the end stops at once; nobody waiting is fine too.
         let _ = self.stop.send(true);
         // Nobody is taken from the queue from here on, and everybody who was is counted.

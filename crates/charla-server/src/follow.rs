@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use charla_core::{RoomKey, Seq};
+use charla_core::{RoomKey, Seq, UserKey};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -60,6 +60,13 @@ impl Node {
         }
     }
 
+    /// Waits until a connected person's topic is heard, if that can be.
+    pub(crate) async fn hears_of(&self, user: &UserKey) {
+        if let Some(broker) = self.broker() {
+            broker.followed(&Topic::User(user.clone())).await;
+        }
+    }
+
     /// What the broker hands to this node, its own happenings too.
     pub(crate) fn hear_of(self: &Arc<Self>, heard: Heard) {
         match heard {
@@ -68,7 +75,9 @@ impl Node {
                 let node = Arc::clone(self);
                 tokio::spawn(async move { node.look(&[room]).await });
             }
-            Heard::Unreadable(topic @ (Topic::User(_) | Topic::Everybody)) => {
+            Heard::Unreadable(
+                topic @ (Topic::User(_) | Topic::Everybody | Topic::Tenant(_) | Topic::Node(_)),
+            ) => {
                 tracing::debug!(?topic, "another node speaks of something newer than this program");
             }
         }

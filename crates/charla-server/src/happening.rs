@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use charla_core::changes::Change;
-use charla_core::{Author, RoomKey, Seq, Stored, UserKey, rooms};
+use charla_core::connections::Opened;
+use charla_core::{Author, NodeId, RoomKey, Seq, Stored, UserKey, rooms};
 use charla_wire::codec::{self, Frame, deflate};
 use charla_wire::plain::{Dialect, PlainMessage, PlainNotification};
 use charla_wire::server_frame::{Message, Person, ServerFrame};
@@ -15,7 +16,13 @@ use charla_wire::{Cause, ChatId, Timestamp};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::store::{InboxLine, Notification};
+use crate::store::Notification;
+
+mod between;
+mod moved;
+
+pub use between::{Answer, Ask, NodeWord, Pulse};
+pub use moved::{ChatMoved, Reader};
 
 /// Something that happened in a room.
 #[derive(Debug, Clone)]
@@ -87,7 +94,12 @@ pub enum UserEvent {
     /// A note from the application.
     Notification(Notification),
     /// One of its chats moved.
-    Inbox(Box<InboxLine>),
+    Inbox {
+        /// How.
+        moved: Arc<ChatMoved>,
+        /// How far the person has read.
+        read_seq: Seq,
+    },
 }
 
 /// Something that happened, for whoever listens on any node.
@@ -124,6 +136,37 @@ pub enum Happening {
         tenant: charla_wire::TenantId,
         /// Which.
         jti: String,
+    },
+    /// Somebody is on a node in a room now, or is not any more: for the other nodes to judge whether that is news.
+    Presence {
+        /// Which node.
+        from: NodeId,
+        /// Where.
+        room: RoomKey,
+        /// Who.
+        who: Author,
+        /// Came.
+        joined: bool,
+    },
+    /// All that a node has of a person's connections: for the other nodes to judge which are too many.
+    Connections {
+        /// Which node.
+        from: NodeId,
+        /// Whose.
+        user: UserKey,
+        /// Those that are open.
+        open: Vec<Opened>,
+    },
+    /// A chat got messages: for the lists of those who are not in it.
+    Moved(Arc<ChatMoved>),
+    /// What nodes say to each other.
+    Node {
+        /// Who speaks.
+        from: NodeId,
+        /// To whom; to all others if to nobody.
+        to: Option<NodeId>,
+        /// What.
+        word: NodeWord,
     },
 }
 
@@ -434,33 +477,19 @@ impl UserEvent {
                     created_at: note.created_at,
                 }))
             }
-            (Self::Inbox(line), None) => {
-                let last = line.last.as_ref()?;
-                Some(
-                    ServerFrame::Inbox {
-                        chat: &line.chat.key.chat,
-                        title: &line.chat.title,
-                        seq: last.seq,
-                        unread: last.seq.saturating_sub(line.read_seq),
-                        preview: preview(&last.draft.text),
-                        author: person(&last.draft.author),
-                        sent_at: last.sent_at,
-                    }
-                    .to_json(),
-                )
-            }
-            (Self::Inbox(_), Some(_)) => None,
+            (Self::Inbox { moved, read_seq }, None) => Some(
+                ServerFrame::Inbox {
+                    chat: &moved.room.chat,
+                    title: &moved.title,
+                    seq: moved.seq,
+                    unread: moved.seq.saturating_sub(*read_seq),
+                    preview: &moved.preview,
+                    author: person(&moved.author),
+                    sent_at: moved.sent_at,
+                }
+                .to_json(),
+            ),
+            (Self::Inbox { .. }, Some(_)) => None,
         }
     }
-}
-
-/// Characters of a message that a list of chats shows.
-const PREVIEW_CHARS: usize = 120;
-
-fn preview(text: &str) -> &str {
-    let end = text
-        .char_indices()
-        .nth(PREVIEW_CHARS)
-        .map_or(text.len(), |(at, _)| at);
-    text.get(..end).unwrap_or_default()
 }

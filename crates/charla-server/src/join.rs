@@ -77,6 +77,11 @@ pub(crate) async fn join(
     };
     let mut membership = Membership::enter(node, &room, connection);
     membership.followed().await;
+    // Whoever is shut out from now on is shut out here too, or was before the look into the store.
+    node.hears_of(&visitor.key).await;
+    if !connection.opening.variant.plain {
+        membership.knows_who_is_there().await;
+    }
     let of_chat = |refusal: Refusal| Refusal {
         chat: Some(chat.clone()),
         ..refusal

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use charla_core::presence::Moved;
 use charla_core::rooms::{Behind, Seat};
 use charla_core::{Author, CanEnter, RoomKey, Seq};
 
 use crate::broker::Topic;
 use crate::connection::Connection;
 use crate::follow::Following;
-use crate::happening::{Encoded, RoomEvent};
+use crate::happening::Encoded;
 use crate::node::Node;
 
 /// A seat in a room, held for one connection.
@@ -27,6 +26,7 @@ impl Membership {
     /// Takes a seat; nothing is heard yet.
     pub(crate) fn enter(node: &Arc<Node>, room: &RoomKey, connection: &Arc<Connection>) -> Self {
         let seat = node.rooms.enter(room, connection);
+        node.listen(room);
         connection.begins_listening(&room.chat);
         Self {
             node: Arc::clone(node),
@@ -41,6 +41,11 @@ impl Membership {
     /// Waits until what happens on other nodes arrives, if it does now: a look into the store before would leave a gap.
     pub(crate) async fn followed(&self) {
         self.node.followed(&self.following).await;
+    }
+
+    /// Waits until other nodes have said who is in the room, if they can now.
+    pub(crate) async fn knows_who_is_there(&self) {
+        self.node.knows_who_is_in(&self.room).await;
     }
 
     /// Which room.
@@ -62,8 +67,8 @@ impl Membership {
         let author = grant.author().clone();
         let news = self.node.presence.lock().enter(&self.room, &author);
         self.present = Some(author);
-        if let Some(moved) = news {
-            self.node.tell_presence(moved, Some(self.connection.opening.id));
+        if let Some(news) = news {
+            self.node.tell_news(news, Some(self.connection.opening.id));
         }
     }
 }
@@ -76,27 +81,13 @@ impl Drop for Membership {
             let leaves_at = self.node.uptime.now() + self.node.presence_linger();
             self.node.presence.lock().leave(&self.room, &author.id, leaves_at);
         }
+        self.node.cease(&self.room);
     }
 }
 
 impl Node {
-    fn presence_linger(&self) -> u64 {
+    /// How long a person whose last connection is gone counts as present, in milliseconds.
+    pub(crate) fn presence_linger(&self) -> u64 {
         u64::try_from(self.settings.liveness.presence_linger.as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn tell_presence(&self, moved: Moved, except: Option<uuid::Uuid>) {
-        let event = RoomEvent::Presence {
-            who: moved.who,
-            joined: moved.joined,
-        };
-        self.tell_room(&moved.room, event, except);
-    }
-
-    /// Tells rooms of those whose time to come back is over.
-    pub(crate) fn tell_departures(&self) {
-        let gone = self.presence.lock().handle_timeout(self.uptime.now());
-        for moved in gone {
-            self.tell_presence(moved, None);
-        }
     }
 }

@@ -80,6 +80,8 @@ pub struct Metrics {
     pub outbox_bytes: Gauge,
     /// Rooms with a listener.
     pub rooms: Gauge,
+    /// Other nodes that are heard.
+    pub peers: Gauge,
     /// 1 while happenings get through to other nodes and back.
     pub broker_up: Gauge,
     /// Happenings that other nodes were not told of: the broker was away, or too slow.
@@ -113,6 +115,7 @@ impl Default for Metrics {
             deliveries: Counter::default(),
             outbox_bytes: Gauge::default(),
             rooms: Gauge::default(),
+            peers: Gauge::default(),
             broker_up: Gauge::default(),
             broker_dropped: Counter::default(),
             broker_failures: Family::default(),
@@ -176,6 +179,7 @@ impl Metrics {
             self.gaps_repaired.clone(),
         );
         registry.register("rooms", "Rooms with a listener", self.rooms.clone());
+        registry.register("peers", "Other nodes that are heard", self.peers.clone());
         registry.register(
             "commit_batch_jobs",
             "Jobs that shared a commit",

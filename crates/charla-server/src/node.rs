@@ -3,9 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use charla_core::connections::Connections;
+use charla_core::peers::Peers;
 use charla_core::presence::Presence;
 use charla_core::session::{Refusal, SessionLimits};
-use charla_core::{CatchingUp, OutboxLimits, Rate, RoomKey};
+use charla_core::typing::Typing;
+use charla_core::{CatchingUp, Millis, OutboxLimits, Rate, RoomKey};
 use charla_wire::server_frame::ServerFrame;
 use charla_wire::{Cause, codec, plain};
 use parking_lot::Mutex;
@@ -24,6 +27,7 @@ use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
 use crate::metrics::Metrics;
+use crate::peers::Asks;
 use crate::progress::Progress;
 use crate::receipts::Receipts;
 use crate::returns::Returns;
@@ -53,6 +57,13 @@ pub struct Node {
     pub(crate) rooms: RoomShards,
     pub(crate) users: Arc<Users>,
     pub(crate) presence: Mutex<Presence>,
+    pub(crate) typing: Mutex<Typing>,
+    pub(crate) peers: Mutex<Peers>,
+    pub(crate) connections_elsewhere: Mutex<Connections>,
+    pub(crate) asks: Asks,
+    // When the others have had time to say that they are there, once the bus was alive.
+    pub(crate) roll_call: OnceLock<Millis>,
+    pub(crate) name: OnceLock<Arc<str>>,
     pub(crate) inbox: Inbox,
     pub(crate) receipts: Receipts,
     pub(crate) admission: Arc<Admission>,
@@ -120,6 +131,12 @@ impl Node {
             rooms: RoomShards::default(),
             users: Arc::default(),
             presence: Mutex::default(),
+            typing: Mutex::default(),
+            peers: Mutex::new(Peers::new(millis(settings.broker.node_ttl))),
+            connections_elsewhere: Mutex::default(),
+            asks: Asks::default(),
+            roll_call: OnceLock::new(),
+            name: OnceLock::new(),
             inbox: Inbox::default(),
             receipts: Receipts::default(),
             admission: Arc::default(),

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
-use crate::{clock, follow, inbox, publish, timers};
+use crate::{clock, follow, inbox, peers, publish, timers};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -107,6 +107,7 @@ impl Server {
             tokio::spawn(publish::publish_committed(Arc::clone(&node), groups)),
             tokio::spawn(inbox::tell_inboxes(Arc::clone(&node))),
             tokio::spawn(follow::watch_store(Arc::clone(&node))),
+            tokio::spawn(peers::keep_company(Arc::clone(&node), name(address))),
             tokio::spawn(keep_time(Arc::clone(&node))),
         ];
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));
@@ -138,6 +139,13 @@ impl Server {
     pub async fn store_ended(&self) {
         self.store.ended().await;
     }
+}
+
+/// How people tell a node from the others: by its machine and its port.
+fn name(address: SocketAddr) -> Arc<str> {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let machine = machine.unwrap_or_else(|_| address.ip().to_string());
+    format!("{}:{}", machine.trim(), address.port()).into()
 }
 
 /// The broker that the settings name.
@@ -181,6 +189,9 @@ async fn keep_time(node: Arc<Node>) {
         }
         node.tell_departures();
         node.metrics.accept_rate.set(node.accept_rate());
+        node.metrics
+            .peers
+            .set(i64::try_from(node.peers().len()).unwrap_or(i64::MAX));
         node.metrics
             .rooms
             .set(i64::try_from(node.rooms.count()).unwrap_or(i64::MAX));

@@ -1,9 +1,12 @@
 //! Who is connected to this node, by person.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use charla_core::UserKey;
+use charla_core::connections::Opened;
+use charla_core::{Role, UserKey};
+use charla_wire::TenantId;
 use parking_lot::Mutex;
 
 use crate::connection::Connection;
@@ -12,6 +15,8 @@ use crate::connection::Connection;
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     by_user: Mutex<HashMap<UserKey, Vec<Arc<Connection>>>>,
+    // Of those with a list of chats: every chat of the tenant stands in it.
+    staff: Mutex<HashMap<TenantId, Vec<Arc<Connection>>>>,
 }
 
 /// A connection's entry, taken out when dropped.
@@ -25,11 +30,11 @@ pub(crate) struct Registered {
 impl Users {
     /// Enters a connection.
     pub(crate) fn register(self: &Arc<Self>, connection: &Arc<Connection>) -> Registered {
-        let mut by_user = self.by_user.lock();
-        by_user
-            .entry(connection.opening.visitor.key.clone())
-            .or_default()
-            .push(Arc::clone(connection));
+        let key = &connection.opening.visitor.key;
+        put(&self.by_user, key, connection);
+        if is_staff(connection) {
+            put(&self.staff, &key.tenant, connection);
+        }
         Registered {
             users: Arc::clone(self),
             connection: Arc::clone(connection),
@@ -42,18 +47,35 @@ impl Users {
         self.by_user.lock().get(user).cloned().unwrap_or_default()
     }
 
-    /// The oldest of a person's connections, those that are ending left out, as far as there are more than `max`.
+    /// Those of a person's connections that are not ending.
     #[must_use]
-    pub(crate) fn surplus(&self, user: &UserKey, max: usize) -> Vec<Arc<Connection>> {
+    pub(crate) fn opened(&self, user: &UserKey) -> Vec<Opened> {
         let by_user = self.by_user.lock();
-        // In the order in which they came.
         let connections = by_user.get(user).into_iter().flatten();
-        let mut live: Vec<_> = connections
-            .filter(|connection| !connection.is_ending())
-            .cloned()
-            .collect();
-        live.truncate(live.len().saturating_sub(max));
-        live
+        let live = connections.filter(|connection| !connection.is_ending());
+        live.map(|connection| Opened {
+            at: connection.opening.since,
+            id: connection.opening.id,
+        })
+        .collect()
+    }
+
+    /// The people who are connected.
+    #[must_use]
+    pub(crate) fn keys(&self) -> Vec<UserKey> {
+        self.by_user.lock().keys().cloned().collect()
+    }
+
+    /// Whether nobody is connected.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_user.lock().is_empty()
+    }
+
+    /// The staff's connections with a list of chats.
+    #[must_use]
+    pub(crate) fn staff(&self, tenant: &TenantId) -> Vec<Arc<Connection>> {
+        self.staff.lock().get(tenant).cloned().unwrap_or_default()
     }
 
     /// Every connection that `wanted` picks.
@@ -71,12 +93,36 @@ impl Users {
 impl Drop for Registered {
     fn drop(&mut self) {
         let key = &self.connection.opening.visitor.key;
-        let mut by_user = self.users.by_user.lock();
-        if let Some(connections) = by_user.get_mut(key) {
-            connections.retain(|other| !Arc::ptr_eq(other, &self.connection));
-            if connections.is_empty() {
-                by_user.remove(key);
-            }
+        take(&self.users.by_user, key, &self.connection);
+        if is_staff(&self.connection) {
+            take(&self.users.staff, &key.tenant, &self.connection);
+        }
+    }
+}
+
+fn is_staff(connection: &Connection) -> bool {
+    connection.opening.visitor.role == Role::Agent && connection.lists_chats()
+}
+
+fn put<K: Hash + Eq + Clone>(
+    index: &Mutex<HashMap<K, Vec<Arc<Connection>>>>,
+    key: &K,
+    connection: &Arc<Connection>,
+) {
+    let mut index = index.lock();
+    index.entry(key.clone()).or_default().push(Arc::clone(connection));
+}
+
+fn take<K: Hash + Eq>(
+    index: &Mutex<HashMap<K, Vec<Arc<Connection>>>>,
+    key: &K,
+    connection: &Arc<Connection>,
+) {
+    let mut index = index.lock();
+    if let Some(connections) = index.get_mut(key) {
+        connections.retain(|other| !Arc::ptr_eq(other, connection));
+        if connections.is_empty() {
+            index.remove(key);
         }
     }
 }

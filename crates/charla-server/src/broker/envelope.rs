@@ -6,13 +6,17 @@
 use std::sync::Arc;
 
 use charla_core::{Author, Draft, RoomKey, Stored};
-use charla_wire::{Cause, ChatId, Timestamp, UserId};
+use charla_wire::{Cause, ChatId, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Topic;
-use crate::happening::{Happening, RoomEvent, UserEvent};
+use crate::happening::{ChatMoved, Happening, Reader, RoomEvent, UserEvent};
 use crate::store::Notification;
+
+mod between;
+#[cfg(test)]
+mod tests;
 
 /// What this program writes and reads.
 const VERSION: u32 = 1;
@@ -65,7 +69,6 @@ enum What {
     Presence {
         who: Person,
         joined: bool,
-        except: Option<Uuid>,
     },
     Closed {
         by: Person,
@@ -82,9 +85,14 @@ enum What {
         cause: String,
     },
     TokenRevoked {
-        tenant: charla_wire::TenantId,
+        tenant: TenantId,
         jti: String,
     },
+    Connections {
+        open: Vec<between::Connection>,
+    },
+    Moved(Box<Moved>),
+    Node(between::Word),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,6 +124,18 @@ struct Note {
     read: bool,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Moved {
+    chat: ChatId,
+    title: Arc<str>,
+    seq: u64,
+    author: Person,
+    preview: Box<str>,
+    sent_at: i64,
+    /// Who, how far it has read, and whether it is a member.
+    people: Option<Vec<(UserId, u64, bool)>>,
+}
+
 /// What a payload turned out to be.
 #[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 #[derive(Debug)]
@@ -131,7 +151,7 @@ pub(super) enum Opened {
 /// Writes a happening down. `None` for what concerns this node's connections alone.
 pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
     let what = match happening {
-        Happening::Room { event, except, .. } => room_event(event, *except),
+        Happening::Room { event, except, .. } => room_event(event, *except)?,
         Happening::User {
             event: UserEvent::Notification(note),
             ..
@@ -145,7 +165,7 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
             read: note.read,
         })),
         Happening::User {
-            event: UserEvent::Inbox(_),
+            event: UserEvent::Inbox { .. },
             ..
         } => return None,
         Happening::Disconnect { chat, cause, .. } => What::Disconnect {
@@ -156,6 +176,15 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
             tenant: tenant.clone(),
             jti: jti.clone(),
         },
+        Happening::Presence { who, joined, .. } => What::Presence {
+            who: who.into(),
+            joined: *joined,
+        },
+        Happening::Connections { open, .. } => What::Connections {
+            open: open.iter().map(between::connection).collect(),
+        },
+        Happening::Moved(moved) => What::Moved(Box::new(moved.as_ref().into())),
+        Happening::Node { word, .. } => What::Node(word.into()),
     };
     let envelope = Envelope {
         version: VERSION,
@@ -165,8 +194,8 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
     serde_json::to_vec(&envelope).ok()
 }
 
-fn room_event(event: &RoomEvent, except: Option<Uuid>) -> What {
-    match event {
+fn room_event(event: &RoomEvent, except: Option<Uuid>) -> Option<What> {
+    Some(match event {
         RoomEvent::Message(message) => What::Message {
             message: Box::new(message.into()),
             except,
@@ -191,11 +220,8 @@ fn room_event(event: &RoomEvent, except: Option<Uuid>) -> What {
             on: *on,
             except,
         },
-        RoomEvent::Presence { who, joined } => What::Presence {
-            who: who.into(),
-            joined: *joined,
-            except,
-        },
+        // Each node judges for itself whether it is news: it is told of by what leads to it.
+        RoomEvent::Presence { .. } => return None,
         RoomEvent::Closed { by, at, reason } => What::Closed {
             by: by.into(),
             at: at.as_millis(),
@@ -205,7 +231,7 @@ fn room_event(event: &RoomEvent, except: Option<Uuid>) -> What {
             by: by.into(),
             at: at.as_millis(),
         },
-    }
+    })
 }
 
 /// Reads what came in under a topic. The topic says where it happened: nothing in the payload can say otherwise.
@@ -217,11 +243,11 @@ pub(super) fn open(own: Uuid, topic: &Topic, payload: &[u8]) -> Opened {
     }
     let happening = serde_json::from_slice::<Envelope>(payload)
         .ok()
-        .and_then(|envelope| happening(topic, envelope.what));
+        .and_then(|envelope| happening(topic, envelope.node, envelope.what));
     happening.map_or(Opened::Unreadable, Opened::Happening)
 }
 
-fn happening(topic: &Topic, what: What) -> Option<Happening> {
+fn happening(topic: &Topic, from: Uuid, what: What) -> Option<Happening> {
     match (topic, what) {
         (Topic::User(user), What::Notification(note)) => Some(Happening::User {
             user: user.clone(),
@@ -243,6 +269,30 @@ fn happening(topic: &Topic, what: What) -> Option<Happening> {
         (Topic::Everybody, What::TokenRevoked { tenant, jti }) => {
             Some(Happening::TokenRevoked { tenant, jti })
         }
+        (Topic::Everybody, What::Node(word)) => Some(Happening::Node {
+            from,
+            to: None,
+            word: word.into(),
+        }),
+        (Topic::Node(to), What::Node(word)) => Some(Happening::Node {
+            from,
+            to: Some(*to),
+            word: word.into(),
+        }),
+        (Topic::User(user), What::Connections { open }) => Some(Happening::Connections {
+            from,
+            user: user.clone(),
+            open: open.into_iter().map(between::opened).collect(),
+        }),
+        (Topic::Tenant(tenant), What::Moved(moved)) => {
+            Some(Happening::Moved(Arc::new(moved.into_happening(tenant))))
+        }
+        (Topic::Room(room), What::Presence { who, joined }) => Some(Happening::Presence {
+            from,
+            room: room.clone(),
+            who: who.into(),
+            joined,
+        }),
         (Topic::Room(room), what) => {
             let (event, except) = in_room(room, what)?;
             Some(Happening::Room {
@@ -251,7 +301,7 @@ fn happening(topic: &Topic, what: What) -> Option<Happening> {
                 except,
             })
         }
-        (Topic::User(_) | Topic::Everybody, _) => None,
+        (Topic::User(_) | Topic::Everybody | Topic::Tenant(_) | Topic::Node(_), _) => None,
     }
 }
 
@@ -286,13 +336,6 @@ fn in_room(room: &RoomKey, what: What) -> Option<(RoomEvent, Option<Uuid>)> {
         }
         What::Read { by, seq } => (RoomEvent::Read { by: by.into(), seq }, None),
         What::Typing { by, on, except } => (RoomEvent::Typing { by: by.into(), on }, except),
-        What::Presence { who, joined, except } => (
-            RoomEvent::Presence {
-                who: who.into(),
-                joined,
-            },
-            except,
-        ),
         What::Closed { by, at: when, reason } => (
             RoomEvent::Closed {
                 by: by.into(),
@@ -308,7 +351,13 @@ fn in_room(room: &RoomKey, what: What) -> Option<(RoomEvent, Option<Uuid>)> {
             },
             None,
         ),
-        What::Notification(_) | What::Disconnect { .. } | What::TokenRevoked { .. } => return None,
+        What::Notification(_)
+        | What::Disconnect { .. }
+        | What::TokenRevoked { .. }
+        | What::Presence { .. }
+        | What::Connections { .. }
+        | What::Moved(_)
+        | What::Node(_) => return None,
     })
 }
 
@@ -363,122 +412,42 @@ impl Message {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use charla_wire::TenantId;
-
-    use super::*;
-
-    fn room() -> RoomKey {
-        RoomKey {
-            tenant: TenantId::parse("demo").unwrap(),
-            chat: ChatId::parse("5").unwrap(),
-        }
-    }
-
-    fn ana() -> Author {
-        Author {
-            id: UserId::parse("ana").unwrap(),
-            name: "Ana".into(),
-        }
-    }
-
-    fn stored() -> Stored {
-        Stored {
-            draft: Draft {
-                room: room(),
-                id: Uuid::from_u128(7),
-                author: ana(),
-                text: "hola".into(),
-                data: Some(r#"{"a":1}"#.into()),
-            },
-            seq: 3,
-            sent_at: Timestamp::from_millis(5),
-            edited_at: Some(Timestamp::from_millis(9)),
-            deleted: false,
-        }
-    }
-
-    #[test]
-    fn what_is_sealed_is_opened_as_it_was() {
-        let at = Timestamp::from_millis(77);
-        let in_room = [
-            RoomEvent::Message(stored()),
-            RoomEvent::Edited {
-                message: stored(),
-                rev: 4,
-                by: ana(),
-            },
-            RoomEvent::Deleted {
-                seq: 3,
-                rev: 5,
-                at,
-                by: ana(),
-            },
-            RoomEvent::Read { by: ana(), seq: 2 },
-            RoomEvent::Typing { by: ana(), on: true },
-            RoomEvent::Presence {
-                who: ana(),
-                joined: false,
-            },
-            RoomEvent::Closed {
-                by: ana(),
-                at,
-                reason: Some("done".into()),
-            },
-            RoomEvent::Reopened { by: ana(), at },
-        ]
-        .map(|event| Happening::Room {
-            room: room(),
-            event,
-            except: None,
+impl From<&ChatMoved> for Moved {
+    fn from(moved: &ChatMoved) -> Self {
+        let people = moved.people.as_ref().map(|people| {
+            let reader = |reader: &Reader| (reader.user.clone(), reader.read_seq, reader.is_member);
+            people.iter().map(reader).collect()
         });
-        let user = charla_core::UserKey {
-            tenant: room().tenant,
-            user: ana().id,
-        };
-        let others = [
-            Happening::Disconnect {
-                user,
-                chat: Some(room().chat),
-                cause: Cause::NotAMember,
-            },
-            Happening::TokenRevoked {
-                tenant: room().tenant,
-                jti: "x".into(),
-            },
-        ];
-        let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        for happening in in_room.into_iter().chain(others) {
-            let topic = Topic::of(&happening);
-            let payload = seal(here, &happening).unwrap();
-            assert!(matches!(open(here, &topic, &payload), Opened::Own));
-            let Opened::Happening(opened) = open(there, &topic, &payload) else {
-                panic!("{happening:?}");
-            };
-            assert_eq!(format!("{opened:?}"), format!("{happening:?}"));
+        Self {
+            chat: moved.room.chat.clone(),
+            title: Arc::clone(&moved.title),
+            seq: moved.seq,
+            author: (&moved.author).into(),
+            preview: moved.preview.clone(),
+            sent_at: moved.sent_at.as_millis(),
+            people,
         }
     }
+}
 
-    #[test]
-    fn what_is_newer_is_not_guessed_at() {
-        let node = Uuid::from_u128(2);
-        let topic = Topic::Room(room());
-        let newer = format!(r#"{{"v":2,"node":"{}","what":"message"}}"#, Uuid::from_u128(1));
-        let another = format!(r#"{{"v":1,"node":"{}","what":"poll"}}"#, Uuid::from_u128(1));
-        for payload in [newer.as_str(), another.as_str(), "", "{}", "hola"] {
-            assert!(
-                matches!(open(node, &topic, payload.as_bytes()), Opened::Unreadable),
-                "{payload}"
-            );
+impl Moved {
+    fn into_happening(self, tenant: &TenantId) -> ChatMoved {
+        let reader = |(user, read_seq, is_member)| Reader {
+            user,
+            read_seq,
+            is_member,
+        };
+        ChatMoved {
+            room: RoomKey {
+                tenant: tenant.clone(),
+                chat: self.chat,
+            },
+            title: self.title,
+            seq: self.seq,
+            author: self.author.into(),
+            preview: self.preview,
+            sent_at: Timestamp::from_millis(self.sent_at),
+            people: self.people.map(|people| people.into_iter().map(reader).collect()),
         }
-        let more = format!(
-            r#"{{"v":1,"node":"{}","what":"read","by":{{"id":"ana","name":"Ana","x":1}},"seq":2,"y":[]}}"#,
-            Uuid::from_u128(1)
-        );
-        assert!(matches!(
-            open(node, &topic, more.as_bytes()),
-            Opened::Happening(_)
-        ));
     }
 }

@@ -3,6 +3,7 @@
 use std::future::{Future, ready};
 use std::pin::Pin;
 
+use charla_core::NodeId;
 use tokio::sync::watch;
 
 use super::{Broker, Health, Topic};
@@ -40,6 +41,10 @@ impl Broker for Local {
 
     fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
+    }
+
+    fn node(&self) -> NodeId {
+        NodeId::nil()
     }
 
     fn has_peers(&self) -> bool {

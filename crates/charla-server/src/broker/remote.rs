@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use charla_core::NodeId;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -219,6 +220,10 @@ impl Broker for Remote {
 
     fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.subscribe()
+    }
+
+    fn node(&self) -> NodeId {
+        self.shared.node
     }
 
     fn has_peers(&self) -> bool {

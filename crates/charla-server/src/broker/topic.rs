@@ -1,6 +1,6 @@
 //! What nodes subscribe to: [`Topic`], and its name on the bus.
 
-use charla_core::{RoomKey, UserKey};
+use charla_core::{NodeId, RoomKey, UserKey};
 use charla_wire::{ChatId, TenantId, UserId};
 
 use crate::happening::Happening;
@@ -14,6 +14,10 @@ pub enum Topic {
     User(UserKey),
     /// What every node has to know.
     Everybody,
+    /// The lists of chats of a tenant's people.
+    Tenant(TenantId),
+    /// One node.
+    Node(NodeId),
 }
 
 impl Topic {
@@ -23,7 +27,11 @@ impl Topic {
         match happening {
             Happening::Room { room, .. } => Self::Room(room.clone()),
             Happening::User { user, .. } | Happening::Disconnect { user, .. } => Self::User(user.clone()),
-            Happening::TokenRevoked { .. } => Self::Everybody,
+            Happening::TokenRevoked { .. } | Happening::Node { to: None, .. } => Self::Everybody,
+            Happening::Presence { room, .. } => Self::Room(room.clone()),
+            Happening::Connections { user, .. } => Self::User(user.clone()),
+            Happening::Moved(moved) => Self::Tenant(moved.room.tenant.clone()),
+            Happening::Node { to: Some(node), .. } => Self::Node(*node),
         }
     }
 
@@ -35,6 +43,8 @@ impl Topic {
             Self::Room(room) => format!("{prefix}:room:{}:{}", room.tenant, room.chat),
             Self::User(user) => format!("{prefix}:user:{}:{}", user.tenant, user.user),
             Self::Everybody => format!("{prefix}:all"),
+            Self::Tenant(tenant) => format!("{prefix}:tenant:{tenant}"),
+            Self::Node(node) => format!("{prefix}:node:{node}"),
         }
     }
 
@@ -46,6 +56,11 @@ impl Topic {
             return Some(Self::Everybody);
         }
         let (kind, ids) = rest.split_once(':')?;
+        match kind {
+            "tenant" => return TenantId::parse(ids).ok().map(Self::Tenant),
+            "node" => return NodeId::try_parse(ids).ok().map(Self::Node),
+            _ => {}
+        }
         let (tenant, id) = ids.split_once(':')?;
         let tenant = TenantId::parse(tenant).ok()?;
         match kind {
@@ -91,7 +106,11 @@ mod tests {
             user("a", "b:5"),
             user("a", "::"),
             user("room", "a:5"),
+            user("tenant", "a"),
             Topic::Everybody,
+            Topic::Tenant(TenantId::parse("a").unwrap()),
+            Topic::Tenant(TenantId::parse("room").unwrap()),
+            Topic::Node(NodeId::from_u128(1)),
         ];
         for (place, topic) in topics.iter().enumerate() {
             let name = topic.name("charla");
@@ -108,6 +127,8 @@ mod tests {
             "other:all",
             "charla2:all",
             "charla:canary:1",
+            "charla:tenant:a:5",
+            "charla:node:1:5",
         ] {
             assert_eq!(Topic::parse(foreign, "charla"), None, "{foreign}");
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
@@ -39,6 +40,8 @@ pub struct BrokerSettings {
     pub key_file: Option<PathBuf>,
     /// What the names of its topics begin with.
     pub prefix: String,
+    /// How long a node may be silent before it counts as gone, with everybody on it.
+    pub node_ttl: Duration,
 }
 
 impl Default for BrokerSettings {
@@ -51,6 +54,7 @@ impl Default for BrokerSettings {
             cert_file: None,
             key_file: None,
             prefix: "charla".into(),
+            node_ttl: Duration::from_secs(10),
         }
     }
 }

@@ -225,11 +225,13 @@ keys! {
         "The key of that certificate in PEM.";
     "broker.prefix", Rule::Text, Some(|s| &mut s.broker.prefix), "",
         "What the names of its topics begin with: another one for each group of nodes on the same server.";
+    "broker.node_ttl", secs(2, HOUR), Some(|s| &mut s.broker.node_ttl), "",
+        "How long a node may be silent before it counts as gone, with everybody on it.";
 
     "limits.connections", count(1, MANY), Some(|s| &mut s.limits.connections), "",
         "Connections of this node.";
     "limits.connections_per_user", count(1, MANY), Some(|s| &mut s.limits.connections_per_user), "",
-        "Connections of one user on this node.";
+        "Connections of one user, on all nodes together up to a limit of 256; a higher one counts on each node alone.";
     "limits.when_user_full", Rule::Choice(&["refuse", "replace_oldest"]), Some(|s| &mut s.limits.when_user_full), "",
         "What one more meets: \"refuse\" (too_many_connections), or \"replace_oldest\" (the user's oldest ends with session_replaced).";
     "limits.connections_per_address", count(1, MANY), Some(|s| &mut s.limits.connections_per_address), "",

@@ -1,14 +1,18 @@
 //! Several nodes on one PostgreSQL and one Redis: what happens on one is heard on the others.
 
-use charla_server::settings::{BrokerUrl, StoreUrl};
-use serde_json::json;
+use charla_server::settings::{BrokerUrl, Settings, StoreUrl};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::bus::Bus;
 use crate::cluster::Cluster;
-use crate::serving::{Client, Serving, until};
+use crate::serving::{Client, Serving, soon, until};
 
+mod deaths;
+mod ends;
+mod people;
 pub(crate) mod plug;
+mod tenants;
 
 /// A database and a bus for nodes to share.
 pub(crate) struct Shared {
@@ -16,17 +20,19 @@ pub(crate) struct Shared {
     // Of that bus, or of another.
     broker: BrokerUrl,
     url: StoreUrl,
+    address: String,
     _cluster: Cluster,
 }
 
 impl Shared {
     async fn start() -> Self {
         let (cluster, bus) = tokio::task::block_in_place(|| (Cluster::start(), Bus::start()));
-        let url = cluster.url(&cluster.database().await);
+        let database = cluster.database().await;
         Self {
             broker: bus.url(),
             bus,
-            url,
+            url: cluster.url(&database),
+            address: cluster.address(&database),
             _cluster: cluster,
         }
     }
@@ -45,10 +51,29 @@ impl Shared {
     }
 
     async fn node_called(&self, prefix: &str) -> Serving {
+        self.node_with(|settings| prefix.clone_into(&mut settings.broker.prefix))
+            .await
+    }
+
+    /// Nodes that know each other.
+    async fn nodes<const N: usize>(&self, adjust: impl Fn(&mut Settings)) -> [Serving; N] {
+        let mut nodes = Vec::new();
+        for _ in 0..N {
+            nodes.push(self.node_with(&adjust).await);
+        }
+        for node in &nodes {
+            company(node, N - 1).await;
+        }
+        nodes
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("as many as were started"))
+    }
+
+    async fn node_with(&self, adjust: impl FnOnce(&mut Settings)) -> Serving {
         let node = Serving::start_with(|settings| {
             settings.store.url = Some(self.url.clone());
             settings.broker.url = Some(self.broker.clone());
-            prefix.clone_into(&mut settings.broker.prefix);
+            adjust(settings);
             // Load tests send faster than people.
             settings.limits.sends_per_second = 1_000;
             settings.limits.send_burst = 1_000;
@@ -57,6 +82,56 @@ impl Shared {
         readiness(&node, "ready").await;
         node
     }
+}
+
+/// Waits until a node knows so many others.
+async fn company(node: &Serving, others: usize) {
+    until("the other nodes", || async {
+        node.node().peers().len() == others
+    })
+    .await;
+}
+
+/// Waits until somebody is let in and not sent away.
+async fn stays(node: &Serving, user: &str) -> Client {
+    soon("a connection that stays", async {
+        loop {
+            let mut client = node.connect(user, "/ws/chat/5/").await;
+            if client.is_welcome().await {
+                return client;
+            }
+        }
+    })
+    .await
+}
+
+/// Waits until so many nodes listen to a topic.
+async fn listened_to(shared: &Shared, topic: &str, nodes: usize) {
+    until(topic, || async {
+        let told = shared.bus.command(&["PUBSUB", "NUMSUB", topic]);
+        told.split_whitespace().last() == Some(&*nodes.to_string())
+    })
+    .await;
+}
+
+/// Of each kind the frames that came until now, and what they say of whom.
+fn presence(frames: &[Value]) -> Vec<(String, String)> {
+    let of_kind = frames.iter().filter(|frame| frame["type"] == "presence");
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    of_kind
+        .map(|frame| (word(&frame["user"]["id"]), word(&frame["state"])))
+        .collect()
+}
+
+/// The ids of those who are said to be there.
+fn online(subscribed: &Value) -> Vec<String> {
+    let people = subscribed["members_online"].as_array().unwrap();
+    let mut ids: Vec<_> = people
+        .iter()
+        .map(|who| who["id"].as_str().unwrap().to_owned())
+        .collect();
+    ids.sort();
+    ids
 }
 
 /// Waits until a node says so.

@@ -138,6 +138,19 @@ impl Client {
         frames
     }
 
+    /// Whether it hears its chat and an answer after that, rather than its end.
+    pub(crate) async fn is_welcome(&mut self) -> bool {
+        while let Ok(frame) = self.hear().await {
+            if frame["type"] == "pong" {
+                return true;
+            }
+            if frame["type"] == "subscribed" && !self.try_say(&serde_json::json!({"type": "ping"})).await {
+                return false;
+            }
+        }
+        false
+    }
+
     /// How the connection ends; frames before are passed over.
     pub(crate) async fn end(&mut self) -> (u16, String) {
         loop {

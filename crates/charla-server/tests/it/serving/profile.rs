@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charla_server::node::Node;
-use charla_server::settings::{Algorithm, KeyMaterial, KeySettings, Settings};
+use charla_server::settings::{Algorithm, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
 use charla_server::store::{UserChange, UserState};
 
 use jsonwebtoken::{EncodingKey, crypto};
@@ -15,6 +15,9 @@ use super::{room, tenant_id, user_key};
 pub(crate) const ATTACKED: &str = "attacked";
 /// No limits on what one user or one address may do.
 pub(crate) const UNLIMITED: &str = "unlimited";
+
+/// A node that shares a database and a bus: their addresses stand behind, with spaces between.
+pub(crate) const NODE: &str = "node ";
 
 /// The issuer of [`APP_SECRET`]'s tokens.
 pub(crate) const ISSUER: &str = "https://id.example";
@@ -63,6 +66,11 @@ fn secret(kid: &str, secret: &str, tenant: Option<&str>) -> KeySettings {
 /// Adjusts the settings.
 pub(crate) fn adjust(profile: &str, settings: &mut Settings) {
     settings.log.filter = "info".into();
+    if let Some((store, bus)) = profile.strip_prefix(NODE).and_then(|rest| rest.split_once(' ')) {
+        settings.store.url = StoreUrl::parse(store);
+        settings.broker.url = BrokerUrl::parse(bus);
+        return;
+    }
     match profile {
         ATTACKED => {
             settings.auth.keys = vec![
