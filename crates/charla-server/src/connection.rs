@@ -209,6 +209,11 @@ impl Connection {
         self.writing.lock().listens_to.contains(chat)
     }
 
+    /// The chats that it has a seat in.
+    pub fn chats(&self) -> Vec<ChatId> {
+        self.writing.lock().listens_to.clone()
+    }
+
     /// Another token stands for it from now on.
     pub fn renew_token(&self, jti: Option<&str>) {
         self.writing.lock().renewed = Some(jti.unwrap_or_default().into());

@@ -23,6 +23,7 @@ mod look;
 mod membership;
 pub mod metrics;
 pub mod node;
+mod outage;
 mod peers;
 mod progress;
 pub mod publish;

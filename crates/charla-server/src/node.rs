@@ -61,6 +61,8 @@ pub struct Node {
     pub(crate) peers: Mutex<Peers>,
     pub(crate) connections_elsewhere: Mutex<Connections>,
     pub(crate) asks: Asks,
+    // Other nodes said what this one did not hear, perhaps.
+    pub(crate) words_lost: Notify,
     // When the others have had time to say that they are there, once the bus was alive.
     pub(crate) roll_call: OnceLock<Millis>,
     pub(crate) name: OnceLock<Arc<str>>,
@@ -135,6 +137,7 @@ impl Node {
             peers: Mutex::new(Peers::new(millis(settings.broker.node_ttl))),
             connections_elsewhere: Mutex::default(),
             asks: Asks::default(),
+            words_lost: Notify::new(),
             roll_call: OnceLock::new(),
             name: OnceLock::new(),
             inbox: Inbox::default(),

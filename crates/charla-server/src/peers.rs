@@ -166,6 +166,7 @@ impl Node {
                 let beat = self.own_beat();
                 self.say(None, NodeWord::Beat { beat, pulse });
                 self.ask_everything();
+                self.words_lost.notify_one();
             }
         }
     }
@@ -216,6 +217,9 @@ impl Node {
                 }
                 if pulse == Pulse::Anew || (is_new && pulse == Pulse::Steady) {
                     self.ask_everything();
+                }
+                if pulse == Pulse::Anew {
+                    self.words_lost.notify_one();
                 }
             }
             NodeWord::GoodBye => {

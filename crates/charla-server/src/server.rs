@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
-use crate::{clock, follow, inbox, peers, publish, timers};
+use crate::{clock, follow, inbox, outage, peers, publish, timers};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -107,6 +107,7 @@ impl Server {
             tokio::spawn(publish::publish_committed(Arc::clone(&node), groups)),
             tokio::spawn(inbox::tell_inboxes(Arc::clone(&node))),
             tokio::spawn(follow::watch_store(Arc::clone(&node))),
+            tokio::spawn(outage::send_away_after_outages(Arc::clone(&node))),
             tokio::spawn(peers::keep_company(Arc::clone(&node), name(address))),
             tokio::spawn(keep_time(Arc::clone(&node))),
         ];

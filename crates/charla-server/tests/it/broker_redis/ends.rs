@@ -6,7 +6,7 @@ use charla_server::store::{UserChange, UserState};
 use charla_wire::{Cause, Timestamp};
 use serde_json::json;
 
-use super::{Shared, stays};
+use super::{Shared, readiness, stays};
 use crate::serving::{Client, Serving, room, tenant_id, user_key};
 
 async fn entered(node: &Serving, user: &str) -> Client {
@@ -151,4 +151,37 @@ async fn a_chat_is_closed_and_left_on_every_node() {
     let end = luis.end().await;
     assert_eq!(end.0, 4403, "{end:?}");
     ana.next_of("chat_reopened").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_shut_out_without_the_bus_is_sent_away_when_it_is_back() {
+    let shared = Shared::start().await;
+    let [one, two] = shared.nodes(|_| {}).await;
+    let mut ana = entered(&two, "ana").await;
+    let mut luis = entered(&two, "luis").await;
+    let mut eva = two.connect("eva", "/ws/").await;
+    let mut sofia = entered(&two, "sofia").await;
+    shared.bus.kill();
+    for node in [&one, &two] {
+        readiness(node, "degraded").await;
+    }
+    let change = |state, tokens_valid_from| UserChange {
+        state,
+        tokens_valid_from,
+        ..UserChange::default()
+    };
+    let (node, five) = (one.node(), room("demo", "5"));
+    let blocked = change(Some(UserState::Blocked), None);
+    node.put_user(&user_key("demo", "luis"), blocked).await.unwrap();
+    let signed_out = change(None, Some((node.clock)()));
+    node.put_user(&user_key("demo", "eva"), signed_out).await.unwrap();
+    node.remove_member(&five, &user_key("demo", "ana").user)
+        .await
+        .unwrap();
+    sofia.heard().await;
+    tokio::task::block_in_place(|| shared.bus.run());
+    assert_eq!(luis.end().await.0, 4403);
+    assert_eq!(eva.end().await.0, 4401);
+    assert_eq!(ana.end().await.1, "not_a_member");
+    sofia.heard().await;
 }
