@@ -155,11 +155,11 @@ mod tests {
         let mut watched = Watched::default();
         watched.mark(&path, None);
         let line = "ERROR asyncio socket.accept() out of system resource\n";
-        let lines = FRESH as usize / line.len() * 2;
-        std::fs::write(&path, line.repeat(lines)).unwrap();
+        let lines = FRESH / line.len() as u64 * 2;
+        std::fs::write(&path, line.repeat(usize::try_from(lines).unwrap())).unwrap();
         let mut reader = Reader::new(true);
         assert!(watched.read(&mut reader).is_empty());
-        let count = reader.finish().sign(Sign::TooManyFiles).unwrap().count as usize;
+        let count = reader.finish().sign(Sign::TooManyFiles).unwrap().count;
         assert!(count > lines / 3 && count < lines * 2 / 3, "{count} of {lines}");
     }
 
