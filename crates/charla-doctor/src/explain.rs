@@ -12,6 +12,7 @@ mod codes;
 mod documents;
 mod held;
 mod lines;
+mod needle;
 pub mod paste;
 mod source;
 mod tally;

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use crate::evidence::{Quote, SourceKind, SourceSeen};
 use crate::explain::Sums;
 use crate::explain::access;
 use crate::explain::clock::Stamp;
 use crate::explain::held::{Place, shown};
 use crate::explain::lines::without_colours;
+use crate::explain::needle::{after, needle};
 use crate::explain::tally::{Attempt, AttemptTally, LifeTally, common};
 use crate::explain::words::{Hits, Mark, WORDS};
 use crate::signs::Sign;
@@ -285,7 +288,7 @@ impl Source {
             return Some(SourceKind::Charla);
         }
         if has(Mark::Request) && !has(Mark::NginxUpstream) {
-            let django = memchr::memmem::find(line.text, b"django.server").is_some();
+            let django = needle!(b"django.server").find(line.text).is_some();
             let bare = line.text.starts_with(b"[");
             return Some(if django || bare {
                 SourceKind::Django
@@ -296,16 +299,14 @@ impl Source {
         if has(Mark::Report) {
             return Some(SourceKind::CharlaReport);
         }
-        if has(Mark::Client)
-            || has(Mark::PythonClosed) && memchr::memmem::find(line.text, b"CLOSED").is_some()
-        {
+        if has(Mark::Client) || has(Mark::PythonClosed) && needle!(b"CLOSED").find(line.text).is_some() {
             return Some(SourceKind::Client);
         }
         if has(Mark::FrontEnd) || has(Mark::Console) || has(Mark::Payload) {
             return Some(SourceKind::Console);
         }
         if has(Mark::Opened) || has(Mark::Closed) {
-            let python = memchr::memmem::find(line.text, b" OPEN {").is_some();
+            let python = needle!(b" OPEN {").find(line.text).is_some();
             return Some(if python {
                 SourceKind::Client
             } else {
@@ -406,18 +407,21 @@ impl Source {
 
     /// An access log's line.
     fn access(&mut self, line: Line<'_>, sums: &mut Sums) {
-        if let Some(request) = access::request(line.text) {
-            self.request(&request, line, sums);
+        if let Some(request) = access::request(line.text).filter(access::Request::counts) {
+            self.request(&request, &request.further(), line, sums);
         }
     }
 
-    fn request(&mut self, request: &access::Request<'_>, line: Line<'_>, sums: &mut Sums) {
-        if request.status != 101 && !access::is_socket(request.target) {
-            return;
-        }
+    fn request(
+        &mut self,
+        request: &access::Request<'_>,
+        further: &access::Further,
+        line: Line<'_>,
+        sums: &mut Sums,
+    ) {
         let token = sums.tokens.of(request.target);
         // The log has the moment of the end.
-        let began = match (line.at, request.lived) {
+        let began = match (line.at, further.lived) {
             (Some(Stamp::At(at)), Some(lived)) => Some(Stamp::At(at - lived)),
             (at, _) => at,
         };
@@ -432,10 +436,10 @@ impl Source {
             self.lives
                 .entry(SourceKind::NginxAccess)
                 .or_default()
-                .ended(request.lived, line.at);
+                .ended(further.lived, line.at);
             return;
         }
-        match request.upstream {
+        match further.upstream {
             Some(None) if request.status == 499 => sums.unanswered.add(line.text, line.place),
             Some(None) => sums
                 .nginx_own
@@ -474,9 +478,8 @@ fn sign(sign: Sign, line: Line<'_>, sums: &mut Sums) {
 }
 
 /// The number right after the first place where a text stands.
-fn number_after(line: &[u8], text: &[u8]) -> Option<u16> {
-    let at = memchr::memmem::find(line, text)? + text.len();
-    number_at(line.get(at..)?)
+fn number_after(line: &[u8], word: &Finder<'_>) -> Option<u16> {
+    number_at(after(line, word)?)
 }
 
 fn number_at(text: &[u8]) -> Option<u16> {

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use crate::evidence::{Attempts, Lifetimes};
 use crate::explain::clock::{Stamp, whole};
+use crate::explain::needle::{after, needles};
 
 /// Different tokens that are told apart; further ones count as one.
 const TOKENS: usize = 65_536;
@@ -34,11 +35,8 @@ pub(super) struct TokenIds {
 impl TokenIds {
     /// The hash of a token in an address, if it has one: the value of `token=`, `ticket=`, `access_token=` or `jwt=`.
     pub(super) fn of(&self, address: &[u8]) -> Option<u64> {
-        let at = [&b"token="[..], b"ticket=", b"jwt="].iter().find_map(|name| {
-            let at = memchr::memmem::find(address, name)?;
-            Some(at + name.len())
-        })?;
-        let value = address.get(at..)?;
+        let names = needles![b"token=", b"ticket=", b"jwt="];
+        let value = names.iter().find_map(|name| after(address, name))?;
         let end = value
             .iter()
             .position(|byte| matches!(byte, b'&' | b' ' | b'"' | b'\'' | b'#' | b',' | b'}'));

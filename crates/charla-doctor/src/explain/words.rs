@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, MatchKind, PatternID, StartKind};
 use memchr::memmem::Finder;
 
 use crate::signs::Sign;
@@ -144,7 +146,8 @@ struct Rule {
 /// The automaton and what its words mean.
 #[derive(Debug)]
 pub(super) struct Words {
-    automaton: AhoCorasick,
+    automaton: DFA,
+    start: StateID,
     meanings: Vec<Meaning>,
     rules: Vec<Rule>,
     /// How every JWT begins.
@@ -193,12 +196,18 @@ impl Words {
                 rules.push(Rule { sign, words });
             }
         }
-        let builder = AhoCorasick::builder()
+        let automaton = DFA::builder()
             .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&words);
+            .start_kind(StartKind::Unanchored)
+            .prefilter(false)
+            .build(&words)
+            .expect("a few hundred short words make an automaton");
+        let start = automaton
+            .start_state(Anchored::No)
+            .expect("it was built to start anywhere");
         Self {
-            automaton: builder.expect("a few hundred short words make an automaton"),
+            automaton,
+            start,
             meanings,
             rules,
             token: Finder::new(b"eyJ"),
@@ -221,21 +230,31 @@ impl Words {
         self.combine(hits);
     }
 
+    /// One step for each byte, and nothing else unless a word ends there: most bytes end none.
     fn scan(&self, part: &[u8], hits: &mut Hits) {
-        for found in self.automaton.find_overlapping_iter(part) {
-            let word = found.pattern().as_u32();
-            let Some(meaning) = self.meanings.get(found.pattern().as_usize()) else {
-                continue;
-            };
-            hits.marks |= meaning.marks;
-            for sign in &meaning.alone {
-                if !hits.signs.contains(sign) {
-                    hits.signs.push(*sign);
+        let mut state = self.start;
+        for byte in part {
+            state = self.automaton.next_state(Anchored::No, state, *byte);
+            if self.automaton.is_special(state) && self.automaton.is_match(state) {
+                for nth in 0..self.automaton.match_len(state) {
+                    self.note(self.automaton.match_pattern(state, nth), hits);
                 }
             }
-            if !meaning.shared.is_empty() && !hits.words.contains(&word) {
-                hits.words.push(word);
+        }
+    }
+
+    fn note(&self, word: PatternID, hits: &mut Hits) {
+        let Some(meaning) = self.meanings.get(word.as_usize()) else {
+            return;
+        };
+        hits.marks |= meaning.marks;
+        for sign in &meaning.alone {
+            if !hits.signs.contains(sign) {
+                hits.signs.push(*sign);
             }
+        }
+        if !meaning.shared.is_empty() && !hits.words.contains(&word.as_u32()) {
+            hits.words.push(word.as_u32());
         }
     }
 

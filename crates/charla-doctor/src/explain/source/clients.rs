@@ -3,13 +3,13 @@
 //! A handshake is counted when its end is told: a failure's line, an open, or a close without an open before it.
 
 use charla_wire::{Cause, cause::parse_close_reason};
-use memchr::memmem;
 
 use super::{Line, Source, number_after, number_at, quote, shell::Command};
 use crate::evidence::SourceKind;
 use crate::explain::Sums;
 use crate::explain::clock::Stamp;
 use crate::explain::held::Place;
+use crate::explain::needle::{after, any, needle, needles};
 use crate::explain::words::{Hits, Mark};
 use crate::signs::Sign;
 
@@ -133,34 +133,35 @@ impl Source {
 
 /// The status of a handshake that a line says failed (or, from curl's head, went through); 0: none.
 fn failure(text: &[u8], hits: &Hits, command: Command) -> Option<u16> {
-    for before in [
-        &b"Unexpected response code: "[..],
+    for before in needles![
+        b"Unexpected response code: ",
         b"Unexpected server response: ",
-        b"server rejected WebSocket connection: HTTP ",
+        b"server rejected WebSocket connection: HTTP "
     ] {
         if let Some(status) = number_after(text, before) {
             return Some(status);
         }
     }
-    if memmem::find(text, b"HTTP Authentication failed").is_some() {
+    if needle!(b"HTTP Authentication failed").find(text).is_some() {
         return Some(401);
     }
-    if memmem::find(text, b"before the connection is established").is_some() {
+    if needle!(b"before the connection is established")
+        .find(text)
+        .is_some()
+    {
         return None;
     }
     if hits.has(Mark::Head) && text.starts_with(b"HTTP/") {
         let status = number_at(text.get(9..)?)?;
         return (status == 101 || command == Command::Handshake).then_some(status);
     }
-    if let Some(at) = memmem::find(text, b"curl: (") {
-        let code = number_at(text.get(at + 7..)?)?;
+    if let Some(rest) = after(text, needle!(b"curl: (")) {
+        let code = number_at(rest)?;
         // 28 after an open one: curl's own limit.
-        let nothing = memmem::find(text, b" 0 bytes received").is_some();
+        let nothing = needle!(b" 0 bytes received").find(text).is_some();
         return (code != 28 || nothing).then_some(0);
     }
-    let told = hits.has(Mark::Failed)
-        || memmem::find(text, b"error: connect E").is_some()
-        || memmem::find(text, b"error: socket hang up").is_some();
+    let told = hits.has(Mark::Failed) || any(text, needles![b"error: connect E", b"error: socket hang up"]);
     told.then_some(0)
 }
 
@@ -171,24 +172,24 @@ fn breaks_an_open_one(hits: &Hits) -> bool {
 }
 
 fn is_timeout(text: &[u8]) -> bool {
-    let words = [
-        &b"WebSocket opening handshake timed out"[..],
+    let words = needles![
+        b"WebSocket opening handshake timed out",
         b"timed out during opening handshake",
-        b" 0 bytes received",
+        b" 0 bytes received"
     ];
-    words.iter().any(|words| memmem::find(text, words).is_some())
+    any(text, words)
 }
 
 /// The close code in a line: `"code":1006`, `code: 1006`, `code=1006`, `received 1011 (`.
 pub(super) fn code(text: &[u8]) -> Option<u16> {
-    if memmem::find(text, b"no close frame received or sent").is_some() {
+    if needle!(b"no close frame received or sent").find(text).is_some() {
         return Some(1006);
     }
     let known = |code: &u16| (1_000..5_000).contains(code);
-    if let Some(code) = number_after(text, b" received ").filter(known) {
+    if let Some(code) = number_after(text, needle!(b" received ")).filter(known) {
         return Some(code);
     }
-    memmem::find_iter(text, b"code").find_map(|at| {
+    needle!(b"code").find_iter(text).find_map(|at| {
         let rest = text.get(at + 4..)?;
         let gap = rest
             .iter()
@@ -201,15 +202,10 @@ pub(super) fn code(text: &[u8]) -> Option<u16> {
 
 /// The reason of a close, as consoles and wscat show it.
 fn reason(text: &[u8]) -> Option<&str> {
-    let names = [&b"\"reason\":\""[..], b"reason: \"", b"reason: '", b"reason='"];
-    let at = names
-        .iter()
-        .find_map(|name| Some(memmem::find(text, name)? + name.len()));
-    let rest = match at {
-        Some(at) => text.get(at..)?,
-        // Python: `received 4401 (private use) token_invalid; then sent ...`
-        None => text.get(memmem::find(text, b"(private use) ")? + 14..)?,
-    };
+    let names = needles![b"\"reason\":\"", b"reason: \"", b"reason: '", b"reason='"];
+    let named = names.iter().find_map(|name| after(text, name));
+    // Python: `received 4401 (private use) token_invalid; then sent ...`
+    let rest = named.or_else(|| after(text, needle!(b"(private use) ")))?;
     let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\'' | b';'));
     std::str::from_utf8(end.and_then(|end| rest.get(..end)).unwrap_or(rest)).ok()
 }
@@ -223,17 +219,16 @@ pub(super) fn tried(line: Line<'_>, sums: &mut Sums) -> Option<u16> {
 
 /// The port of the first address in a text, its scheme's own where none is written.
 pub(super) fn port_of(text: &[u8]) -> Option<u16> {
-    let schemes: [(&[u8], u16); 4] = [
-        (b"ws://", 80),
-        (b"wss://", 443),
-        (b"http://", 80),
-        (b"https://", 443),
+    let schemes = [
+        (needle!(b"ws://"), 80),
+        (needle!(b"wss://"), 443),
+        (needle!(b"http://"), 80),
+        (needle!(b"https://"), 443),
     ];
     let found = schemes
         .iter()
-        .filter_map(|(scheme, port)| Some((memmem::find(text, scheme)? + scheme.len(), *port)));
-    let (at, default) = found.min_by_key(|(at, _)| *at)?;
-    let rest = text.get(at..)?;
+        .filter_map(|(scheme, port)| Some((after(text, scheme)?, *port)));
+    let (rest, default) = found.max_by_key(|(rest, _)| rest.len())?;
     let end = rest
         .iter()
         .position(|byte| matches!(byte, b'/' | b'?' | b'\'' | b'"' | b' ' | b','));
@@ -252,11 +247,10 @@ pub(super) fn port_of(text: &[u8]) -> Option<u16> {
 
 /// `ECONNREFUSED 127.0.0.1:9001`, `port 9001`, `('127.0.0.1', 9001)`.
 fn refused_port(text: &[u8]) -> Option<u16> {
-    if let Some(port) = number_after(text, b" port ") {
+    if let Some(port) = number_after(text, needle!(b" port ")) {
         return Some(port);
     }
-    if let Some(at) = memmem::find(text, b"ECONNREFUSED ") {
-        let rest = text.get(at + 13..)?;
+    if let Some(rest) = after(text, needle!(b"ECONNREFUSED ")) {
         let end = rest
             .iter()
             .position(u8::is_ascii_whitespace)
@@ -265,8 +259,8 @@ fn refused_port(text: &[u8]) -> Option<u16> {
         let colon = address.iter().rposition(|byte| *byte == b':')?;
         return number_at(address.get(colon + 1..)?);
     }
-    if memmem::find(text, b"Connect call failed (").is_some() {
-        return number_after(text, b"', ");
+    if needle!(b"Connect call failed (").find(text).is_some() {
+        return number_after(text, needle!(b"', "));
     }
     port_of(text)
 }
@@ -274,13 +268,13 @@ fn refused_port(text: &[u8]) -> Option<u16> {
 /// Causes by their ids: `cause=token_expired`, `"cause":"token_expired"`, `↳ The token has expired (token_expired).`
 pub(super) fn causes(line: Line<'_>, sums: &mut Sums) {
     let mut told: Vec<&'static str> = Vec::new();
-    for name in [&b"cause=\""[..], b"cause=", b"\"cause\":\"", b"\"cause\": \""] {
-        for at in memmem::find_iter(line.text, name) {
-            let id = line.text.get(at + name.len()..).and_then(id);
+    for name in needles![b"cause=\"", b"cause=", b"\"cause\":\"", b"\"cause\": \""] {
+        for at in name.find_iter(line.text) {
+            let id = line.text.get(at + name.needle().len()..).and_then(id);
             told.extend(id.filter(|id| !told.contains(id)));
         }
     }
-    if memmem::find(line.text, "↳ ".as_bytes()).is_some() {
+    if needle!("↳ ".as_bytes()).find(line.text).is_some() {
         for at in memchr::memchr_iter(b'(', line.text) {
             told.extend(
                 line.text

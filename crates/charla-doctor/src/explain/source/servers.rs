@@ -1,10 +1,10 @@
 //! What servers tell: uvicorn, daphne, Django, Charla, nginx' error log, and journald's and other JSON around them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use charla_wire::Cause;
-use memchr::memmem;
 use serde::Deserialize;
 
 use super::clients::{code, port_of};
@@ -14,6 +14,7 @@ use crate::explain::Sums;
 use crate::explain::access::{self, JsonRequest};
 use crate::explain::clock::Stamp;
 use crate::explain::held::Place;
+use crate::explain::needle::{after, any, needle, needles};
 use crate::explain::tally::common;
 use crate::explain::words::{Hits, Mark};
 use crate::signs::Sign;
@@ -30,6 +31,8 @@ pub(super) struct Servers {
     awaited: u32,
     /// daphne's clients by address, and since when they are open.
     open: HashMap<Vec<u8>, Option<Stamp>>,
+    /// The last event of Charla's JSON as the line it would have been: its memory is used again.
+    plain: String,
 }
 
 impl Servers {
@@ -71,10 +74,9 @@ impl Source {
 
     fn uvicorn(&mut self, kind: SourceKind, line: Line<'_>, hits: &Hits, sums: &mut Sums) {
         if hits.has(Mark::UvicornHandshake) {
-            let Some(at) = memmem::find(line.text, b"\"WebSocket /") else {
+            let Some(rest) = after(line.text, needle!(b"\"WebSocket ")) else {
                 return;
             };
-            let rest = line.text.get(at + 11..).unwrap_or_default();
             let end = memchr::memchr(b'"', rest).unwrap_or(rest.len());
             let token = sums.tokens.of(rest.get(..end).unwrap_or_default());
             let answer = rest.get(end + 1..).unwrap_or_default().trim_ascii_start();
@@ -92,7 +94,7 @@ impl Source {
             match self.servers.awaited.checked_sub(1) {
                 Some(left) => self.servers.awaited = left,
                 None => {
-                    if let Some(status) = number_after(line.text, b"connection rejected (") {
+                    if let Some(status) = number_after(line.text, needle!(b"connection rejected (")) {
                         self.attempt(kind, status, None, line, sums);
                     }
                 }
@@ -110,17 +112,13 @@ impl Source {
 
     /// `ADDR - - [date] "WSCONNECTING /ws/chat/5/" - -`; runserver: `WebSocket CONNECT /ws/chat/5/ [ADDR]`.
     fn daphne(&mut self, line: Line<'_>, sums: &mut Sums) {
-        let steps: [(&[u8], &[u8]); 4] = [
-            (b"\"WSCONNECTING /", b"WebSocket HANDSHAKING /"),
-            (b"\"WSCONNECT /", b"WebSocket CONNECT /"),
-            (b"\"WSREJECT /", b"WebSocket REJECT /"),
-            (b"\"WSDISCONNECT /", b"WebSocket DISCONNECT /"),
+        let steps = [
+            needles![b"\"WSCONNECTING /", b"WebSocket HANDSHAKING /"],
+            needles![b"\"WSCONNECT /", b"WebSocket CONNECT /"],
+            needles![b"\"WSREJECT /", b"WebSocket REJECT /"],
+            needles![b"\"WSDISCONNECT /", b"WebSocket DISCONNECT /"],
         ];
-        let step = steps.iter().position(|(daphne, runserver)| {
-            memmem::find(line.text, daphne)
-                .or_else(|| memmem::find(line.text, runserver))
-                .is_some()
-        });
+        let step = steps.iter().position(|words| any(line.text, words));
         let address = line
             .text
             .split(u8::is_ascii_whitespace)
@@ -154,11 +152,11 @@ impl Source {
 
     /// `INFO charla_server::handshake: no handshake cause=token_expired detail=... path=/ws/chat/5/`
     fn charla(&mut self, line: Line<'_>, sums: &mut Sums) {
-        if memmem::find(line.text, b"no handshake").is_none() {
+        if needle!(b"no handshake").find(line.text).is_none() {
             return;
         }
-        let cause = memmem::find(line.text, b"cause=").and_then(|at| {
-            let word = line.text.get(at + 6..)?.split(u8::is_ascii_whitespace).next()?;
+        let cause = after(line.text, needle!(b"cause=")).and_then(|rest| {
+            let word = rest.split(u8::is_ascii_whitespace).next()?;
             Cause::from_id(std::str::from_utf8(word).ok()?.trim_matches('"'))
         });
         if let Some(cause) = cause {
@@ -169,7 +167,7 @@ impl Source {
     /// A line that is one JSON object: journald's, Charla's, an access log's.
     pub(super) fn json(&mut self, text: &[u8], hits: &Hits, fresh: bool, sums: &mut Sums) -> bool {
         if hits.has(Mark::Journal) {
-            let Ok(entry) = serde_json::from_slice::<Entry>(text) else {
+            let Ok(entry) = serde_json::from_slice::<Entry<'_>>(text) else {
                 return false;
             };
             self.count(Some(SourceKind::Journal));
@@ -183,24 +181,34 @@ impl Source {
             return true;
         }
         if hits.has(Mark::Charla) {
-            let Ok(event) = serde_json::from_slice::<Event>(text) else {
+            let Ok(event) = serde_json::from_slice::<Event<'_>>(text) else {
                 return false;
             };
-            let cause = event
-                .cause
-                .map(|cause| format!(" cause={cause}"))
-                .unwrap_or_default();
-            let plain = format!(
-                "{} {} {}: {}{cause}",
-                event.timestamp, event.level, event.target, event.message
-            );
+            let mut plain = std::mem::take(&mut self.servers.plain);
+            plain.clear();
+            for part in [
+                &event.timestamp,
+                " ",
+                &event.level,
+                " ",
+                &event.target,
+                ": ",
+                &event.message,
+            ] {
+                plain.push_str(part);
+            }
+            if let Some(cause) = event.cause {
+                plain.push_str(" cause=");
+                plain.push_str(&cause);
+            }
             self.plain(plain.as_bytes(), fresh, None, sums);
+            self.servers.plain = plain;
             return true;
         }
         let Ok(found) = serde_json::from_slice::<JsonRequest>(text) else {
             return false;
         };
-        let Some(request) = found.request() else {
+        let Some((request, further)) = found.request() else {
             return false;
         };
         let at = sums
@@ -215,31 +223,34 @@ impl Source {
             at: at.and_then(common),
             fresh,
         };
-        self.request(&request, Line { text, at, place }, sums);
+        if request.counts() {
+            self.request(&request, &further, Line { text, at, place }, sums);
+        }
         true
     }
 }
 
 /// One entry of `journalctl -o json`.
 #[derive(Debug, Deserialize)]
-struct Entry {
-    #[serde(rename = "MESSAGE", default)]
-    message: Message,
-    #[serde(rename = "__REALTIME_TIMESTAMP")]
-    time: Option<String>,
+struct Entry<'a> {
+    #[serde(rename = "MESSAGE", default, borrow)]
+    message: Message<'a>,
+    #[serde(rename = "__REALTIME_TIMESTAMP", borrow)]
+    time: Option<Cow<'a, str>>,
 }
 
 /// A message; journald writes those that are no plain text as an array of bytes, and too long ones as null.
 #[derive(Debug, Default, Deserialize)]
 #[serde(untagged)]
-enum Message {
-    Text(String),
+enum Message<'a> {
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
     Bytes(Vec<u8>),
     #[default]
     None,
 }
 
-impl Message {
+impl Message<'_> {
     fn text(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -252,12 +263,17 @@ impl Message {
 /// One event of Charla's log as JSON.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Event {
-    timestamp: String,
-    level: String,
-    target: String,
-    message: String,
-    cause: Option<String>,
+struct Event<'a> {
+    #[serde(borrow)]
+    timestamp: Cow<'a, str>,
+    #[serde(borrow)]
+    level: Cow<'a, str>,
+    #[serde(borrow)]
+    target: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    #[serde(borrow)]
+    cause: Option<Cow<'a, str>>,
 }
 
 /// nginx' error log: the upstream that refused.
@@ -265,7 +281,7 @@ pub(super) fn nginx_error(line: Line<'_>, hits: &Hits, sums: &mut Sums) {
     if !hits.signs.contains(&Sign::NginxRefused) {
         return;
     }
-    let upstream = memmem::find(line.text, b"upstream: \"").and_then(|at| line.text.get(at..));
+    let upstream = after(line.text, needle!(b"upstream: \""));
     if let Some(port) = upstream.and_then(port_of) {
         sums.ports
             .upstream_refused
@@ -276,13 +292,10 @@ pub(super) fn nginx_error(line: Line<'_>, hits: &Hits, sums: &mut Sums) {
 
 /// `Uvicorn running on http://127.0.0.1:9001`, `Listening on TCP address 127.0.0.1:8000`.
 fn listens(text: &[u8]) -> Option<u16> {
-    if memmem::find(text, b"http://")
-        .or_else(|| memmem::find(text, b"https://"))
-        .is_some()
-    {
+    if any(text, needles![b"http://", b"https://"]) {
         return port_of(text);
     }
-    let rest = text.get(memmem::find(text, b"TCP address ")? + 12..)?;
+    let rest = after(text, needle!(b"TCP address "))?;
     let colon = rest.iter().rposition(|byte| *byte == b':')?;
     number_at(rest.get(colon + 1..)?)
 }

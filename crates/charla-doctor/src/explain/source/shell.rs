@@ -3,6 +3,7 @@
 use super::{Line, Source, clients, sign};
 use crate::explain::Sums;
 use crate::explain::held::Place;
+use crate::explain::needle::needle;
 use crate::explain::words::{Hits, Mark};
 use crate::signs::Sign;
 
@@ -70,7 +71,7 @@ impl Source {
             .filter(|column| !column.is_empty());
         // USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND
         let state = columns.nth(7);
-        let grep = memchr::memmem::find(line.text, b" grep ").is_some();
+        let grep = needle!(b" grep ").find(line.text).is_some();
         if line.text.starts_with(b"(nothing)") || grep {
             return true;
         }
@@ -105,7 +106,7 @@ fn command(text: &[u8]) -> Option<&[u8]> {
     if let Some(command) = text.strip_prefix(b"$ ") {
         return Some(command);
     }
-    let at = memchr::memmem::find(text.get(..80).unwrap_or(text), b"$ ")?;
+    let at = needle!(b"$ ").find(text.get(..80).unwrap_or(text))?;
     let (prompt, command) = text.split_at(at);
     let prompted = prompt.contains(&b'@') && !prompt.contains(&b'"') && !prompt.contains(&b'\'');
     prompted.then(|| command.get(2..)).flatten()
