@@ -15,6 +15,7 @@ mod lines;
 mod needle;
 pub mod paste;
 mod source;
+mod starts;
 mod tally;
 mod words;
 

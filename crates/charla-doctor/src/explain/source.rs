@@ -107,13 +107,12 @@ impl Source {
             }
             return;
         }
+        if text.starts_with(b"{") && self.json(text, fresh, sums) {
+            return;
+        }
         let mut hits = std::mem::take(&mut self.hits);
         WORDS.look(line, &mut hits);
         let indented = matches!(line.first(), Some(b' ' | b'\t'));
-        if text.starts_with(b"{") && self.json(text, &hits, fresh, sums) {
-            self.hits = hits;
-            return;
-        }
         let own = at.or_else(|| sums.clock.read(line));
         if own.is_some() {
             self.last = own;

@@ -1,16 +1,14 @@
 //! All words that say something, found in one pass over each line.
 //!
-//! Two sorts share one automaton: the words of the [signs](crate::signs), and marks that tell what kind of line it is, so
+//! Two sorts are looked for at once: the words of the [signs](crate::signs), and marks that tell what kind of line it is, so
 //! that a line without any of them costs one scan and nothing else.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use aho_corasick::automaton::{Automaton as _, StateID};
-use aho_corasick::dfa::DFA;
-use aho_corasick::{Anchored, MatchKind, PatternID, StartKind};
 use memchr::memmem::Finder;
 
+use crate::explain::starts::Starts;
 use crate::signs::Sign;
 
 macro_rules! marks {
@@ -143,11 +141,10 @@ struct Rule {
     words: Vec<u32>,
 }
 
-/// The automaton and what its words mean.
+/// The words and what they mean.
 #[derive(Debug)]
 pub(super) struct Words {
-    automaton: DFA,
-    start: StateID,
+    starts: Starts,
     meanings: Vec<Meaning>,
     rules: Vec<Rule>,
     /// How every JWT begins.
@@ -196,18 +193,8 @@ impl Words {
                 rules.push(Rule { sign, words });
             }
         }
-        let automaton = DFA::builder()
-            .match_kind(MatchKind::Standard)
-            .start_kind(StartKind::Unanchored)
-            .prefilter(false)
-            .build(&words)
-            .expect("a few hundred short words make an automaton");
-        let start = automaton
-            .start_state(Anchored::No)
-            .expect("it was built to start anywhere");
         Self {
-            automaton,
-            start,
+            starts: Starts::new(words),
             meanings,
             rules,
             token: Finder::new(b"eyJ"),
@@ -230,21 +217,12 @@ impl Words {
         self.combine(hits);
     }
 
-    /// One step for each byte, and nothing else unless a word ends there: most bytes end none.
     fn scan(&self, part: &[u8], hits: &mut Hits) {
-        let mut state = self.start;
-        for byte in part {
-            state = self.automaton.next_state(Anchored::No, state, *byte);
-            if self.automaton.is_special(state) && self.automaton.is_match(state) {
-                for nth in 0..self.automaton.match_len(state) {
-                    self.note(self.automaton.match_pattern(state, nth), hits);
-                }
-            }
-        }
+        self.starts.each(part, |word| self.note(word, hits));
     }
 
-    fn note(&self, word: PatternID, hits: &mut Hits) {
-        let Some(meaning) = self.meanings.get(word.as_usize()) else {
+    fn note(&self, word: u32, hits: &mut Hits) {
+        let Some(meaning) = usize::try_from(word).ok().and_then(|at| self.meanings.get(at)) else {
             return;
         };
         hits.marks |= meaning.marks;
@@ -253,8 +231,8 @@ impl Words {
                 hits.signs.push(*sign);
             }
         }
-        if !meaning.shared.is_empty() && !hits.words.contains(&word.as_u32()) {
-            hits.words.push(word.as_u32());
+        if !meaning.shared.is_empty() && !hits.words.contains(&word) {
+            hits.words.push(word);
         }
     }
 

@@ -165,8 +165,8 @@ impl Source {
     }
 
     /// A line that is one JSON object: journald's, Charla's, an access log's.
-    pub(super) fn json(&mut self, text: &[u8], hits: &Hits, fresh: bool, sums: &mut Sums) -> bool {
-        if hits.has(Mark::Journal) {
+    pub(super) fn json(&mut self, text: &[u8], fresh: bool, sums: &mut Sums) -> bool {
+        if needle!(b"\"__REALTIME_TIMESTAMP\"").find(text).is_some() {
             let Ok(entry) = serde_json::from_slice::<Entry<'_>>(text) else {
                 return false;
             };
@@ -180,7 +180,14 @@ impl Source {
             }
             return true;
         }
-        if hits.has(Mark::Charla) {
+        let charla = needles![
+            b"charla_server",
+            b"charla_core",
+            b"charla_postgres",
+            b"charla_redis",
+            b" charla::"
+        ];
+        if any(text, charla) {
             let Ok(event) = serde_json::from_slice::<Event<'_>>(text) else {
                 return false;
             };
