@@ -276,7 +276,7 @@ signs! {
     /// Mixed content.
     MixedContent: ["Mixed Content:", "WebSocket"] ["An insecure WebSocket connection may not be initiated from a page loaded over HTTPS"];
     /// The page's content policy.
-    ContentPolicy: ["Connecting to 'ws", "Content Security Policy directive"] ["Refused to connect to 'ws", "Content Security Policy"] ["does not appear in the connect-src directive"] ["blocked the loading of a resource", "connect-src", "ws"] ["bloqueó la carga de un recurso", "connect-src", "ws"];
+    ContentPolicy: ["Connecting to 'ws", "Content Security Policy directive"] ["Refused to connect to 'ws", "Content Security Policy"] ["does not appear in the connect-src directive"] ["blocked the loading of a resource", "connect-src", "ws://"] ["blocked the loading of a resource", "connect-src", "wss://"] ["bloqueó la carga de un recurso", "connect-src", "ws://"] ["bloqueó la carga de un recurso", "connect-src", "wss://"];
     /// A blocker, on a WebSocket: blockers stop other requests of healthy pages all the time.
     BlockedByClient: ["WebSocket connection to '", "net::ERR_BLOCKED_BY_CLIENT"] ["errorMessage=", "net::ERR_BLOCKED_BY_CLIENT"];
     /// Too many sockets.
@@ -299,7 +299,7 @@ signs! {
     LocalNetwork: ["Local Network Access"] ["more-private address space"];
     /// Firefox and Safari: it failed, and they say no more.
     BrowserFailed: ["Firefox can\u{2019}t establish a connection to the server at ws"] ["Firefox can't establish a connection to the server at ws"]
-        ["Firefox no puede establecer una conexi", "ws"] ["There was a bad response from the server"] ["The network connection was lost"];
+        ["Firefox no puede establecer una conexi", "ws://"] ["Firefox no puede establecer una conexi", "wss://"] ["There was a bad response from the server"] ["The network connection was lost"];
     /// The page went away, or closed the socket itself, before it was open.
     ClosedByPage: ["WebSocket is closed before the connection is established"] ["was interrupted while the page was loading"]
         ["se interrumpió mientras se cargaba"];
