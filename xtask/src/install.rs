@@ -42,6 +42,13 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     ),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
     (
+        "ip",
+        "iproute2",
+        "gives each node of the faults a network of its own",
+    ),
+    ("nft", "nftables", "drops packets there"),
+    ("faketime", "faketime", "steps the clock of one node there"),
+    (
         "python3",
         "python3",
         "runs the Django servers that a page may come from",

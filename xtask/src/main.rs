@@ -9,6 +9,7 @@ mod bench;
 mod causes;
 mod ci;
 mod codegen;
+mod faults;
 mod fmt;
 mod install;
 mod lab;
@@ -29,7 +30,8 @@ cargo xtask <chore>
   fmt [--check]         format (or compare) all Rust code
   bench [ARGUMENTS]     build in release and run charla-bench with these arguments
   sim [ARGUMENTS]       build and run charla-sim: nodes, bus, store and clients in virtual time, by seed
-  lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each";
+  lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each
+  faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run_with(root, rest),
         ["sim", rest @ ..] => sim::run_with(root, rest),
         ["lab", rest @ ..] => lab::run_with(root, rest),
+        ["faults", rest @ ..] => faults::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

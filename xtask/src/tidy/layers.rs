@@ -84,6 +84,12 @@ const LAYERS: &[Layer] = &[
         never: &["tokio"],
     },
     Layer {
+        name: "charla-faults",
+        may_use: &["charla-client"],
+        in_tests: &[],
+        never: &["axum", "rusqlite"],
+    },
+    Layer {
         name: "xtask",
         may_use: &[],
         in_tests: &[],
