@@ -140,7 +140,7 @@ impl Driver {
 
     fn deadline(&self) -> Option<Duration> {
         let times = [
-            self.outbox.deadline(self.link.now()),
+            self.outbox.deadline(),
             self.requests.deadline(),
             self.chats.deadline(),
         ];
@@ -177,6 +177,7 @@ impl Driver {
     fn changed(&mut self, previous: &State, state: State) {
         if previous.name == Name::Connected {
             self.chats.leave();
+            self.outbox.rewind();
             for purpose in self.requests.drain() {
                 self.unanswered(purpose, &Refusal::lost());
             }

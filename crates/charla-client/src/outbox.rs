@@ -132,6 +132,7 @@ impl Outbox {
         if now < self.held_until {
             return taken;
         }
+        self.held_until = Duration::ZERO;
         let mut under_way = 0;
         for queued in &mut self.queue {
             if under_way >= self.bounds.window {
@@ -198,12 +199,13 @@ impl Outbox {
         self.remove_if(|_| true)
     }
 
-    /// When something has to be done by itself: a hold that ends, an entry that grows too old.
+    /// When something has to be done by itself: a hold that ends, an entry that grows too old. A hold that is over counts until
+    /// [`Outbox::take`] has ended it: whoever was busy at that moment would never look again.
     #[must_use]
-    pub fn deadline(&self, now: Duration) -> Option<Duration> {
+    pub fn deadline(&self) -> Option<Duration> {
         // Those that are acknowledged out of order leave the oldest in front.
         let old = self.queue.front().map(|queued| queued.at + self.bounds.max_age)?;
-        let held = Some(self.held_until).filter(|until| *until > now);
+        let held = Some(self.held_until).filter(|until| !until.is_zero());
         Some(held.map_or(old, |held| held.min(old)))
     }
 
@@ -283,9 +285,10 @@ mod tests {
         outbox.take(NOW, |_| true);
         let later = NOW + Duration::from_secs(2);
         outbox.postpone(Uuid::from_u128(1), later);
-        assert_eq!(outbox.deadline(NOW), Some(later));
+        assert_eq!(outbox.deadline(), Some(later));
         assert_eq!(outbox.take(NOW, |_| true), []);
         assert_eq!(numbers(&outbox.take(later, |_| true)), [1]);
+        assert_eq!(outbox.deadline(), Some(NOW + Bounds::default().max_age));
     }
 
     #[test]
@@ -307,10 +310,10 @@ mod tests {
         let later = NOW + Duration::from_secs(60);
         outbox.add(entry(7, "x"), later).unwrap();
         let limit = NOW + Bounds::default().max_age;
-        assert_eq!(outbox.deadline(NOW), Some(limit));
+        assert_eq!(outbox.deadline(), Some(limit));
         assert_eq!(outbox.expire(limit - Duration::from_millis(1)), []);
         assert_eq!(numbers(&outbox.expire(limit)), [0]);
         assert_eq!(numbers(&outbox.drain()), [7]);
-        assert!(outbox.is_empty() && outbox.deadline(NOW).is_none());
+        assert!(outbox.is_empty() && outbox.deadline().is_none());
     }
 }

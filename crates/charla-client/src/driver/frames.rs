@@ -69,7 +69,6 @@ impl Driver {
             self.link.push(report(&outage).to_string());
         }
         self.mention(Event::Welcome(frame));
-        self.outbox.rewind();
         for chat in self.chats.which(|_| true) {
             if self.entry.as_ref() != Some(&chat) {
                 self.ask_subscription(&chat);
