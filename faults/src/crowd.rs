@@ -196,16 +196,25 @@ impl Crowd {
 
     /// What was said and heard since the last time; to be taken when everybody is quiet.
     pub(crate) fn take_history(&self) -> History {
-        let sent = std::mem::take(&mut *self.shared.sent.lock());
         let mut history = History {
-            sent: sent.into_values().collect(),
+            sent: self.shared.sent.lock().values().cloned().collect(),
             ..History::default()
         };
+        // What has no answer yet may still get one.
+        let is_open = |_: &Uuid, sent: &mut Sent| sent.answer == Answer::Pending;
+        self.shared.sent.lock().retain(is_open);
         history.sent.sort_by_key(|sent| sent.at);
         for listener in &self.shared.listeners {
             history.streams.extend(listener.take_streams());
         }
         history
+    }
+
+    /// What has no answer yet.
+    pub(crate) fn open(&self) -> Vec<Sent> {
+        let sent = self.shared.sent.lock();
+        let open = sent.values().filter(|sent| sent.answer == Answer::Pending);
+        open.cloned().collect()
     }
 
     /// Everybody leaves.
@@ -267,6 +276,9 @@ impl Shared {
         let Some(listener) = self.listeners.get(dice.below(self.listeners.len())) else {
             return;
         };
+        if !listener.speaks() {
+            return;
+        }
         let nth = match dice.below(TO_EVERYBODY) {
             0 => 0,
             other => 1 + other % (listener.chats.len() - 1).max(1),
@@ -358,6 +370,7 @@ async fn come_and_go(shared: Arc<Shared>) {
         let Some(client) = listener.client.lock().take() else {
             continue;
         };
+        listener.falls_silent();
         shared.out.fetch_add(1, Ordering::SeqCst);
         let pause = Duration::from_millis(u64::try_from(100 + dice.below(1_400)).unwrap_or(100));
         let (shared, listener) = (Arc::clone(&shared), Arc::clone(listener));

@@ -109,9 +109,13 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Goes on with what followed.
+    /// Goes on with what followed. What has no answer yet is in the stretch in which it gets one.
     pub(crate) fn extend(&mut self, next: Self) {
-        self.sent.extend(next.sent);
+        let answered = next
+            .sent
+            .into_iter()
+            .filter(|sent| sent.answer != Answer::Pending);
+        self.sent.extend(answered);
         self.crossed.extend(next.crossed);
         for (key, stream) in next.streams {
             match self.streams.get_mut(&key) {

@@ -34,6 +34,8 @@ struct Log {
     connected: bool,
     /// The chats that this connection has entered.
     entered: BTreeSet<String>,
+    /// This client has entered all its chats once: from then on it speaks, connected or not.
+    speaks: bool,
     /// The chats that were ever entered.
     streams: BTreeMap<String, Stream>,
     noted: Noted,
@@ -93,6 +95,16 @@ impl Listener {
             after: stream.map(Stream::end),
             rev: None,
         }
+    }
+
+    /// Whether it says anything: not before it is where it listens, for what is said elsewhere enters a chat anew.
+    pub(crate) fn speaks(&self) -> bool {
+        self.log.lock().speaks
+    }
+
+    /// It leaves, to come back as another client.
+    pub(crate) fn falls_silent(&self) {
+        self.log.lock().speaks = false;
     }
 
     /// How it stands.
@@ -172,6 +184,7 @@ impl Listener {
                     None => log.begin(frame.text_of("chat"), seq),
                 }
                 log.entered.insert(frame.text_of("chat").to_owned());
+                log.speaks |= log.entered.len() == self.chats.len();
             }
             Event::Message(frame) => {
                 if let (Some(numbered), Some(stream)) =
@@ -213,6 +226,7 @@ impl Log {
             }
         }
         self.connected = is_connected;
+        self.speaks &= state.name != Name::Closed;
     }
 
     /// The first time in a chat: history before it is nobody's promise.

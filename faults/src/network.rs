@@ -169,7 +169,7 @@ impl Network {
         self.needs_own()?;
         let chain = |hook: &str| {
             let rules: String = matches.iter().map(|which| format!("{which} drop; ")).collect();
-            format!("chain {hook} {{ type filter hook {hook} priority 0; {rules}}}")
+            format!("chain {hook} {{ type filter hook {hook} priority 0; {rules}}}\n")
         };
         let rules = format!("table ip {TABLE} {{ {} {} }}", chain("input"), chain("output"));
         output(self.nft(side).arg(rules)).map(drop)

@@ -91,6 +91,17 @@ impl Running {
         )?)
     }
 
+    /// Has it stand still, and waits until it does.
+    pub(crate) fn freeze(&self) -> Outcome<String> {
+        self.signal(Signal::STOP)?;
+        until("a process that stands still", READY_WITHIN, || {
+            match self.condition() {
+                condition if condition == "T" => Ok(format!("process in state {condition}")),
+                condition => Err(condition),
+            }
+        })
+    }
+
     /// Ends it at once.
     pub(crate) fn kill(&mut self) -> Outcome<()> {
         self.child.kill()?;
@@ -99,7 +110,7 @@ impl Running {
     }
 
     /// `T` for one that was stopped, `S` or `R` for one that runs (proc(5)).
-    pub(crate) fn condition(&self) -> String {
+    fn condition(&self) -> String {
         let about = read(Path::new(&format!("/proc/{}/stat", self.pid())));
         let rest = about.rsplit(')').next().unwrap_or_default();
         rest.split_whitespace().next().unwrap_or("gone").to_owned()

@@ -214,14 +214,14 @@ impl Report {
              *Gaps*: messages that a node found in the store because nobody had told it. *First ack*: from the fault's end to the \
              first\nacknowledgement of something said after it. *Back*: from there to everybody connected and in all their chats. \
              *Delay*: from\nthe store to a listener, of live messages while the fault lasted; what was resumed after a reconnect is \
-             not in it.\n\n\
-             | fault | what is done | acked | received | gaps | disconnects | first ack s | back s | delay ms p50 / p99 / longest | |\n\
-             |---|---|---|---|---|---|---|---|---|---|\n"
+             not in it. *Not listed*: people who were\nin a chat and whom a node did not name to somebody who entered it, summed over chats and nodes.\n\n\
+             | fault | what is done | acked | received | gaps | disconnects | first ack s | back s | delay ms p50 / p99 / longest | ghosts | not listed | |\n\
+             |---|---|---|---|---|---|---|---|---|---|---|---|\n"
             .to_owned();
         for row in self.rows.iter().filter(|row| row.left_out.is_none()) {
             let mark = if row.is_good() { "✓" } else { "✗" };
             table += &format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {mark} |\n",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {mark} |\n",
                 row.name,
                 row.how,
                 row.acked,
@@ -231,6 +231,8 @@ impl Report {
                 seconds(row.first_ack_ms),
                 seconds(row.back_ms),
                 spread(row.during),
+                row.verdict.count(Promise::Ghost),
+                row.verdict.count(Promise::Absent),
             );
         }
         table + "\n"

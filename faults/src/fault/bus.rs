@@ -116,12 +116,8 @@ fn flush(stage: &mut Stage) -> Outcome<String> {
 }
 
 fn freeze(stage: &mut Stage) -> Outcome<String> {
-    stage.redis.process()?.signal(Signal::STOP)?;
-    let condition = stage.redis.process()?.condition();
-    Ok(format!(
-        "process in state {condition}, {}",
-        stage.all_say(DEGRADED)?
-    ))
+    let frozen = stage.redis.process()?.freeze()?;
+    Ok(format!("{frozen}, {}", stage.all_say(DEGRADED)?))
 }
 
 fn thaw(stage: &mut Stage) -> Outcome<()> {

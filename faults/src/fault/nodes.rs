@@ -10,6 +10,7 @@ use crate::network::Side;
 use crate::process::{page, until};
 use crate::stack::node::Node;
 use crate::stage::{SHOWS_WITHIN, Stage};
+use crate::world::{OBSERVER, TENANTS, token};
 
 /// The node that is tried.
 const NODE: usize = 1;
@@ -30,8 +31,8 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "node-frozen",
-        how: "SIGSTOP of one node for 25 s",
-        hold: seconds(22),
+        how: "SIGSTOP of one node, until its clients have left it",
+        hold: seconds(32),
         is_quick: false,
         cuts_nobody: false,
         inject: freeze,
@@ -84,8 +85,8 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "node-nginx-cut",
-        how: "one node and nginx hear nothing of each other",
-        hold: seconds(25),
+        how: "one node and nginx hear nothing of each other, until its clients have left it",
+        hold: seconds(32),
         is_quick: false,
         cuts_nobody: false,
         inject: cut_from_nginx,
@@ -114,10 +115,8 @@ fn run(stage: &mut Stage) -> Outcome<()> {
 }
 
 fn freeze(stage: &mut Stage) -> Outcome<String> {
-    let process = stage.node(NODE)?.process()?;
-    process.signal(Signal::STOP)?;
-    let condition = process.condition();
-    silent(stage, &format!("process in state {condition}"))
+    let frozen = stage.node(NODE)?.process()?.freeze()?;
+    silent(stage, &frozen)
 }
 
 fn thaw(stage: &mut Stage) -> Outcome<()> {
@@ -140,6 +139,8 @@ fn restart_all(stage: &mut Stage) -> Outcome<String> {
         node.leave()?;
         node.run()?;
         proof.push(format!("{before} became {}", node.process()?.pid()));
+        // As whoever restarts one after the other does: the next one when this one serves again.
+        serves(node)?;
     }
     Ok(format!("processes {}", proof.join(", ")))
 }
@@ -150,7 +151,11 @@ fn add(stage: &mut Stage) -> Outcome<String> {
     node.run()?;
     stage.nodes.push(node);
     stage.balance(None)?;
-    let node = stage.node(ADDED)?;
+    serves(stage.node(ADDED)?)
+}
+
+/// That clients come to a node.
+fn serves(node: &Node) -> Outcome<String> {
     until("connections on the new node", SHOWS_WITHIN, || {
         match node.figure("charla_connections") {
             None | Some(0) => Err("none".to_owned()),
@@ -222,14 +227,16 @@ fn step_clock(stage: &mut Stage) -> Outcome<String> {
     Ok(format!("its clock is off by {forward} s, then by {back} s"))
 }
 
-/// By how much its clock is off, once that has the sign that is waited for.
+/// By how much its clock is off by its own account, once that has the sign that is waited for.
 fn off_by(node: &Node, sign: i64) -> Outcome<String> {
+    let [tenant, ..] = TENANTS;
+    let asked = format!("/ws/?token={}", token(tenant, OBSERVER));
     until("a clock that is off by an hour", SHOWS_WITHIN, || {
-        let page = page(node.place, "/readyz").map_err(|error| error.to_string())?;
-        let date = page.lines().find_map(|line| line.strip_prefix("date: "));
-        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date.trim()).ok());
-        let date = date.ok_or_else(|| "no date".to_owned())?;
-        let off = date.timestamp().as_second() - jiff::Timestamp::now().as_second();
+        let page = page(node.place, &asked).map_err(|error| error.to_string())?;
+        let told = page.split("\"server_time\":\"").nth(1);
+        let time = told.and_then(|rest| rest.split('"').next()?.parse::<jiff::Timestamp>().ok());
+        let time = time.ok_or_else(|| "no time".to_owned())?;
+        let off = time.as_second() - jiff::Timestamp::now().as_second();
         if off * sign > STEPPED {
             Ok(off.to_string())
         } else {

@@ -103,7 +103,11 @@ impl Nginx {
         } else {
             ""
         };
-        let nodes: String = nodes.iter().map(|node| format!("server {node}; ")).collect();
+        let nodes: String = nodes
+            .iter()
+            // By default a node that refused once is left alone for 10 s: restart three, and all of them are.
+            .map(|node| format!("server {node} max_fails=1 fail_timeout=2s; "))
+            .collect();
         let conf = format!(
             "{user}\nworker_processes 1;\npid {place}/nginx.pid;\ndaemon off;\nevents {{ worker_connections 4096; }}\n\
              http {{\n  access_log off;\n  error_log {place}/error.log;\n  \
