@@ -144,7 +144,7 @@ impl Report {
         let mut paper = format!(
             "# Faults\n\nWritten by `{}` on {}.\nMachine: {}; {place}. Nodes and clients are development builds and share its \
              cores.\n\nThree nodes of `charla serve` behind nginx, with one PostgreSQL (commits are flushed to the disk) and one \
-             Redis. {} clients in two\ntenants with the same chats and the same people send {} messages a second; one in ten \
+             Redis. {} clients in two\ntenants with the same chats and the same people send up to {} messages a second; one in ten \
              comes and goes all the time. Each\nfault proves that it happened, is taken back, and everybody has to come back by \
              itself. Then the whole history is held\nagainst the store: everything acknowledged is there under its number, once; \
              numbers have no holes; each listener got\nevery message, once, in order, and so did each connection on the wire; \
@@ -198,7 +198,7 @@ impl Report {
         };
         format!(
             "## The plug pulled\n\nThirty seconds without Redis: {} connections ended, {} messages lost, {} repaired from the \
-             store. From the store to a\nlistener a message took {} meanwhile (p50 / p99 / longest; {} of them), against {} \
+             store. From the store to a\nlistener a message took {} ms meanwhile (p50 / p99 / longest; {} of them), against {} ms \
              before.\n\n",
             row.lost_connections(),
             row.verdict.count(Promise::Lost),
