@@ -146,11 +146,7 @@ impl World {
         let now = self.now;
         let client = self.client(id);
         let chats = client.chats.values().filter_map(|chat| chat.again_at).min();
-        let due = [
-            client.machine.deadline(),
-            client.outbox.deadline(Duration::from_millis(now)),
-            chats,
-        ];
+        let due = [client.machine.deadline(), client.outbox.deadline(), chats];
         let Some(due) = due.into_iter().flatten().min() else {
             return;
         };

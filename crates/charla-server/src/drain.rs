@@ -64,6 +64,7 @@ impl Node {
     /// Tells everybody to go, and when to come back.
     fn send_away(&self) {
         let connections = self.users.all(|_| true);
+        self.returns.count_on(Some(self.peers().accept_rate()));
         let accept_rate = self.returns.pace(Cause::Restarting);
         tracing::info!(connections = connections.len(), accept_rate, "draining");
         for connection in &connections {

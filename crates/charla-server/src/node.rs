@@ -211,12 +211,6 @@ impl Node {
         self.returns.rate()
     }
 
-    /// What the other nodes can take a second, all together: whoever this node sends away when it leaves is spread over
-    /// that. `None`, as at first, while there is no other: then its successor's pace counts, believed to be its own.
-    pub fn count_on_others(&self, accept_rate: Option<f64>) {
-        self.returns.count_on(accept_rate);
-    }
-
     /// Whether balancers should send nobody here any more: the node drains, or is about to.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
