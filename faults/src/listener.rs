@@ -11,6 +11,9 @@ use tokio::task::JoinHandle;
 use crate::history::{Given, Numbered, Room, Stream, Wire};
 use crate::world::{TENANTS, mark};
 
+/// No message takes so many milliseconds to a listener who is connected.
+const DELAY_MAX: i64 = 30 * 60 * 1_000;
+
 /// A client that is kept connected, or comes and goes.
 pub(crate) struct Listener {
     /// Its own name: the person may have another client.
@@ -257,6 +260,8 @@ impl Log {
             "message" => {
                 let stored: Option<jiff::Timestamp> = frame.text_of("sent_at").parse().ok();
                 let delay = stored.map(|stored| now - stored.as_millisecond());
+                // Anything longer is told by a clock that was stepped.
+                let delay = delay.filter(|delay| *delay < DELAY_MAX);
                 self.noted
                     .delays
                     .extend(delay.and_then(|delay| u32::try_from(delay.max(0)).ok()));

@@ -42,6 +42,8 @@ pub(crate) struct Stage {
     pub(crate) postgres: Postgres,
     pub(crate) network: Network,
     pub(crate) common: Common,
+    /// The node that a fault is about.
+    pub(crate) chosen: usize,
     /// A transaction in somebody's way.
     pub(crate) held: Option<Client>,
     /// What a failover needs.
@@ -92,6 +94,7 @@ impl Stage {
             postgres,
             network,
             common,
+            chosen: 0,
             held: None,
             replicated: None,
             folder: folder.to_owned(),
@@ -175,6 +178,19 @@ impl Stage {
     pub(crate) fn node(&mut self, index: usize) -> Outcome<&mut Node> {
         let none = || Failure::NotStarted(format!("there is no node {index}"));
         self.nodes.get_mut(index).ok_or_else(none)
+    }
+
+    /// Chooses the node with the most connections: what happens to one without clients tries nothing.
+    pub(crate) fn choose(&mut self) -> Outcome<&mut Node> {
+        let nodes = self.nodes.iter().enumerate();
+        let busiest = nodes.max_by_key(|(_, node)| node.figure("charla_connections"));
+        self.chosen = busiest.map_or(0, |(index, _)| index);
+        self.tried()
+    }
+
+    /// The node that was chosen.
+    pub(crate) fn tried(&mut self) -> Outcome<&mut Node> {
+        self.node(self.chosen)
     }
 
     /// Has nginx pass on to the nodes that run.

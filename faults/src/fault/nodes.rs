@@ -12,8 +12,6 @@ use crate::stack::node::Node;
 use crate::stage::{SHOWS_WITHIN, Stage};
 use crate::world::{OBSERVER, TENANTS, token};
 
-/// The node that is tried.
-const NODE: usize = 1;
 /// The one that is added.
 const ADDED: usize = 3;
 /// A clock that is off by less than this many seconds was not stepped.
@@ -104,28 +102,28 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 fn kill(stage: &mut Stage) -> Outcome<String> {
-    let process = stage.node(NODE)?.process()?;
+    let process = stage.choose()?.process()?;
     process.kill()?;
     let has_ended = process.has_ended()?;
     silent(stage, &format!("ended: {has_ended}"))
 }
 
 fn run(stage: &mut Stage) -> Outcome<()> {
-    stage.node(NODE)?.run()
+    stage.tried()?.run()
 }
 
 fn freeze(stage: &mut Stage) -> Outcome<String> {
-    let frozen = stage.node(NODE)?.process()?.freeze()?;
+    let frozen = stage.choose()?.process()?.freeze()?;
     silent(stage, &frozen)
 }
 
 fn thaw(stage: &mut Stage) -> Outcome<()> {
-    stage.node(NODE)?.process()?.signal(Signal::CONT)
+    stage.tried()?.process()?.signal(Signal::CONT)
 }
 
 /// That the node does not answer.
 fn silent(stage: &mut Stage, also: &str) -> Outcome<String> {
-    let node = stage.node(NODE)?;
+    let node = stage.tried()?;
     until("silence", SHOWS_WITHIN, || match node.readiness() {
         said if said.starts_with("no answer") => Ok(format!("{also}, /readyz without an answer")),
         said => Err(said),
@@ -172,42 +170,44 @@ fn take_away(stage: &mut Stage) -> Outcome<()> {
 }
 
 fn remove(stage: &mut Stage) -> Outcome<String> {
-    let before = stage.node(NODE)?.figure("charla_connections").unwrap_or(0);
-    stage.balance(Some(NODE))?;
-    stage.node(NODE)?.leave()?;
+    let before = stage.choose()?.figure("charla_connections").unwrap_or(0);
+    stage.balance(Some(stage.chosen))?;
+    stage.tried()?.leave()?;
     silent(stage, &format!("{before} connections had to go"))
 }
 
 fn put_back(stage: &mut Stage) -> Outcome<()> {
-    stage.node(NODE)?.run()?;
+    stage.tried()?.run()?;
     stage.balance(None)
 }
 
 fn cut_from_redis(stage: &mut Stage) -> Outcome<String> {
     let port = stage.redis.place.port();
-    stage.network.cut_port(Side::Node(NODE), port)?;
+    stage.choose()?;
+    stage.network.cut_port(Side::Node(stage.chosen), port)?;
     node_says(stage, "200 degraded: broker_unavailable")
 }
 
 fn cut_from_postgres(stage: &mut Stage) -> Outcome<String> {
     let port = stage.postgres.place.port();
-    stage.network.cut_port(Side::Node(NODE), port)?;
+    stage.choose()?;
+    stage.network.cut_port(Side::Node(stage.chosen), port)?;
     node_says(stage, "503 store_unavailable")
 }
 
 fn cut_from_nginx(stage: &mut Stage) -> Outcome<String> {
-    let port = stage.node(NODE)?.place.port();
-    stage.network.cut_port(Side::Node(NODE), port)?;
+    let port = stage.choose()?.place.port();
+    stage.network.cut_port(Side::Node(stage.chosen), port)?;
     silent(stage, "nothing comes through")
 }
 
 fn mend(stage: &mut Stage) -> Outcome<()> {
-    stage.network.mend(Side::Node(NODE))
+    stage.network.mend(Side::Node(stage.chosen))
 }
 
 /// That this node says so, and no other does.
 fn node_says(stage: &mut Stage, words: &str) -> Outcome<String> {
-    let node = stage.node(NODE)?;
+    let node = stage.tried()?;
     until(words, SHOWS_WITHIN, || match node.readiness() {
         said if said.starts_with(words) => Ok(format!("one node answers {said}")),
         said => Err(said),
@@ -215,7 +215,7 @@ fn node_says(stage: &mut Stage, words: &str) -> Outcome<String> {
 }
 
 fn step_clock(stage: &mut Stage) -> Outcome<String> {
-    let node = stage.node(NODE)?;
+    let node = stage.choose()?;
     node.leave()?;
     node.run_with_clock()?;
     node.step_clock("+1h")?;
@@ -246,7 +246,7 @@ fn off_by(node: &Node, sign: i64) -> Outcome<String> {
 }
 
 fn right_clock(stage: &mut Stage) -> Outcome<()> {
-    let node = stage.node(NODE)?;
+    let node = stage.tried()?;
     if !node.is_running() {
         return Err(Failure::NotStarted(
             "the node with the wrong clock is gone".to_owned(),
