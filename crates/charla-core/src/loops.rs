@@ -206,6 +206,13 @@ impl<K: Hash + Eq + Clone, N: Clone> Loops<K, N> {
         }
     }
 
+    /// More is known about a key than when it was refused.
+    pub fn name(&mut self, key: &K, note: N) {
+        if let Some(repeat) = self.keys.get_mut(key) {
+            repeat.note = Some(note);
+        }
+    }
+
     /// Forgets those that are quiet.
     pub fn forget(&mut self, now: Millis) {
         let longest_wait = self.longest_wait;

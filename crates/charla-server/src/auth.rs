@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use charla_wire::{Cause, TenantId, Timestamp};
+use charla_wire::{Cause, TenantId, Timestamp, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::clock::Clock;
@@ -92,6 +92,11 @@ impl Auth {
             self.check_revoked(&identity, tenant)?;
         }
         Ok(identity)
+    }
+
+    /// Whose token this is, for people to see, if its signature is good: an expired one, say. It proves nothing.
+    pub(crate) async fn bearer(&self, token: &str) -> Option<(Option<TenantId>, UserId)> {
+        self.verifier.bearer(token).await
     }
 
     /// Whether the identity's token has been taken back.

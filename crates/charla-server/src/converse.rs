@@ -16,6 +16,7 @@ use crate::connection::{Connection, Ending, Initiator, Opening};
 use crate::follow::Following;
 use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch, note_receipt};
 use crate::happening::Variant;
+use crate::loops::{self, Fingerprint, Who};
 use crate::metrics::CloseLabels;
 use crate::node::Node;
 use crate::receipts::Outcome;
@@ -102,6 +103,7 @@ fn accept(
         token_id,
         place,
         address,
+        conduct,
     } = admitted;
     let opening = Opening {
         id,
@@ -146,6 +148,7 @@ fn accept(
         node: Arc::clone(node),
         connection,
         ending: broken,
+        conduct,
         counted: Some((registered, place, following, lists)),
     };
     (token_ends, held)
@@ -157,6 +160,7 @@ struct Held {
     connection: Arc<Connection>,
     // A task that does not live to say how it ended has panicked.
     ending: Ending,
+    conduct: Option<Fingerprint>,
     counted: Option<(Registered, Place, Following, Option<Following>)>,
 }
 
@@ -175,6 +179,7 @@ impl Drop for Held {
         self.node.connections_moved(&self.connection.opening.visitor.key);
         self.node.metrics.connections.dec();
         conclude(&self.node, &self.connection, self.ending);
+        note_conduct(&self.node, &self.connection, self.ending, self.conduct);
         self.node.drained.notify_waiters();
     }
 }
@@ -202,4 +207,23 @@ fn conclude(node: &Node, connection: &Connection, ending: Ending) {
         Outcome::Closed,
         ending.cause,
     );
+}
+
+/// A connection that the server had to end at once, for what the client does, counts as a refusal.
+fn note_conduct(node: &Node, connection: &Connection, ending: Ending, conduct: Option<Fingerprint>) {
+    let (Some(conduct), Some(cause), Initiator::Server) = (conduct, ending.cause, ending.initiator) else {
+        return;
+    };
+    let opening = &connection.opening;
+    let now = node.uptime.now();
+    let lasted = now.saturating_sub(opening.opened_at);
+    let who = Who {
+        tenant: Some(opening.visitor.key.tenant.clone()),
+        user: Some(opening.visitor.key.user.clone()),
+        chat: opening.home.clone(),
+        address: Some(opening.address),
+    };
+    for (key, held) in node.loops.ended(conduct, cause, lasted, &who, now) {
+        loops::tell_begin(&key, held, &who);
+    }
 }

@@ -212,6 +212,12 @@ impl Node {
                     connection.close(charla_wire::Cause::TokenRevoked, "");
                 }
             }
+            Happening::Loops { news, own: false } => {
+                for (key, held, who) in self.loops.heard(news, self.uptime.now()) {
+                    crate::loops::tell_begin(&key, held, &who);
+                }
+            }
+            Happening::Loops { own: true, .. } => {}
         }
     }
 

@@ -22,7 +22,7 @@ use crate::receipts::{Outcome, Receipt};
 use crate::returns::Underway;
 use crate::settings::Rejects;
 
-pub use asked::{Asked, Dialect, is_socket_path};
+pub use asked::{Asked, Credential, Dialect, is_socket_path};
 pub use gates::{Admitted, Refused, client_address};
 pub(crate) use gates::{is_allowed_origin, recognise};
 pub(crate) use reply::READABLE;
@@ -170,6 +170,13 @@ fn switch_headers(upgrade: &Upgrade, deflate: bool) -> Vec<(&'static str, String
 
 fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address: IpAddr) {
     let cause = refused.cause;
+    count(&node.metrics.handshakes, Some(cause));
+    note_receipt(node, asked.attempt.as_deref(), id, Outcome::Refused, Some(cause));
+    if cause == Cause::LoopDetected {
+        // Said once a wait, by whoever began it.
+        tracing::debug!(connection = %id, %cause, detail = refused.detail, %address, "handshake not judged");
+        return;
+    }
     tracing::info!(
         connection = %id, %cause, code = cause.close_code(), detail = refused.detail, %address,
         tenant = refused.tenant.as_ref().map(tracing::field::display),
@@ -177,8 +184,6 @@ fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address
         chat = asked.chat.as_ref().map(tracing::field::display),
         "handshake refused"
     );
-    count(&node.metrics.handshakes, Some(cause));
-    note_receipt(node, asked.attempt.as_deref(), id, Outcome::Refused, Some(cause));
 }
 
 /// Notes what became of an attempt, if it has a name to be asked for by.

@@ -168,6 +168,13 @@ pub enum Happening {
         /// What.
         word: NodeWord,
     },
+    /// Clients repeat themselves.
+    Loops {
+        /// Who, and how often.
+        news: Vec<(crate::loops::Key, charla_core::loops::Told<crate::loops::Who>)>,
+        /// By this node's own count, which has it already.
+        own: bool,
+    },
 }
 
 /// Which of an event's frames a connection gets.

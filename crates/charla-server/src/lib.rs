@@ -20,6 +20,7 @@ mod join;
 mod listen;
 pub mod log;
 mod look;
+pub mod loops;
 mod membership;
 pub mod metrics;
 pub mod node;

@@ -70,6 +70,10 @@ pub struct Metrics {
     pub refusals: Family<CauseLabel, Counter>,
     /// What clients say kept them away, by cause.
     pub client_failures: Family<CauseLabel, Counter>,
+    /// Clients that repeat themselves and wait.
+    pub loops_active: Gauge,
+    /// Handshakes that were answered by that wait alone.
+    pub refusals_saved: Counter,
     /// Handshakes a second that the node is counted on to complete.
     pub accept_rate: Gauge<f64, AtomicU64>,
     /// Messages stored.
@@ -110,6 +114,8 @@ impl Default for Metrics {
             closes: Family::default(),
             refusals: Family::default(),
             client_failures: Family::default(),
+            loops_active: Gauge::default(),
+            refusals_saved: Counter::default(),
             accept_rate: Gauge::default(),
             messages: Counter::default(),
             deliveries: Counter::default(),
@@ -150,6 +156,16 @@ impl Metrics {
             "client_failures",
             "What clients report to have kept them away, by cause",
             self.client_failures.clone(),
+        );
+        registry.register(
+            "loops_active",
+            "Clients that were refused the same too often and wait",
+            self.loops_active.clone(),
+        );
+        registry.register(
+            "refusals_saved",
+            "Handshakes and preflights answered loop_detected without being judged",
+            self.refusals_saved.clone(),
         );
         registry.register(
             "accept_rate",

@@ -26,6 +26,7 @@ use crate::doctor::{Doctor, Surgery};
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
+use crate::loops::LoopBreaker;
 use crate::metrics::Metrics;
 use crate::peers::Asks;
 use crate::progress::Progress;
@@ -70,6 +71,7 @@ pub struct Node {
     pub(crate) receipts: Receipts,
     pub(crate) admission: Arc<Admission>,
     pub(crate) returns: Arc<Returns>,
+    pub(crate) loops: LoopBreaker,
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
@@ -144,6 +146,7 @@ impl Node {
             receipts: Receipts::default(),
             admission: Arc::default(),
             returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),
+            loops: LoopBreaker::new(limits),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
             catching_up_rooms: Mutex::default(),

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
-use crate::{clock, follow, inbox, outage, peers, publish, timers};
+use crate::{clock, follow, inbox, loops, outage, peers, publish, timers};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -110,6 +110,7 @@ impl Server {
             tokio::spawn(outage::send_away_after_outages(Arc::clone(&node))),
             tokio::spawn(peers::keep_company(Arc::clone(&node), name(address))),
             tokio::spawn(keep_time(Arc::clone(&node))),
+            tokio::spawn(loops::tell_loops(Arc::clone(&node))),
         ];
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");

@@ -257,6 +257,12 @@ pub struct LimitSettings {
     pub outbox_age: Duration,
     /// Failed sign-ins a minute of one address.
     pub logins_per_minute: u32,
+    /// Refusals a minute of one client beyond which it waits; 0: never.
+    pub refusals_per_minute: u32,
+    /// The same of one address.
+    pub refusals_per_minute_per_address: u32,
+    /// The longest of those waits.
+    pub loop_wait_max: Duration,
     /// Handshakes a second over which returning clients are spread; 0: as many as were measured.
     pub returns_per_second: u32,
 }
@@ -425,6 +431,9 @@ impl Default for LimitSettings {
             outbox_bytes: 256 * 1024,
             outbox_age: Duration::from_secs(10),
             logins_per_minute: 10,
+            refusals_per_minute: 20,
+            refusals_per_minute_per_address: 600,
+            loop_wait_max: Duration::from_secs(600),
             returns_per_second: 0,
         }
     }

@@ -126,6 +126,8 @@ fn lift_limits(settings: &mut Settings) {
     limits.requests_per_second = UNREACHED;
     limits.request_burst = UNREACHED;
     limits.logins_per_minute = UNREACHED;
+    limits.refusals_per_minute = 0;
+    limits.refusals_per_minute_per_address = 0;
 }
 
 /// How the demo is reached.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use charla_wire::Timestamp;
+use charla_wire::{TenantId, Timestamp, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::claims::{Claims, Refresh, Rules};
@@ -114,6 +114,16 @@ impl Verifier {
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, Refusal> {
         let (key, claims) = self.believed(token).await?;
         self.rules(&key).identity(&claims, key.signer(), now)
+    }
+
+    /// Whose token this is, if its signature is good, whatever else is wrong with it.
+    pub(super) async fn bearer(&self, token: &str) -> Option<(Option<TenantId>, UserId)> {
+        let (key, claims) = self.believed(token).await.ok()?;
+        let rules = self.rules(&key);
+        Some((
+            rules.tenant(&claims, key.signer()).ok()?,
+            rules.user(&claims).ok()?,
+        ))
     }
 
     /// What a refresh token of this server claims, apart from what [`Identity`] holds: its family.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::Topic;
 use crate::happening::{ChatMoved, Happening, Reader, RoomEvent, UserEvent};
+use crate::loops::News;
 use crate::store::Notification;
 
 mod between;
@@ -93,6 +94,9 @@ enum What {
     },
     Moved(Box<Moved>),
     Node(between::Word),
+    Loops {
+        news: Vec<News>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,6 +189,9 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
         },
         Happening::Moved(moved) => What::Moved(Box::new(moved.as_ref().into())),
         Happening::Node { word, .. } => What::Node(word.into()),
+        Happening::Loops { news, .. } => What::Loops {
+            news: news.iter().map(News::of).collect(),
+        },
     };
     let envelope = Envelope {
         version: VERSION,
@@ -293,6 +300,10 @@ fn happening(topic: &Topic, from: Uuid, what: What) -> Option<Happening> {
             who: who.into(),
             joined,
         }),
+        (Topic::Everybody, What::Loops { news }) => Some(Happening::Loops {
+            news: news.into_iter().filter_map(News::told).collect(),
+            own: false,
+        }),
         (Topic::Room(room), what) => {
             let (event, except) = in_room(room, what)?;
             Some(Happening::Room {
@@ -357,7 +368,8 @@ fn in_room(room: &RoomKey, what: What) -> Option<(RoomEvent, Option<Uuid>)> {
         | What::Presence { .. }
         | What::Connections { .. }
         | What::Moved(_)
-        | What::Node(_) => return None,
+        | What::Node(_)
+        | What::Loops { .. } => return None,
     })
 }
 

@@ -234,6 +234,22 @@ impl Upgrade {
 }
 
 impl Asked {
+    /// The credential as it was shown, if one was.
+    pub(crate) fn shown(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::None => None,
+            Credential::Token(shown) | Credential::Ticket(shown) => Some(shown),
+        }
+    }
+
+    /// The token, if that is what was shown.
+    pub(crate) fn token(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Token(token) => Some(token),
+            Credential::None | Credential::Ticket(_) => None,
+        }
+    }
+
     /// Reads path, parameters and credential.
     ///
     /// # Errors

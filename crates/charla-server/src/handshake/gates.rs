@@ -15,6 +15,7 @@ use super::asked::{Asked, Credential};
 use crate::admission::Place;
 use crate::auth::{self, Identity};
 use crate::join::check_user;
+use crate::loops::{self, Fingerprint, Keys};
 use crate::node::Node;
 use crate::store::{Role, Standing, StoreError, UserChange};
 
@@ -33,6 +34,8 @@ pub struct Admitted {
     pub place: Place,
     /// Where from.
     pub address: IpAddr,
+    /// What its conduct is counted under.
+    pub conduct: Option<Fingerprint>,
 }
 
 /// Somebody whom a gate turned away.
@@ -92,12 +95,38 @@ pub(super) async fn pass(
     errand: Errand,
     address: IpAddr,
 ) -> Result<Admitted, Refused> {
-    gate_by_gate(node, parts, asked, errand, address)
-        .await
-        .map_err(|refused| Refused {
+    let origin = parts
+        .headers
+        .get(header::ORIGIN)
+        .map(header::HeaderValue::as_bytes);
+    let keys = node.loops.keys(asked, origin, address);
+    if let Some(keys) = &keys
+        && !node.is_draining()
+    {
+        check_loop(node, keys)?;
+    }
+    let verdict = gate_by_gate(node, parts, asked, errand, address).await;
+    if let Some(keys) = &keys {
+        node.note_verdict(keys, asked, &verdict).await;
+    }
+    match verdict {
+        Ok(admitted) => Ok(Admitted {
+            conduct: keys.as_ref().and_then(Keys::conduct),
+            ..admitted
+        }),
+        Err(refused) => Err(Refused {
             detail: node.returns.detail(refused.cause, &refused.detail),
             ..refused
-        })
+        }),
+    }
+}
+
+/// Whoever was refused the same too often is answered before anything is looked at again.
+fn check_loop(node: &Node, keys: &Keys) -> Result<(), Refused> {
+    node.loops.knock(keys, node.uptime.now()).map_err(|held| {
+        node.metrics.refusals_saved.inc();
+        Refused::new(Cause::LoopDetected, loops::detail(&held))
+    })
 }
 
 async fn gate_by_gate(
@@ -141,6 +170,7 @@ async fn gate_by_gate(
         token_id: identity.jti,
         place,
         address,
+        conduct: None,
     })
 }
 

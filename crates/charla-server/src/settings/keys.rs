@@ -266,6 +266,12 @@ keys! {
         "How long they may wait before slow_consumer.";
     "limits.logins_per_minute", count(1, MANY), Some(|s| &mut s.limits.logins_per_minute), "",
         "Failed sign-ins a minute of one address.";
+    "limits.refusals_per_minute", count(0, MANY), Some(|s| &mut s.limits.refusals_per_minute), "",
+        "Refusals a minute of the same token for the same reason, on all nodes together, before loop_detected; 0: never.";
+    "limits.refusals_per_minute_per_address", count(0, MANY), Some(|s| &mut s.limits.refusals_per_minute_per_address), "",
+        "The same of one address, which many may share: it keeps nobody out who was not refused before. 0: never.";
+    "limits.loop_wait_max", secs(1, DAY), Some(|s| &mut s.limits.loop_wait_max), "",
+        "How long such a client waits at most before it is judged again; the first wait is 5 s, each further one twice as long.";
     "limits.returns_per_second", count(0, MANY), Some(|s| &mut s.limits.returns_per_second), "",
         "How many clients a second are told to come back after a restart or overload. 0: as many as this node is measured to accept.";
 

@@ -116,7 +116,7 @@ async fn a_simplejwt_access_token_is_its_user() {
         identity,
         Identity {
             tenant: None,
-            user: charla_wire::UserId::parse("42").unwrap(),
+            user: UserId::parse("42").unwrap(),
             name: None,
             role: None,
             issued_at: Some(now()),
