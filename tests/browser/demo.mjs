@@ -17,18 +17,21 @@ export class Demo {
   #data;
   #listen = "127.0.0.1:0";
   #settings;
+  #limits;
 
-  /** @param {Record<string, string>} settings */
-  constructor(settings) {
+  /** @param {Record<string, string>} settings @param {boolean} limited */
+  constructor(settings, limited) {
+    this.#limits = limited ? [] : ["--no-limits"];
     this.#settings = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   }
 
   /**
    * @param {Record<string, string>} [settings] Keys of the configuration with their values.
+   * @param {{limited?: boolean}} [options] Whether the limits on rates hold.
    * @returns {Promise<Demo>} Listening, with what it printed about itself.
    */
-  static async start(settings = {}) {
-    const demo = new Demo(settings);
+  static async start(settings = {}, { limited = false } = {}) {
+    const demo = new Demo(settings, limited);
     demo.#data = await mkdtemp(join(tmpdir(), "charla-browser-"));
     await demo.up();
     return demo;
@@ -36,7 +39,7 @@ export class Demo {
 
   /** Starts it, after the first time on the same port and with the same data. */
   async up() {
-    const args = ["demo", "--listen", this.#listen, "--data", this.#data, "--json", "--no-limits", ...this.#settings];
+    const args = ["demo", "--listen", this.#listen, "--data", this.#data, "--json", ...this.#limits, ...this.#settings];
     const child = spawn(BINARY, args, { env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     const said = [];

@@ -36,6 +36,7 @@ function header() {
     h(
       "nav",
       {},
+      h("a", { href: "/console/loops" }, t("loops")),
       h("a", { href: "/api/v1/docs" }, t("interface")),
       h("a", { href: `/docs/causes/?lang=${currentLanguage()}` }, t("causes")),
       h("a", { href: "/" }, t("chat")),

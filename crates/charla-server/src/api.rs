@@ -10,6 +10,7 @@ mod doctor;
 mod face;
 mod health;
 mod info;
+mod loops;
 mod me;
 mod members;
 mod messages;
@@ -91,6 +92,7 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(tenants::routes())
         .merge(credentials::routes())
         .merge(doctor::routes())
+        .merge(loops::routes())
         .merge(causes::routes())
         .merge(openapi::routes())
 }

@@ -44,6 +44,8 @@ mod news;
 
 pub use key::{Fingerprint, Key, Keys, Who};
 pub use news::News;
+#[cfg(test)]
+pub(crate) use news::news_of_everything;
 
 /// A connection that the server ends sooner than this was none.
 pub const SHORT_LIFE: Millis = 5_000;

@@ -1,3 +1,5 @@
+//! Loops in virtual time: how often they are judged, how long they wait, what nodes tell each other.
+
 use super::*;
 
 const LIMIT: u32 = 20;

@@ -82,7 +82,7 @@ impl<K: Hash + Eq + Clone, N: Clone> Loops<K, N> {
         repeat.last = now;
         repeat.since = repeat.since.min(now.saturating_sub(lasting));
         repeat.known = true;
-        if repeat.note.is_none() {
+        if note.is_some() {
             repeat.note = note;
         }
         if waits == 0 || left == 0 {

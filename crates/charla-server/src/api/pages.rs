@@ -43,6 +43,10 @@ pub(super) fn routes() -> Router<Api> {
             "/console/doctor",
             get(|headers: HeaderMap| async move { page::<Web>("console/doctor.html", &headers) }),
         )
+        .route(
+            "/console/loops",
+            get(|headers: HeaderMap| async move { page::<Web>("console/loops.html", &headers) }),
+        )
         .route("/assets/web/{*path}", get(asset::<Web>))
         .route("/assets/charla/{*path}", get(asset::<BrowserClient>))
 }

@@ -68,3 +68,29 @@ impl News {
         Some((self.key, told))
     }
 }
+
+/// News of each kind, to be read as it was written.
+#[cfg(test)]
+pub(crate) fn news_of_everything() -> crate::happening::Happening {
+    use charla_wire::{ChatId, TenantId, UserId};
+
+    let who = Who {
+        tenant: TenantId::parse("demo").ok(),
+        user: UserId::parse("ana").ok(),
+        chat: ChatId::parse("5").ok(),
+        address: None,
+    };
+    let again = Told::Again {
+        cause: Cause::TokenExpired,
+        count: 21,
+        lasting: 60_000,
+        waits: 2,
+        left: 9_000,
+        note: Some(who),
+    };
+    let address = Key::Address(std::net::Ipv4Addr::LOCALHOST.into());
+    crate::happening::Happening::Loops {
+        news: vec![(address.clone(), again), (address, Told::Over)],
+        own: false,
+    }
+}

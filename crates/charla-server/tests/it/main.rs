@@ -18,6 +18,7 @@ mod chat;
 mod client;
 mod cluster;
 mod hints;
+mod loops;
 mod rolling;
 mod serving;
 mod store_archive;

@@ -1819,21 +1819,21 @@ impl Cause {
                 retry: Retry::Stop,
                 en: Words {
                     title: "The client is repeating itself in a loop",
-                    explain: "The same client keeps doing the same thing and failing the same way, so the server tells it to stop instead of refusing it for ever.",
+                    explain: "The same token or question was refused over and over, so the server answers without judging it again until a wait is over; the detail names the cause that repeats, which is the one to mend. A new token is judged at once.",
                     fix: &[
-                        "# what does it repeat?\njournalctl -u charla -o cat | grep loop_detected\ncharla explain /var/log/nginx/access.log",
+                        "# who repeats what? (or /console/loops in a browser)\ncurl -H \"Authorization: Bearer $OPERATOR_KEY\" https://chat.example.org/api/v1/loops\njournalctl -u charla -o cat | grep 'repeats='\n# then mend that cause\ncharla causes token_expired",
                         "// a limit that survives an `open`: count attempts until the connection has held for a while\nif (Date.now() - openedAt > 10_000) attempts = 0;",
                     ],
-                    check: "`charla_handshakes_total` in /metrics falls back to the rate at which people open the page.",
+                    check: "`charla_loops_active` in /metrics is 0, and `charla_handshakes_total` falls back to the rate at which people open the page.",
                 },
                 es: Words {
                     title: "El cliente se repite en un bucle",
-                    explain: "El mismo cliente repite lo mismo y falla igual una y otra vez, así que el servidor le dice que pare en vez de rechazarlo sin fin.",
+                    explain: "El mismo token o la misma pregunta se rechazó una y otra vez, así que el servidor contesta sin volver a juzgarlo hasta que pase una espera; el detalle nombra la causa que se repite, que es la que hay que arreglar. Un token nuevo se juzga enseguida.",
                     fix: &[
-                        "# ¿qué repite?\njournalctl -u charla -o cat | grep loop_detected\ncharla explain /var/log/nginx/access.log",
+                        "# ¿quién repite qué? (o /console/loops en un navegador)\ncurl -H \"Authorization: Bearer $OPERATOR_KEY\" https://chat.example.org/api/v1/loops\njournalctl -u charla -o cat | grep 'repeats='\n# después, arregla esa causa\ncharla causes token_expired",
                         "// un límite que sobreviva a un `open`: cuenta intentos hasta que la conexión haya aguantado un rato\nif (Date.now() - openedAt > 10_000) attempts = 0;",
                     ],
-                    check: "`charla_handshakes_total` en /metrics vuelve al ritmo con que la gente abre la página.",
+                    check: "`charla_loops_active` en /metrics es 0 y `charla_handshakes_total` vuelve al ritmo con que la gente abre la página.",
                 },
             },
             Self::RateLimited => &Row {
