@@ -283,9 +283,8 @@ impl Node {
     /// Counts what a handshake came to, and says so when a loop begins.
     pub(crate) async fn note_verdict(&self, keys: &Keys, asked: &Asked, verdict: &Result<Admitted, Refused>) {
         let now = self.uptime.now();
-        let refused = match verdict {
-            Ok(_) => return self.loops.accepted(keys, now),
-            Err(refused) => refused,
+        let Err(refused) = verdict else {
+            return self.loops.accepted(keys, now);
         };
         let mut who = Who::of(refused, asked, keys.address);
         for (key, held) in self.loops.refused(keys, refused, &who, now) {

@@ -3,7 +3,9 @@
 
 use charla_wire::Cause;
 
-use crate::evidence::{After, Answer, Evidence, Hop, Membership, Shape, SourceKind, TokenForm, TokenSeen};
+use crate::evidence::{
+    After, Answer, Evidence, Hop, Membership, Preflight, Shape, SourceKind, TokenForm, TokenSeen,
+};
 use crate::signs::Sign;
 use crate::text::{Text, both};
 use crate::verdict::{Certainty, Fact, Finding, Outcome};
@@ -281,7 +283,8 @@ pub(super) fn named(evidence: &Evidence, cause: Cause) -> Option<Finding> {
         .as_ref()
         .and_then(|charla| charla.preflight.as_ref());
     if let Some(preflight) = preflight
-        && preflight.cause.as_deref() == Some(id)
+        && let Some(told) = preflight.cause.as_deref()
+        && (told == id || repeats(preflight, id))
     {
         detail.clone_from(&preflight.detail);
         facts.push(Fact {
@@ -289,7 +292,7 @@ pub(super) fn named(evidence: &Evidence, cause: Cause) -> Option<Finding> {
                 "the server's own answer to a preflight",
                 "la respuesta del propio servidor a una consulta previa"
             ),
-            quote: Some(format!("HTTP {}: {id}: {detail}", preflight.status)),
+            quote: Some(format!("HTTP {}: {told}: {detail}", preflight.status)),
             at: evidence.target.as_ref().map(|target| target.url.clone()),
         });
     }
@@ -326,6 +329,12 @@ pub(super) fn named(evidence: &Evidence, cause: Cause) -> Option<Finding> {
         "Lo dice el propio servidor: {es}{colon}{detail}."
     );
     Some(Finding::new(certainty, sentence, facts).explains(&LEADS_TO))
+}
+
+/// Whether a loop is what the server names, and this the cause that repeats in it.
+fn repeats(preflight: &Preflight, id: &str) -> bool {
+    preflight.cause.as_deref() == Some(Cause::LoopDetected.id())
+        && preflight.detail.contains(&format!("; {id} "))
 }
 
 /// The cause in the answer to the browser's handshake, and its detail.
