@@ -24,11 +24,11 @@ const USAGE: &str = "\
 cargo xtask <chore>
 
   test [--no-install]   install what the tests need, then run every check and every test
-  ci [--no-install]     test, then a release build and a small benchmark
+  ci [--no-install]     test, then a small benchmark
   tidy                  the house rules that the compiler does not know
   codegen [--check]     write (or compare) what is generated from protocol/causes.toml
   fmt [--check]         format (or compare) all Rust code
-  bench [ARGUMENTS]     build in release and run charla-bench with these arguments
+  bench [ARGUMENTS]     build in release (for --small as for the tests) and run charla-bench with these arguments
   sim [ARGUMENTS]       build and run charla-sim: nodes, bus, store and clients in virtual time, by seed
   lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each
   faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history";

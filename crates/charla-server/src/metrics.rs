@@ -131,13 +131,15 @@ impl Default for Metrics {
             handshake_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             send_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
         };
-        metrics.register();
+        metrics.register_clients();
+        metrics.register_nodes();
+        metrics.register_times();
         metrics
     }
 }
 
 impl Metrics {
-    fn register(&mut self) {
+    fn register_clients(&mut self) {
         let registry = &mut self.registry;
         registry.register("connections", "Connections now", self.connections.clone());
         registry.register("handshakes", "Handshakes by outcome", self.handshakes.clone());
@@ -174,6 +176,12 @@ impl Metrics {
         );
         registry.register("messages", "Messages stored", self.messages.clone());
         registry.register("deliveries", "Events handed to a socket", self.deliveries.clone());
+        registry.register("rooms", "Rooms with a listener", self.rooms.clone());
+    }
+
+    fn register_nodes(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("peers", "Other nodes that are heard", self.peers.clone());
         registry.register(
             "broker_up",
             "1 while happenings get through to other nodes and back, or there are none",
@@ -194,8 +202,10 @@ impl Metrics {
             "Messages that were found in the store because nobody had told of them",
             self.gaps_repaired.clone(),
         );
-        registry.register("rooms", "Rooms with a listener", self.rooms.clone());
-        registry.register("peers", "Other nodes that are heard", self.peers.clone());
+    }
+
+    fn register_times(&mut self) {
+        let registry = &mut self.registry;
         registry.register(
             "commit_batch_jobs",
             "Jobs that shared a commit",

@@ -25,8 +25,9 @@ mod raw;
 pub(crate) use client::Client;
 pub(crate) use raw::{Raw, Reply, frame, http, text, upgrade_lines};
 
-/// How long an event may take before the test fails. Generous: a loaded machine is slow, and a passing test does not wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an event may take before the test fails. Generous: a loaded machine is slow, sentinels look at a server that came back
+/// every ten seconds only, and a passing test does not wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Awaits something that must happen.
 pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {

@@ -67,29 +67,6 @@ fn node_words(user: &UserKey, opened: connections::Opened) -> Vec<NodeWord> {
     ]
 }
 
-fn loops() -> Happening {
-    let who = crate::loops::Who {
-        tenant: Some(room().tenant),
-        user: Some(ana().id),
-        chat: Some(room().chat),
-        address: None,
-    };
-    let again = charla_core::loops::Told::Again {
-        cause: Cause::TokenExpired,
-        count: 21,
-        lasting: 60_000,
-        waits: 2,
-        left: 9_000,
-        note: Some(who),
-    };
-    let address = crate::loops::Key::Address(std::net::Ipv4Addr::LOCALHOST.into());
-    let over = charla_core::loops::Told::Over;
-    Happening::Loops {
-        news: vec![(address.clone(), again), (address, over)],
-        own: false,
-    }
-}
-
 /// What nodes tell each other of who is where.
 fn between_nodes(from: Uuid, to: Uuid) -> Vec<Happening> {
     let user = UserKey {
@@ -186,7 +163,7 @@ fn what_is_sealed_is_opened_as_it_was() {
             tenant: room().tenant,
             jti: "x".into(),
         },
-        loops(),
+        crate::loops::news_of_everything(),
     ];
     let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let others = others.into_iter().chain(between_nodes(here, there));
