@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use tokio::runtime::Handle;
 
 use crate::failure::{Failure, Outcome};
 use crate::fault::Fault;
@@ -31,6 +32,7 @@ mod presence;
 mod process;
 mod report;
 mod run;
+mod scale;
 mod stack;
 mod stage;
 mod world;
@@ -55,6 +57,9 @@ struct Arguments {
     /// Write FAULTS.md to this folder.
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "bench")]
     write: Option<PathBuf>,
+    /// Break nothing: measure what a second and a third node cost. With --write the page is NODES.md.
+    #[arg(long, conflicts_with_all = ["only", "quick", "json", "list", "clients", "rate"])]
+    scale: bool,
     /// Name the faults.
     #[arg(long)]
     list: bool,
@@ -109,6 +114,9 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let beside = std::env::current_exe()?.with_file_name("charla");
     let charla = fs::canonicalize(arguments.charla.as_ref().unwrap_or(&beside))?;
+    if arguments.scale {
+        return scale(arguments, runtime.handle(), folder.path(), &charla);
+    }
     let clients = arguments
         .clients
         .unwrap_or(if arguments.quick { 60 } else { 300 });
@@ -153,6 +161,26 @@ fn keep(folder: tempfile::TempDir) -> PathBuf {
     // A disk of the run's own is gone with the run.
     let _ = process::output(std::process::Command::new("umount").arg(folder.path().join("small")));
     folder.keep()
+}
+
+/// Measures nodes instead of breaking them.
+fn scale(arguments: &Arguments, runtime: &Handle, folder: &Path, charla: &Path) -> Outcome<()> {
+    let rows = scale::measure(runtime, folder, charla)?;
+    let page = scale::page(&rows, &report::machine(), build(charla));
+    writeln!(io::stdout(), "{page}")?;
+    if let Some(place) = &arguments.write {
+        fs::write(place.join("NODES.md"), page)?;
+    }
+    Ok(())
+}
+
+/// How the program was built, by where it stands.
+fn build(charla: &Path) -> &'static str {
+    if charla.components().any(|part| part.as_os_str() == "release") {
+        "release build"
+    } else {
+        "development build"
+    }
 }
 
 fn wanted(arguments: &Arguments) -> Outcome<Vec<&'static Fault>> {

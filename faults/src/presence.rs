@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use charla_client::{Charla, Place, Proxies};
 use serde_json::Value;
 
-use crate::checker::{Verdict, check_presence};
+use crate::checker::{Promise, Verdict, check_presence};
 use crate::failure::{Failure, Outcome};
 use crate::history::Room;
 use crate::stack::node::LINGER_SECONDS;
@@ -16,6 +16,8 @@ use crate::world::{OBSERVER, TENANTS, all_chats, token};
 
 /// How long a node that died may be believed to have its people: its time to live among the others.
 const NODE_TTL: Duration = Duration::from_secs(10);
+/// How long a word of somebody's coming may be missed that was lost on its way: nodes ask each other again within this time.
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
 /// On top of what the server may take.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long entering the chats may take.
@@ -27,7 +29,9 @@ type Told = BTreeMap<Room, BTreeSet<String>>;
 /// Looks at every node until all of them tell the truth, or their time is over; what is wrong then is noted.
 pub(crate) fn check(stage: &Stage, verdict: &mut Verdict) -> Outcome<()> {
     let real = stage.people();
-    let deadline = Instant::now() + Duration::from_secs(LINGER_SECONDS) + NODE_TTL + GRACE;
+    let began = Instant::now();
+    let ghosts_until = began + Duration::from_secs(LINGER_SECONDS) + NODE_TTL + GRACE;
+    let absent_until = began + ASKED_AGAIN + GRACE;
     loop {
         let mut found = Verdict::default();
         for node in stage.running() {
@@ -41,7 +45,8 @@ pub(crate) fn check(stage: &Stage, verdict: &mut Verdict) -> Outcome<()> {
                 check_presence(room, people, &real, &mut found);
             }
         }
-        if found.is_clean() || Instant::now() > deadline {
+        let haunted = Instant::now() > ghosts_until && found.count(Promise::Ghost) > 0;
+        if found.is_clean() || haunted || Instant::now() > absent_until {
             verdict.extend(found);
             return Ok(());
         }

@@ -302,7 +302,7 @@ fn spread(delays: Delays) -> String {
 }
 
 /// The machine in one line, without what a host appends to its kernel's version.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let about = |file: &str| read(Path::new(file));
     let cpus = about("/proc/cpuinfo");
     let model = cpus

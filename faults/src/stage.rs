@@ -18,6 +18,7 @@ use crate::fault::Replicated;
 use crate::history::{Room, Stored};
 use crate::network::Network;
 use crate::process::{output, until};
+use crate::stack::Ground;
 use crate::stack::nginx::Nginx;
 use crate::stack::node::{Common, Node};
 use crate::stack::postgres::Postgres;
@@ -61,19 +62,12 @@ impl Stage {
         world: World,
         per_second: u32,
     ) -> Outcome<Self> {
-        let network = Network::build()?;
-        let room = |name: &str| {
-            let place = folder.join(name);
-            fs::create_dir_all(&place).map(|()| place)
-        };
-        let redis = Redis::start(&room("redis")?, network.place(network.hub(), 6379)?)?;
-        let postgres = Postgres::start(runtime, &room("postgres")?, network.place(network.hub(), 5432)?)?;
-        let common = Common {
-            charla: charla.to_owned(),
+        let Ground {
             network,
-            store: postgres.url(),
-            broker: format!("redis://{}", redis.place),
-        };
+            redis,
+            postgres,
+            common,
+        } = Ground::lay(runtime, folder, charla)?;
         let mut nodes = Vec::new();
         for index in 0..NODES {
             let mut node = Node::new(&folder.join(format!("node{index}")), &common, index)?;
@@ -82,7 +76,9 @@ impl Stage {
         }
         postgres.ask("charla", &rows(world))?;
         let places: Vec<SocketAddrV4> = nodes.iter().map(|node| node.place).collect();
-        let nginx = Nginx::start(&room("nginx")?, network.place(network.hub(), 8000)?, &places)?;
+        let nginx_folder = folder.join("nginx");
+        fs::create_dir_all(&nginx_folder)?;
+        let nginx = Nginx::start(&nginx_folder, network.place(network.hub(), 8000)?, &places)?;
         let address = |ip| format!("ws://{ip}:{}/ws/", nginx.place.port());
         let addresses = [address(network.hub()), address(network.wireless())];
         let crowd = Crowd::start(runtime, world, addresses, per_second);
