@@ -76,9 +76,11 @@ impl Replicated {
     }
 
     fn ask_sentinel(&self, words: &[&str]) -> String {
-        let line = words.join(" ") + "\r\n";
+        // A sentinel does not hang up when asked to: the answer to a ping behind it ends the answer.
+        let said = words.join(" ") + "\r\nPING\r\n";
+        let is_whole = |heard: &[u8]| heard.ends_with(b"+PONG\r\n");
         // One that does not answer is asked again.
-        converse(self.sentinel, (line + "QUIT\r\n").as_bytes(), |_| false).unwrap_or_default()
+        converse(self.sentinel, said.as_bytes(), is_whole).unwrap_or_default()
     }
 }
 
