@@ -101,7 +101,9 @@ impl Run<'_> {
         if self.known.database.is_none() {
             self.known.database = Some(self.sought(config.store, format!("[store], {from}")));
         }
-        if let (None, Some(url)) = (&self.known.redis, config.broker) {
+        // Other buses (Sentinel, Cluster, NATS) are not asked what a Redis is asked.
+        let one_redis = |url: &String| url.starts_with("redis://") || url.starts_with("rediss://");
+        if let (None, Some(url)) = (&self.known.redis, config.broker.filter(one_redis)) {
             self.known.redis = Some(RedisAddress {
                 url,
                 from: format!("broker.url, {from}"),
