@@ -13,6 +13,7 @@ mod documents;
 mod held;
 mod lines;
 mod needle;
+mod opened;
 pub mod paste;
 mod source;
 mod starts;

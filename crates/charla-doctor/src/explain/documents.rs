@@ -211,6 +211,9 @@ struct HarResponse {
     status: i64,
     #[serde(rename = "_error")]
     error: Option<String>,
+    /// Playwright's, which leaves the status of a refused WebSocket at -1.
+    #[serde(rename = "_failureText")]
+    failure: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -228,7 +231,11 @@ fn entry(walk: &mut Walk<'_>, entry: Entry) {
     }
     let at = walk.sums.clock.read(entry.started.as_bytes());
     let status = u16::try_from(entry.response.status).unwrap_or(0);
-    let error = entry.response.error.unwrap_or_default();
+    let error = entry
+        .response
+        .error
+        .or(entry.response.failure)
+        .unwrap_or_default();
     walk.source.document(status, url, &error, at, walk.sums);
     if status == 101 {
         let lived = entry.time.filter(|time| *time > 0.0).map(|time| time / 1_000.0);
@@ -294,14 +301,18 @@ struct Params {
     url: Option<String>,
     headers: Option<serde_json::Value>,
     net_error: Option<i64>,
+    message: Option<String>,
 }
 
 fn event(walk: &mut Walk<'_>, event: Event) {
     let Some(params) = event.params else { return };
     let id = event.source.id;
+    let name = walk.export.names.get(&event.kind).map(String::as_str);
+    // The jobs below a request name its address as well.
+    let begins = matches!(name, Some("REQUEST_ALIVE" | "URL_REQUEST_START_JOB"));
     if let Some(url) = params
         .url
-        .filter(|url| url.starts_with("ws://") || url.starts_with("wss://"))
+        .filter(|url| begins && (url.starts_with("ws://") || url.starts_with("wss://")))
     {
         if walk.export.requests.len() < REQUESTS {
             walk.export.requests.entry(id).or_insert(url);
@@ -313,7 +324,6 @@ fn event(walk: &mut Walk<'_>, event: Event) {
         .parse::<f64>()
         .ok()
         .map(|time| Stamp::At((time + walk.export.offset) / 1_000.0));
-    let name = walk.export.names.get(&event.kind).map(String::as_str);
     if name == Some("HTTP_TRANSACTION_READ_RESPONSE_HEADERS") {
         let first = params
             .headers
@@ -323,6 +333,11 @@ fn event(walk: &mut Walk<'_>, event: Event) {
         if let (Some(status), Some(url)) = (status, walk.export.requests.remove(&id)) {
             walk.source.document(status, &url, "", at, walk.sums);
         }
+    } else if name == Some("WEBSOCKET_UPGRADE_FAILURE")
+        && let (Some(said), Some(url)) = (params.message, walk.export.requests.remove(&id))
+    {
+        // The head of an answer that refuses has no event of its own; the message names its status.
+        walk.source.document(0, &url, &said, at, walk.sums);
     } else if let Some(error) = params.net_error.filter(|error| *error < -1)
         && let Some(url) = walk.export.requests.remove(&id)
     {

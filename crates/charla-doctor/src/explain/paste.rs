@@ -1,24 +1,19 @@
 //! Whatever somebody hands over to be explained: files, folders, standard input, a text.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-
-use flate2::bufread::MultiGzDecoder;
 
 use crate::evidence::{Evidence, SCHEMA, Skipped};
 use crate::explain::Reader;
+use crate::explain::opened::{BUFFER, opened};
 use crate::text::{Text, both};
 
-/// One read from a file.
-const BUFFER: usize = 256 * 1024;
 /// Files of a folder that are read, and how deep.
 const FILES: usize = 2_000;
 const DEPTH: usize = 8;
 /// A larger file of a folder is read only when it is given by its name.
 const HUGE: u64 = 4 << 30;
-/// A text in UTF-16 (as PowerShell writes it) is turned whole, up to this size.
-const UTF16: u64 = 256 << 20;
 /// Endings of files that hold no log.
 const OTHER: [&str; 22] = [
     "png", "jpg", "jpeg", "gif", "webp", "svg", "ico", "pdf", "zip", "xz", "zst", "bz2", "7z", "tar", "tgz",
@@ -45,7 +40,8 @@ pub fn read(
         let path = Path::new(source);
         if source == "-" {
             if let Some(stdin) = stdin.take() {
-                reader.read("-", None, stdin, None)?;
+                let from = opened(stdin).map_err(|error| named("-", &error))?;
+                reader.read("-", None, from.text, None)?;
             }
         } else if path.is_dir() {
             for file in files(path, &mut skipped) {
@@ -54,8 +50,7 @@ pub fn read(
                 }
             }
         } else if path.exists() || is_path(source) {
-            file_into(&mut reader, path)
-                .map_err(|error| io::Error::new(error.kind(), format!("{source}: {error}")))?;
+            file_into(&mut reader, path).map_err(|error| named(source, &error))?;
         } else {
             texts.push(source.as_str());
         }
@@ -100,30 +95,17 @@ fn is_path(source: &str) -> bool {
 
 fn file_into(reader: &mut Reader, path: &Path) -> io::Result<()> {
     let name = path.display().to_string();
-    let mut from = BufReader::with_capacity(BUFFER, File::open(path)?);
-    let start = from.fill_buf()?;
-    if start.starts_with(&[0x1f, 0x8b]) {
-        let inner = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(from));
-        return reader.read(name.trim_end_matches(".gz"), None, inner, None);
-    }
-    if start.starts_with(&[0xff, 0xfe]) {
-        let text = utf16(from)?;
-        return reader.read(&name, None, text.as_bytes(), None);
-    }
-    if memchr::memchr(0, start.get(..8_192).unwrap_or(start)).is_some() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "no text"));
-    }
-    reader.read(&name, None, from, None)
+    let from = opened(BufReader::with_capacity(BUFFER, File::open(path)?))?;
+    let name = if from.packed {
+        name.trim_end_matches(".gz")
+    } else {
+        &name
+    };
+    reader.read(name, None, from.text, None)
 }
 
-fn utf16(from: impl io::Read) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    from.take(UTF16).read_to_end(&mut bytes)?;
-    let units = bytes.get(2..).unwrap_or_default().chunks_exact(2);
-    let units = units.filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?)));
-    Ok(char::decode_utf16(units)
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect())
+fn named(source: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{source}: {error}"))
 }
 
 /// The files of a folder that may hold a log, in order of their names.

@@ -17,6 +17,8 @@ use crate::explain::words::{Hits, Mark, WORDS};
 use crate::signs::Sign;
 
 mod clients;
+mod documents;
+mod journal;
 mod servers;
 mod shell;
 
@@ -51,6 +53,8 @@ pub(super) struct Source {
     clients: clients::Clients,
     servers: servers::Servers,
     shell: shell::Shell,
+    /// The entry of a journal's export that the lines belong to.
+    export: Option<journal::Entry>,
     /// The last time of a line: those that have none of their own (tracebacks, uvicorn) are of that moment.
     last: Option<Stamp>,
     hits: Hits,
@@ -81,6 +85,7 @@ impl Source {
             clients: clients::Clients::default(),
             servers: servers::Servers::default(),
             shell: shell::Shell::default(),
+            export: None,
             last: None,
             hits: Hits::default(),
         }
@@ -89,15 +94,24 @@ impl Source {
     /// Takes a line.
     pub(super) fn line(&mut self, line: &[u8], fresh: bool, sums: &mut Sums) {
         self.seen.lines += 1;
+        if self.export.is_some() || line.starts_with(journal::FIRST) {
+            self.exported(line, fresh, sums);
+        } else {
+            self.coloured(line, fresh, None, sums);
+        }
+    }
+
+    fn coloured(&mut self, line: &[u8], fresh: bool, at: Option<Stamp>, sums: &mut Sums) {
         match without_colours(line) {
-            Some(plain) => self.plain(&plain, fresh, None, sums),
-            None => self.plain(line, fresh, None, sums),
+            Some(plain) => self.plain(&plain, fresh, at, sums),
+            None => self.plain(line, fresh, at, sums),
         }
     }
 
     /// `at`: the time that a journal gave the line.
     fn plain(&mut self, line: &[u8], fresh: bool, at: Option<Stamp>, sums: &mut Sums) {
-        let text = line.trim_ascii();
+        // JSON text sequences (RFC 7464) have a mark before each record.
+        let text = line.strip_prefix(b"\x1e").unwrap_or(line).trim_ascii();
         if text.is_empty() {
             return;
         }
@@ -331,57 +345,6 @@ impl Source {
     /// The source is a document of a kind.
     pub(super) fn given(&mut self, kind: SourceKind) {
         (self.given, self.seen.kind) = (true, kind);
-    }
-
-    /// A handshake that a document tells of, as the console's line for it.
-    pub(super) fn document(
-        &mut self,
-        status: u16,
-        url: &str,
-        error: &str,
-        at: Option<Stamp>,
-        sums: &mut Sums,
-    ) {
-        let text = match (status, error) {
-            (101, _) => format!("WebSocket connection to '{url}' 101"),
-            (0, error) => format!("WebSocket connection to '{url}' failed: {error}"),
-            (status, _) => {
-                format!("WebSocket connection to '{url}' failed: Unexpected response code: {status}")
-            }
-        };
-        let mut hits = Hits::default();
-        WORDS.look(text.as_bytes(), &mut hits);
-        let name = Arc::clone(&self.name);
-        let place = Place {
-            source: &name,
-            line: self.seen.lines,
-            at: at.and_then(common),
-            fresh: false,
-        };
-        let line = Line {
-            text: text.as_bytes(),
-            at,
-            place,
-        };
-        for found in &hits.signs {
-            sign(*found, line, sums);
-        }
-        clients::tried(line, sums);
-        let token = sums.tokens.of(url.as_bytes());
-        self.attempt(SourceKind::Har, status, token, line, sums);
-        if let Some(at) = place.at {
-            self.seen.first = Some(self.seen.first.map_or(at, |first| first.min(at)));
-            self.seen.last = Some(self.seen.last.map_or(at, |last| last.max(at)));
-        }
-    }
-
-    /// A connection that a document tells of ended.
-    pub(super) fn lived(&mut self, lived: Option<f64>, began: Option<Stamp>) {
-        let ended = match (began, lived) {
-            (Some(Stamp::At(at)), Some(lived)) => Some(Stamp::At(at + lived)),
-            _ => None,
-        };
-        self.lives.entry(SourceKind::Har).or_default().ended(lived, ended);
     }
 
     fn attempt(

@@ -14,6 +14,7 @@ mod cluster;
 mod database;
 mod django;
 mod handshake;
+mod inputs;
 mod lab;
 mod nginx;
 mod peer;

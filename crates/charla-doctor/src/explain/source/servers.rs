@@ -8,6 +8,7 @@ use charla_wire::Cause;
 use serde::Deserialize;
 
 use super::clients::{code, port_of};
+use super::journal::time_of;
 use super::{Line, Source, number_after, number_at, quote, sign};
 use crate::evidence::{SourceKind, SourceSeen};
 use crate::explain::Sums;
@@ -171,12 +172,10 @@ impl Source {
                 return false;
             };
             self.count(Some(SourceKind::Journal));
-            let at = entry.time.as_deref().and_then(|time| time.parse::<u64>().ok());
-            #[allow(clippy::cast_precision_loss, reason = "microseconds of this era need 51 bits")]
-            let at = at.map(|at| Stamp::At(at as f64 / 1_000_000.0));
+            let at = entry.time.as_deref().and_then(|time| time_of(time.as_bytes()));
             let message = entry.message.text();
             for inner in message.split(|byte| *byte == b'\n') {
-                self.plain(inner, fresh, at, sums);
+                self.coloured(inner, fresh, at, sums);
             }
             return true;
         }
