@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 pub use app::{CharlaSeen, DjangoSeen, LayerSetting, Preflight};
 pub use database::{DatabaseFault, DatabaseSeen, Lookup, Membership};
 pub use host::HostSeen;
-pub use logs::{Attempts, Count, Lifetimes, LogsSeen, Ports, Quote, Seen, SourceKind, SourceSeen};
+pub use logs::{
+    Attempts, ClaimsSeen, Count, Lifetimes, LogsSeen, Ports, Quote, Seen, SourceKind, SourceSeen,
+};
 pub use nginx::{Directive, NginxLocation, NginxLog, NginxSeen};
 pub use path::{
     After, Answer, Conduct, Difference, Handshake, Hop, HopKind, NameSeen, Reached, Shape, TlsSeen, Tried,

@@ -7,6 +7,7 @@
 //! a sign.
 
 mod access;
+mod claims;
 mod clock;
 mod codes;
 mod documents;
@@ -28,6 +29,7 @@ use std::time::SystemTime;
 pub use codes::{CodeMeaning, code};
 
 use crate::evidence::{LogsSeen, Ports, SourceKind};
+use crate::explain::claims::Claims;
 use crate::explain::clock::Clock;
 use crate::explain::held::Held;
 use crate::explain::source::Source;
@@ -49,6 +51,7 @@ pub struct Reader {
 struct Sums {
     clock: Clock,
     tokens: TokenIds,
+    claims: Claims,
     signs: BTreeMap<Sign, Held>,
     statuses: BTreeMap<u16, Held>,
     nginx_own: BTreeMap<u16, Held>,
@@ -81,6 +84,7 @@ impl Reader {
             sums: Sums {
                 clock: Clock::new(now.map_or(0.0, |now| now.as_secs_f64())),
                 tokens: TokenIds::default(),
+                claims: Claims::default(),
                 signs: BTreeMap::new(),
                 statuses: BTreeMap::new(),
                 nginx_own: BTreeMap::new(),
@@ -182,6 +186,7 @@ impl Reader {
             closes,
             ports,
             exceptions,
+            claims,
             ..
         } = self.sums;
         LogsSeen {
@@ -203,6 +208,7 @@ impl Reader {
                 .map(|(name, held)| (name, held.seen()))
                 .collect(),
             dropped: dropped.seen(),
+            claims: claims.seen(),
             unanswered: unanswered.seen(),
             closes,
             ports,

@@ -7,7 +7,7 @@ use crate::checks::{Check, Step};
 use crate::evidence::{Evidence, TokenSeen};
 use crate::signs::Sign;
 use crate::text::{Text, both};
-use crate::verdict::{Fact, Finding, Outcome};
+use crate::verdict::{Certainty, Fact, Finding, Outcome};
 
 pub(super) const CHECK: Check = Check { cause: Cause::TokenExpired, step: Step::Access, judge };
 
@@ -27,10 +27,12 @@ fn judge(evidence: &Evidence) -> Outcome {
         if evidence.token.is_some() {
             return Outcome::Pass(both!("there is no token that could expire", "no hay ningún token que pueda caducar"));
         }
-        let Some(said) = said else {
-            return unsaid(evidence);
+        let pasted = claimed(evidence);
+        let Some(mut said) = said else {
+            return pasted.map_or_else(|| unsaid(evidence), |finding| Outcome::Fail(explained(evidence, finding)));
         };
         let count = said.count;
+        said.facts.extend(pasted.into_iter().flat_map(|finding| finding.facts));
         return said_by_log(evidence, said, both!(
             "The token had expired: the log says so {count} times.",
             "El token había caducado: el registro lo dice {count} veces.",
@@ -75,6 +77,31 @@ fn judge(evidence: &Evidence) -> Outcome {
     facts.push(answer);
     let finding = if certain { Finding::certain(sentence, facts) } else { Finding::likely(sentence, facts) };
     Outcome::Fail(explained(evidence, finding))
+}
+
+/// Tokens in the lines of refused handshakes, against the time of those lines.
+fn claimed(evidence: &Evidence) -> Option<Finding> {
+    let claims = &evidence.logs.claims;
+    let (expires_at, refused_at) = (claims.expires_at?, claims.refused_at?);
+    let (ago, count) = (span(refused_at - expires_at), claims.expired.count);
+    let zone = if claims.sure { Text::default() } else {
+        both!("; the log names no zone", "; el registro no dice su zona")
+    };
+    let fact = Fact::quoted(
+        both!(
+            "exp {expires_at:.0} of the token in the line, refused at {refused_at:.0}{zone}",
+            "exp {expires_at:.0} del token de la línea, rechazado en {refused_at:.0}{zone}",
+            zone
+        ),
+        claims.expired.quotes.last()?,
+    );
+    let sentence = both!(
+        "The token had expired {ago} before it was refused ({count} such handshakes).",
+        "El token había caducado {ago} antes de que se rechazara ({count} handshakes así).",
+        ago
+    );
+    let certainty = if claims.sure { Certainty::Certain } else { Certainty::Likely };
+    Some(Finding::new(certainty, sentence, vec![fact]))
 }
 
 /// The token's times beside the clock that judges them.

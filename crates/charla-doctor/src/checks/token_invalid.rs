@@ -158,5 +158,18 @@ fn without_token(evidence: &Evidence) -> Outcome {
         );
         return Outcome::Fail(explained(evidence, Finding::new(Certainty::Possible, sentence, said.facts)));
     }
-    unsaid(evidence)
+    claimed(evidence).map_or_else(|| unsaid(evidence), |finding| Outcome::Fail(explained(evidence, finding)))
+}
+
+/// What tokens in the lines of refused handshakes are.
+fn claimed(evidence: &Evidence) -> Option<Finding> {
+    let claims = &evidence.logs.claims;
+    let (quote, sentence, what) = if let Some(quote) = claims.unsigned.quotes.last() {
+        let sentence = both!("The token that was refused is not signed.", "El token rechazado no va firmado.");
+        (quote, sentence, both!("alg of the token in the line is none", "el alg del token de la línea es none"))
+    } else {
+        let sentence = both!("A refresh token was sent where the access token belongs.", "Se envió un token de refresco donde va el de acceso.");
+        (claims.refresh.quotes.last()?, sentence, both!("token_type of the token in the line is refresh", "el token_type del token de la línea es refresh"))
+    };
+    Some(Finding::likely(sentence, vec![Fact::quoted(what, quote)]))
 }

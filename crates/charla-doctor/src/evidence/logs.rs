@@ -37,6 +37,8 @@ pub struct LogsSeen {
     pub exceptions: BTreeMap<String, Seen>,
     /// Ports and what was said of them.
     pub ports: Ports,
+    /// What tokens of refused handshakes say of themselves.
+    pub claims: ClaimsSeen,
     /// Whether the sources are live (read by the doctor beside its own handshake) or pasted.
     pub live: bool,
 }
@@ -82,6 +84,24 @@ pub struct Ports {
     pub upstream_refused: BTreeMap<u16, Quote>,
     /// Clients tried the WebSocket there, whatever came of it.
     pub tried: BTreeMap<u16, Quote>,
+}
+
+/// Handshakes that were answered with 401 or 403, and whose token says why. Of the tokens nothing else is kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClaimsSeen {
+    /// `exp` had passed at the line's own time.
+    pub expired: Seen,
+    /// `exp` of the last of those.
+    pub expires_at: Option<f64>,
+    /// The time of its line.
+    pub refused_at: Option<f64>,
+    /// No zone that the log does not name could make up for it.
+    pub sure: bool,
+    /// `alg` is `none`.
+    pub unsigned: Seen,
+    /// `token_type` is `refresh`.
+    pub refresh: Seen,
 }
 
 /// One file, journal or pasted text.

@@ -24,6 +24,8 @@ pub(super) enum Stamp {
 pub(super) struct Clock {
     /// Seconds east of Greenwich, of the last zone that was seen.
     zone: i64,
+    /// There was one.
+    zoned: bool,
     /// What the machine's own clock says; nothing is later than a day after it.
     today: i64,
     /// The last time with a date.
@@ -34,9 +36,15 @@ impl Clock {
     pub(super) fn new(now: f64) -> Self {
         Self {
             zone: 0,
+            zoned: false,
             today: whole(now),
             last: None,
         }
+    }
+
+    /// Whether a zone was seen: without one times may be off by it.
+    pub(super) fn zoned(&self) -> bool {
+        self.zoned
     }
 
     /// The time at the beginning of a line, or in the brackets of an access log.
@@ -89,7 +97,7 @@ impl Clock {
         let days = days(year, month, day);
         match zone(rest) {
             Some(zone) => {
-                self.zone = zone;
+                (self.zone, self.zoned) = (zone, true);
                 Some(Stamp::At(float(days * DAY - zone) + seconds))
             }
             None => self.naive(days, seconds),
@@ -131,7 +139,7 @@ impl Clock {
         let days = days(year, month, day);
         match zone(rest) {
             Some(zone) => {
-                self.zone = zone;
+                (self.zone, self.zoned) = (zone, true);
                 Some(Stamp::At(float(days * DAY - zone) + seconds))
             }
             None => self.naive(days, seconds),

@@ -361,6 +361,10 @@ impl Source {
             token,
         };
         self.attempts.entry(kind).or_default().add(attempt);
+        if matches!(status, 401 | 403) && token.is_some() {
+            let zoned = sums.clock.zoned() || self.seen.holds.contains_key(&SourceKind::Journal);
+            sums.claims.refused(line.text, line.at, zoned, line.place);
+        }
         sums.statuses
             .entry(status)
             .or_default()

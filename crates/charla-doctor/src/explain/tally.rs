@@ -35,12 +35,7 @@ pub(super) struct TokenIds {
 impl TokenIds {
     /// The hash of a token in an address, if it has one: the value of `token=`, `ticket=`, `access_token=` or `jwt=`.
     pub(super) fn of(&self, address: &[u8]) -> Option<u64> {
-        let names = needles![b"token=", b"ticket=", b"jwt="];
-        let value = names.iter().find_map(|name| after(address, name))?;
-        let end = value
-            .iter()
-            .position(|byte| matches!(byte, b'&' | b' ' | b'"' | b'\'' | b'#' | b',' | b'}'));
-        let value = end.and_then(|end| value.get(..end)).unwrap_or(value);
+        let value = token_in(address)?;
         // A recorder's or redactor's mark is no identity.
         let struck = value.is_empty()
             || value.starts_with(b"***")
@@ -48,6 +43,16 @@ impl TokenIds {
             || value.starts_with(b"<");
         (!struck).then(|| self.key.hash_one(value))
     }
+}
+
+/// The value of a token's parameter in an address.
+pub(super) fn token_in(address: &[u8]) -> Option<&[u8]> {
+    let names = needles![b"token=", b"ticket=", b"jwt="];
+    let value = names.iter().find_map(|name| after(address, name))?;
+    let end = value
+        .iter()
+        .position(|byte| matches!(byte, b'&' | b' ' | b'"' | b'\'' | b'#' | b',' | b'}'));
+    Some(end.and_then(|end| value.get(..end)).unwrap_or(value))
 }
 
 /// How many in each unit of time: the most, in bounded memory.

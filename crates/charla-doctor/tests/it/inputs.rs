@@ -7,7 +7,7 @@ use std::path::Path;
 use charla_doctor::evidence::{Evidence, LogsSeen, SourceKind};
 use charla_doctor::explain::paste;
 use charla_doctor::signs::Sign;
-use charla_doctor::verdict::judge;
+use charla_doctor::verdict::{Certainty, judge};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
@@ -291,4 +291,67 @@ fn a_folder_is_read_whole_and_what_is_no_log_in_it_is_passed_over() {
         passed.len() == 2 && passed[0].ends_with("core.1234") && passed[1].ends_with("torn.gz"),
         "{passed:?}"
     );
+}
+
+/// A token that ended at 21:42:02 UTC, ten minutes before its handshake was refused.
+const ENDED: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzk1MzgzNzIyLCJ1c2VyX2lkIjoxfQ.bm90LWEtc2lnbmF0dXJl";
+
+#[test]
+fn a_pasted_token_is_judged_by_the_time_of_its_own_line_and_never_shown() {
+    let access = |zone: &str| {
+        format!(
+            "127.0.0.1 - - [22/Nov/2026:21:52:02{zone}] \"GET /ws/chat/5/?token={ENDED} HTTP/1.1\" 403 0 \"-\" \"-\"\n"
+        )
+    };
+    let uvicorn = |time: &str, status: &str| {
+        format!(
+            "{time} INFO chat x\nINFO:     127.0.0.1:58300 - \"WebSocket /ws/chat/5/?token={ENDED}\" {status}\n"
+        )
+    };
+    let rows = [
+        ("with its zone", access(" +0000"), Some(Certainty::Certain)),
+        ("two hours east: it was still good", access(" +0200"), None),
+        (
+            "no zone, ten minutes late",
+            uvicorn("2026-11-22 21:52:02,000", "403"),
+            Some(Certainty::Likely),
+        ),
+        (
+            "no zone, a day late",
+            uvicorn("2026-11-23 21:52:02,000", "403"),
+            Some(Certainty::Certain),
+        ),
+        ("let in", uvicorn("2026-11-23 21:52:02,000", "[accepted]"), None),
+        (
+            "no time at all",
+            format!(
+                "WebSocket connection to 'ws://h/ws/chat/5/?token={ENDED}' failed: Error during WebSocket handshake: Unexpected response code: 403"
+            ),
+            None,
+        ),
+    ];
+    for (form, text, expected) in rows {
+        let evidence = read("-", text.as_bytes()).unwrap();
+        let claims = &evidence.logs.claims;
+        let kept = serde_json::to_string(&evidence).unwrap();
+        assert!(
+            ENDED.split('.').all(|part| !kept.contains(part)),
+            "{form} keeps the token: {kept}"
+        );
+        assert_eq!(claims.expires_at.is_some(), expected.is_some(), "{form}");
+        let verdict = judge(&evidence);
+        let expired = verdict
+            .cause
+            .as_ref()
+            .filter(|(cause, _)| cause.id() == "token_expired");
+        assert_eq!(expired.map(|(_, finding)| finding.certainty), expected, "{form}");
+        if let Some((_, finding)) = expired {
+            let told = &finding.facts[0].what.en;
+            assert!(told.starts_with("exp 1795383722 of the token"), "{form}: {told}");
+            assert!(
+                finding.facts[0].quote.as_ref().unwrap().contains("token=***"),
+                "{form}"
+            );
+        }
+    }
 }
