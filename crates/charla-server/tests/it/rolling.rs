@@ -33,6 +33,16 @@ fn shared(settings: &mut Settings, url: &StoreUrl, bus: &Bus) {
     settings.limits.returns_per_second = 500;
 }
 
+/// What everybody talks by.
+#[derive(Default)]
+struct Talk {
+    is_over: AtomicBool,
+    /// Messages that were acknowledged.
+    said: AtomicUsize,
+    /// People who say nothing more.
+    silent: AtomicUsize,
+}
+
 /// Somebody who sends, listens, and comes back wherever the balancer sends it.
 struct Person {
     number: usize,
@@ -122,15 +132,16 @@ impl Person {
         }
     }
 
-    async fn live(mut self, over: Arc<AtomicBool>, said: Arc<AtomicUsize>) -> Self {
+    async fn live(mut self, talk: Arc<Talk>) -> Self {
         let mut client = self.enter().await;
-        while !over.load(Ordering::Relaxed) {
+        while !talk.is_over.load(Ordering::Relaxed) {
             let text = format!("{} says {}", self.number, self.acknowledged.len());
             self.say(&mut client, &text).await;
-            said.fetch_add(1, Ordering::Relaxed);
+            talk.said.fetch_add(1, Ordering::Relaxed);
             // sleeps because people pause
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        talk.silent.fetch_add(1, Ordering::Relaxed);
         // Everybody has said the last word when this is heard.
         while self.heard.last().is_none_or(|(_, text)| text != "the end") {
             self.hear(&mut client).await;
@@ -148,7 +159,7 @@ async fn three_nodes_are_restarted_one_after_the_other() {
         nodes.push(Serving::start_with(|settings| shared(settings, &url, &bus)).await);
     }
     let ready: Ready = Arc::new(RwLock::new(nodes.iter().map(|node| node.address).collect()));
-    let (over, said) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+    let talk = Arc::<Talk>::default();
     let mut people = Vec::new();
     for number in 0..PEOPLE {
         let person = Person {
@@ -159,11 +170,14 @@ async fn three_nodes_are_restarted_one_after_the_other() {
             acknowledged: Vec::new(),
             returns: 0,
         };
-        people.push(tokio::spawn(person.live(Arc::clone(&over), Arc::clone(&said))));
+        people.push(tokio::spawn(person.live(Arc::clone(&talk))));
     }
     let goes_on = async || {
-        let goal = said.load(Ordering::Relaxed) + 10 * PEOPLE;
-        until("people talk", || async { said.load(Ordering::Relaxed) >= goal }).await;
+        let goal = talk.said.load(Ordering::Relaxed) + 10 * PEOPLE;
+        until("people talk", || async {
+            talk.said.load(Ordering::Relaxed) >= goal
+        })
+        .await;
     };
     for _ in 0..NODES {
         goes_on().await;
@@ -177,13 +191,9 @@ async fn three_nodes_are_restarted_one_after_the_other() {
         nodes.push(fresh);
     }
     goes_on().await;
-    over.store(true, Ordering::Relaxed);
-    let quiet = said.load(Ordering::Relaxed);
+    talk.is_over.store(true, Ordering::Relaxed);
     until("everybody to have finished", || async {
-        let now = said.load(Ordering::Relaxed);
-        // sleeps because the last ones tell nobody that they are
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        now == said.load(Ordering::Relaxed) && now >= quiet
+        talk.silent.load(Ordering::Relaxed) == PEOPLE
     })
     .await;
     let mut last = nodes[0].connect("ana", "/ws/chat/5/").await;
