@@ -2,7 +2,7 @@
 
 use super::sentinel::Watched;
 use super::shards::{cluster, meets};
-use super::{nats, until};
+use super::{Stage, nats, until};
 use crate::broker_redis::plug::survives_on;
 use crate::broker_redis::{Shared, readiness};
 
@@ -43,15 +43,7 @@ async fn people_talk_through_two_masters() {
 async fn people_talk_while_a_cluster_restarts() {
     let stage = tokio::task::block_in_place(|| cluster(3));
     meets(&stage).await;
-    let shared = Shared::start_on(stage.url.clone()).await;
-    let repaired = survives_on(&shared, async |_, talk, node| {
-        stage.kill();
-        readiness(node, "degraded: broker_unavailable").await;
-        talk.goes_on(50).await;
-        stage.run();
-    })
-    .await;
-    assert!(repaired > 0, "the store carried what the bus did not");
+    survives_a_restart_of(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,6 +51,11 @@ async fn people_talk_while_nats_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let program = nats::server(&folder, "");
     let stage = nats::stage(folder, "", program);
+    survives_a_restart_of(&stage).await;
+}
+
+/// The whole bus dies under people who talk, and is started again.
+async fn survives_a_restart_of(stage: &Stage) {
     let shared = Shared::start_on(stage.url.clone()).await;
     let repaired = survives_on(&shared, async |_, talk, node| {
         stage.kill();

@@ -2,12 +2,13 @@
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::STARTS_WITHIN;
+/// How long a server may take to start. Generous: a loaded machine is slow.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A running program; killed when dropped.
 pub(crate) struct Program {
@@ -27,10 +28,19 @@ pub(crate) fn free_port() -> u16 {
 impl Program {
     /// Starts one on a port; the words are one line.
     pub(crate) fn start(name: &'static str, port: u16, arguments: &str) -> Self {
+        Self::start_with(name, port, arguments.split_whitespace())
+    }
+
+    /// The same, with words that may be empty.
+    pub(crate) fn start_with<'a>(
+        name: &'static str,
+        port: u16,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         let program = Self {
             name,
             port,
-            arguments: arguments.split_whitespace().map(str::to_owned).collect(),
+            arguments: arguments.into_iter().map(str::to_owned).collect(),
             child: Mutex::default(),
         };
         program.run();
@@ -51,7 +61,7 @@ impl Program {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             assert!(Instant::now() < deadline, "{} does not start", self.name);
             // sleeps because a server that comes up tells nobody
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
