@@ -72,31 +72,9 @@ impl Report {
         rows.max(of(&self.whole))
     }
 
-    fn tried(&self) -> usize {
-        self.rows.iter().filter(|row| row.left_out.is_none()).count()
-    }
-
-    /// What counts, for programs.
-    pub(crate) fn last_line(&self) -> String {
-        let [faults, acked] = [self.tried(), self.acked];
-        let lost = self.count(&[Promise::Lost, Promise::Hole]);
-        let duplicated = self.count(&[Promise::Duplicated]);
-        let reordered = self.count(&[Promise::Reordered]);
-        format!(
-            "{{\"faults\":{faults},\"acked\":{acked},\"lost\":{lost},\"duplicated\":{duplicated},\"reordered\":{reordered}}}"
-        )
-    }
-
-    /// The same for people.
-    pub(crate) fn totals(&self) -> String {
-        let mut lines = vec![format!(
-            "{} faults, {} messages acknowledged, {} delivered to {} clients in {:.0} s: lost {}, duplicated {}, \
-             reordered {}, crossed {}, ghosts {}, not listed {}, never came back {}",
-            self.tried(),
-            self.acked,
-            self.received,
-            self.clients,
-            self.seconds,
+    /// How often: lost, duplicated, reordered, crossed, ghosts, not listed, never came back.
+    fn broken(&self) -> [usize; 7] {
+        [
             self.count(&[Promise::Lost, Promise::Hole]),
             self.count(&[Promise::Duplicated]),
             self.count(&[Promise::Reordered]),
@@ -104,6 +82,33 @@ impl Report {
             self.count(&[Promise::Ghost]),
             self.count(&[Promise::Absent]),
             self.count(&[Promise::Stranded]),
+        ]
+    }
+
+    fn tried(&self) -> usize {
+        self.rows.iter().filter(|row| row.left_out.is_none()).count()
+    }
+
+    /// What counts, for programs.
+    pub(crate) fn last_line(&self) -> String {
+        let [faults, acked] = [self.tried(), self.acked];
+        let [lost, duplicated, reordered, ..] = self.broken();
+        format!(
+            "{{\"faults\":{faults},\"acked\":{acked},\"lost\":{lost},\"duplicated\":{duplicated},\"reordered\":{reordered}}}"
+        )
+    }
+
+    /// The same for people.
+    pub(crate) fn totals(&self) -> String {
+        let [lost, duplicated, reordered, crossed, ghosts, absent, stranded] = self.broken();
+        let mut lines = vec![format!(
+            "{} faults, {} messages acknowledged, {} delivered to {} clients in {:.0} s: lost {lost}, duplicated {duplicated}, \
+             reordered {reordered}, crossed {crossed}, ghosts {ghosts}, not listed {absent}, never came back {stranded}",
+            self.tried(),
+            self.acked,
+            self.received,
+            self.clients,
+            self.seconds,
         )];
         lines.extend(
             self.whole
@@ -173,21 +178,15 @@ impl Report {
     }
 
     fn summary(&self) -> String {
+        let [lost, duplicated, reordered, crossed, ghosts, absent, stranded] = self.broken();
         format!(
             "- **{}** faults, **{}** messages acknowledged and {} times delivered in {:.0} s.\n\
-             - Lost: **{}**. Duplicated: **{}**. Reordered: **{}**. Crossed between tenants: **{}**.\n\
-             - Ghosts: **{}**. People who were there and not listed: {}. Clients that never came back: {}.\n",
+             - Lost: **{lost}**. Duplicated: **{duplicated}**. Reordered: **{reordered}**. Crossed between tenants: **{crossed}**.\n\
+             - Ghosts: **{ghosts}**. People who were there and not listed: {absent}. Clients that never came back: {stranded}.\n",
             self.tried(),
             self.acked,
             self.received,
             self.seconds,
-            self.count(&[Promise::Lost, Promise::Hole]),
-            self.count(&[Promise::Duplicated]),
-            self.count(&[Promise::Reordered]),
-            self.count(&[Promise::Crossed, Promise::Invented, Promise::Kept]),
-            self.count(&[Promise::Ghost]),
-            self.count(&[Promise::Absent]),
-            self.count(&[Promise::Stranded]),
         )
     }
 
