@@ -34,8 +34,6 @@ pub struct Outcome {
     pub stored: u64,
     /// Messages that were acknowledged.
     pub acknowledged: u64,
-    /// Virtual milliseconds until it came to rest.
-    pub rested_at: u64,
 }
 
 /// Lets a seed's world happen.
@@ -63,7 +61,6 @@ impl Outcome {
                 .iter()
                 .map(|client| client.acknowledged.len() as u64)
                 .sum(),
-            rested_at: world.now,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use charla_sim::{Outcome, Sabotage, World, run};
+use charla_sim::{Figures, Outcome, Sabotage, World, run};
 use clap::Parser;
 use serde_json::json;
 
@@ -33,14 +33,13 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     let mut failed = Vec::new();
-    let (mut acked, mut stored, mut events, mut repaired, mut lost) = (0, 0, 0, 0, 0);
+    let (mut acked, mut stored) = (0, 0);
+    let mut all = Figures::default();
     for seed in arguments.from..arguments.from + arguments.seeds {
         let outcome = run(seed, Sabotage::None);
         acked += outcome.acknowledged;
         stored += outcome.stored;
-        events += outcome.figures.events;
-        repaired += outcome.figures.repaired;
-        lost += outcome.figures.connections_lost;
+        all.add(outcome.figures);
         if !outcome.broken.is_empty() {
             show(seed, &outcome);
             failed.push(seed);
@@ -49,14 +48,18 @@ fn main() -> ExitCode {
     let (seeds, broken) = (arguments.seeds, failed.len());
     if arguments.json {
         let line = json!({
-            "seeds": seeds, "failed": failed, "acked": acked, "stored": stored, "gaps_repaired": repaired,
-            "connections_lost": lost, "events": events,
+            "seeds": seeds, "failed": failed, "acked": acked, "stored": stored, "gaps_repaired": all.repaired,
+            "looked_again": all.looks_again, "client_gaps": all.client_gaps,
+            "connections_lost": all.connections_lost, "events": all.events,
         });
         println!("{line}");
     } else {
         println!(
-            "{seeds} worlds, {broken} broken: {acked} messages acknowledged, {stored} stored, {repaired} repaired from the store, \
-             {lost} connections lost, {events} events in {:.1} s",
+            "{seeds} worlds, {broken} broken: {acked} messages acknowledged, {stored} stored, {} repaired from the store, \
+             {} connections lost, {} events in {:.1} s",
+            all.repaired,
+            all.connections_lost,
+            all.events,
             began.elapsed().as_secs_f64()
         );
     }

@@ -133,6 +133,17 @@ pub struct Figures {
     pub connections_lost: u64,
 }
 
+impl Figures {
+    /// Adds another world's.
+    pub const fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.repaired += other.repaired;
+        self.looks_again += other.looks_again;
+        self.client_gaps += other.client_gaps;
+        self.connections_lost += other.connections_lost;
+    }
+}
+
 /// A world under way.
 #[derive(Debug)]
 pub struct World {
