@@ -3,6 +3,7 @@
 use charla_server::settings::{BrokerSettings, BrokerUrl};
 use tempfile::TempDir;
 
+use super::tls::Authority;
 use super::{Ear, Health, Stage, is_heard_again, is_refused, keeps_the_contract, topic, until};
 use crate::bus::{Program, free_port};
 
@@ -13,6 +14,9 @@ const MASTER: &str = "main";
 pub(super) struct Watched {
     pub(super) servers: Vec<Program>,
     sentinels: Vec<Program>,
+    // Where they are asked, and by which scheme.
+    asked_at: Vec<u16>,
+    scheme: &'static str,
     folder: TempDir,
 }
 
@@ -27,21 +31,45 @@ impl Watched {
             servers.push(server(&folder, &follows));
         }
         let master = servers.first().unwrap();
-        let sentinels = (0..3).map(|_| sentinel(&folder, master.port)).collect();
+        let sentinels: Vec<Program> = (0..3).map(|_| sentinel(&folder, master.port)).collect();
         Self {
             servers,
+            asked_at: sentinels.iter().map(|sentinel| sentinel.port).collect(),
+            scheme: "redis+sentinel",
             sentinels,
             folder,
         }
     }
 
+    /// A master and a replica who speak TLS with each other, their sentinels and nodes.
+    fn start_over_tls(authority: &Authority) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let secured = |more: &str| {
+            let port = free_port();
+            let options = authority.options("--", port).join(" ");
+            let options = format!("{options} --tls-replication yes {more}");
+            (server(&folder, &options), port)
+        };
+        let (master, at) = secured("");
+        let (replica, _) = secured(&format!("--replicaof 127.0.0.1 {at}"));
+        let asked_at: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let watching = |port: &u16| {
+            let options = authority.options("", *port).join("\n");
+            sentinel_with(&folder, at, 2, &format!("{options}\ntls-replication yes"))
+        };
+        Self {
+            servers: vec![master, replica],
+            sentinels: asked_at.iter().map(watching).collect(),
+            asked_at,
+            scheme: "rediss+sentinel",
+            folder,
+        }
+    }
+
     pub(super) fn url(&self) -> BrokerUrl {
-        let places: Vec<String> = self
-            .sentinels
-            .iter()
-            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
-            .collect();
-        BrokerUrl::parse(&format!("redis+sentinel://{}/{MASTER}", places.join(","))).unwrap()
+        let place = |port: &u16| format!("127.0.0.1:{port}");
+        let places: Vec<String> = self.asked_at.iter().map(place).collect();
+        BrokerUrl::parse(&format!("{}://{}/{MASTER}", self.scheme, places.join(","))).unwrap()
     }
 
     /// Waits until the sentinels know each other and the replicas.
@@ -74,11 +102,14 @@ impl Watched {
 
     /// Two nodes on it.
     async fn nodes(&self) -> (Ear, Ear) {
+        self.nodes_with(&BrokerSettings::default()).await
+    }
+
+    async fn nodes_with(&self, settings: &BrokerSettings) -> (Ear, Ear) {
         self.meets().await;
-        let settings = BrokerSettings::default();
         let (here, there) = (
-            Ear::open_at(&self.url(), &settings),
-            Ear::open_at(&self.url(), &settings),
+            Ear::open_at(&self.url(), settings),
+            Ear::open_at(&self.url(), settings),
         );
         here.is(Health::Alive).await;
         there.is(Health::Alive).await;
@@ -183,6 +214,25 @@ async fn a_replica_becomes_the_master() {
     })
     .await;
     is_heard_again(&here, &mut there, "5").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_and_their_servers_speak_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
+    let believing = BrokerSettings {
+        ca_file: Some(authority.file()),
+        ..BrokerSettings::default()
+    };
+    let watched = tokio::task::block_in_place(|| Watched::start_over_tls(&authority));
+    let (here, mut there) = watched.nodes_with(&believing).await;
+    let (master, replica) = (&watched.servers[0], &watched.servers[1]);
+    assert!(Watched::listens(master));
+    is_refused(&watched.url(), &BrokerSettings::default(), "no_master").await;
+    master.kill();
+    here.is(Health::Away).await;
+    is_heard_again(&here, &mut there, "5").await;
+    assert!(Watched::listens(replica));
 }
 
 /// Two nodes on two masters would each hear their own canaries, and not each other.

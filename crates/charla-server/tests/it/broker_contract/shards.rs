@@ -6,13 +6,19 @@ use charla_server::settings::{BrokerSettings, BrokerUrl};
 use parking_lot::Mutex;
 
 use super::redis::documented_user;
-use super::{Ear, Health, Stage, keeps_the_contract, said, topic, until};
+use super::tls::Authority;
+use super::{Ear, Health, Stage, is_refused, keeps_the_contract, said, topic, until};
 use crate::bus::{Program, free_port};
 
 const SLOTS: usize = 16_384;
 
 /// Servers of which the first three have the slots.
 pub(super) fn cluster(servers: usize) -> Stage {
+    cluster_with(servers, String::new)
+}
+
+/// The same, each server with more options.
+fn cluster_with(servers: usize, more: impl Fn() -> String) -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let programs: Vec<Program> = (0..servers)
         .map(|_| {
@@ -20,8 +26,9 @@ pub(super) fn cluster(servers: usize) -> Stage {
             let options = format!(
                 "--port {port} --bind 127.0.0.1 --dir {} --dbfilename {port}.rdb --cluster-enabled yes \
                  --cluster-port {bus} --cluster-config-file {port}.conf --cluster-node-timeout 2000 \
-                 --repl-diskless-sync-delay 0 --cluster-require-full-coverage no",
-                folder.path().display()
+                 --repl-diskless-sync-delay 0 --cluster-require-full-coverage no {}",
+                folder.path().display(),
+                more()
             );
             Program::start("redis-server", port, &options)
         })
@@ -89,6 +96,35 @@ async fn a_cluster_keeps_the_contract() {
     let stage = tokio::task::block_in_place(|| cluster(3));
     meets(&stage).await;
     keeps_the_contract(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_shard_speaks_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
+    let ports = Mutex::new(Vec::new());
+    let secured = || {
+        let port = free_port();
+        ports.lock().push(port);
+        let options = authority.options("--", port).join(" ");
+        format!("{options} --tls-cluster yes --tls-replication yes")
+    };
+    let mut stage = tokio::task::block_in_place(|| cluster_with(3, secured));
+    meets(&stage).await;
+    // The first is enough: it says where the others are.
+    let first = format!("rediss+cluster://127.0.0.1:{}", ports.lock()[0]);
+    stage.url = BrokerUrl::parse(&first).unwrap();
+    is_refused(&stage.url, &stage.settings, "tls").await;
+    stage.settings.ca_file = Some(authority.file());
+    let (here, mut there) = (Ear::open(&stage), Ear::open(&stage));
+    here.is(Health::Alive).await;
+    there.is(Health::Alive).await;
+    for (chat, shard) in chats(&stage).iter().zip(&stage.programs) {
+        there.follow(&topic(chat)).await;
+        assert!(shard.command(&["PUBSUB", "SHARDCHANNELS"]).contains(chat));
+        here.broker.publish(said(chat, chat));
+        assert_eq!(there.word().await, *chat);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

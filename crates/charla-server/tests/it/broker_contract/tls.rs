@@ -53,6 +53,18 @@ impl Authority {
         std::fs::write(&paths.1, key.serialize_pem()).unwrap();
         paths
     }
+
+    /// What has a Redis speak TLS on a port, each option begun by `before`.
+    pub(super) fn options(&self, before: &str, port: u16) -> [String; 5] {
+        let (certificate, key) = self.signed(&format!("server-{port}"), "127.0.0.1", |_| {});
+        [
+            format!("{before}tls-port {port}"),
+            format!("{before}tls-auth-clients no"),
+            format!("{before}tls-cert-file {}", certificate.display()),
+            format!("{before}tls-key-file {}", key.display()),
+            format!("{before}tls-ca-cert-file {}", self.file().display()),
+        ]
+    }
 }
 
 fn redis(
