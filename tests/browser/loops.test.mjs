@@ -21,7 +21,7 @@ after(async () => {
 async function look({ page }, key = demo.about.operator_key) {
   await page.fill("[name=key]", key);
   await page.keyboard.press("Enter");
-  await page.waitForSelector(".loop-list, .looking, .refusal");
+  await page.waitForSelector(".list, .looking, .refusal");
 }
 
 /**
@@ -46,15 +46,15 @@ test("nobody, then a client in a loop, in both languages", async () => {
   assert.match(await page.textContent(".looking"), /nobody repeats/);
   assert.match(await loop(page, 25), /^loop_detected: retry in \d+ ms; token_malformed 2\d times in the last minute$/);
   await page.getByRole("button", { name: "Look again" }).click();
-  await page.waitForSelector(".loop-list");
-  const row = page.locator(".loop-list .waits");
+  await page.waitForSelector(".list");
+  const row = page.locator(".list .is-bad");
   assert.equal(await row.count(), 1);
   assert.match(await row.textContent(), /token_malformed.*2\d.*wait number 1/s);
   assert.equal(await row.locator(".cause-id").getAttribute("href"), "/docs/causes/token_malformed?lang=en");
   assert.ok(!(await page.textContent("body")).includes("garbage"), "no token on the page");
   await operator.picture("loops");
   await page.click(".languages [lang=es]");
-  assert.match(await page.textContent(".loop-list .waits"), /espera número 1/);
+  assert.match(await page.textContent(".list .is-bad"), /espera número 1/);
   await operator.leave();
 });
 
@@ -65,7 +65,7 @@ test("a key that nobody made, on a phone", async () => {
   assert.match(await page.textContent(".refusal"), /no conoce esa clave/);
   await page.fill("[name=key]", demo.about.operator_key);
   await page.keyboard.press("Enter");
-  await page.waitForSelector(".loop-list");
+  await page.waitForSelector(".list");
   const [wide, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(wide <= inner, `${wide} px in a window of ${inner}`);
   await operator.picture("loops-phone");

@@ -4,7 +4,8 @@
  * The key and the token go to this server alone, and are kept in the form's fields: in no storage and in no address.
  */
 import { h } from "/assets/web/page/dom.js";
-import { chooseLanguage, currentLanguage, LANGUAGES, setLanguage } from "/assets/web/page/words.js";
+import { chooseLanguage, currentLanguage, setLanguage } from "/assets/web/page/words.js";
+import { frame } from "./operator.js";
 import { reportView } from "./report.js";
 import { isWord, t } from "./words.js";
 
@@ -24,25 +25,7 @@ draw();
 
 function draw() {
   document.title = `${t("title")} · Charla`;
-  root.replaceChildren(header(), h("main", { class: "doctor" }, h("h1", {}, t("title")), h("p", { class: "lead" }, t("lead")), form(), place));
-}
-
-function header() {
-  const language = (tag) => h("button", { type: "button", lang: tag, "aria-pressed": String(tag === currentLanguage()), title: LANGUAGES[tag], on: { click: () => change(tag) } }, tag.toUpperCase());
-  return h(
-    "header",
-    { class: "top" },
-    h("a", { class: "home", href: "/" }, "Charla"),
-    h(
-      "nav",
-      {},
-      h("a", { href: "/console/loops" }, t("loops")),
-      h("a", { href: "/api/v1/docs" }, t("interface")),
-      h("a", { href: `/docs/causes/?lang=${currentLanguage()}` }, t("causes")),
-      h("a", { href: "/" }, t("chat")),
-      h("span", { class: "languages" }, ...Object.keys(LANGUAGES).map(language)),
-    ),
-  );
+  root.replaceChildren(frame("doctor", change), h("main", { class: "doctor" }, h("h1", {}, t("title")), h("p", { class: "lead" }, t("lead")), form(), place));
 }
 
 /** A report comes in one language: in another one it is asked for again. */

@@ -1,4 +1,4 @@
-/** @file Every word of the doctor's page that does not come with the report. */
+/** @file Every word of the operator's pages that does not come from the server. */
 import { currentLanguage } from "/assets/web/page/words.js";
 
 const WORDS = {
@@ -47,14 +47,47 @@ const WORDS = {
   "mark.warning": { en: "warning", es: "advertencia" },
   "mark.fault": { en: "wrong", es: "mal" },
   "mark.skipped": { en: "not looked at", es: "no se miró" },
-  loops: { en: "Loops", es: "Bucles" },
+  "page.doctor": { en: "Doctor", es: "Doctor" },
+  "page.nodes": { en: "Nodes", es: "Nodos" },
+  "page.loops": { en: "Loops", es: "Bucles" },
+  "list.look": { en: "Show", es: "Mostrar" },
+  "list.again": { en: "Look again", es: "Volver a mirar" },
+  "list.trouble.forbidden": {
+    en: "That is the key of one tenant. This list takes the operator's: `charla key add operator --every-tenant`.",
+    es: "Esa es la clave de un solo tenant. Esta lista pide la del operador: `charla key add operador --every-tenant`.",
+  },
+  "nodes.title": { en: "Nodes", es: "Nodos" },
+  "nodes.lead": {
+    en: "The servers that share this store, as the one that answers knows them. `/readyz` of each says the same of itself.",
+    es: "Los servidores que comparten este almacén, tal como los conoce el que responde. El `/readyz` de cada uno dice lo mismo de sí.",
+  },
+  "nodes.at": { en: "{n} in all at {time}", es: "{n} en total a las {time}" },
+  "nodes.node": { en: "Node", es: "Nodo" },
+  "nodes.connections": { en: "Connections", es: "Conexiones" },
+  "nodes.rate": { en: "Handshakes a second", es: "Handshakes por segundo" },
+  "nodes.store": { en: "Store", es: "Almacén" },
+  "nodes.heard": { en: "Last heard", es: "Oído por última vez" },
+  "nodes.this": { en: "answers this page", es: "responde a esta página" },
+  "nodes.leaving": { en: "on its way out", es: "se está yendo" },
+  "nodes.store.up": { en: "answers", es: "responde" },
+  "nodes.store.down": { en: "does not answer", es: "no responde" },
+  "nodes.unheard": { en: "cannot be heard now", es: "ahora no se le puede oír" },
+  "nodes.degraded": { en: "Degraded", es: "Degradado" },
+  "nodes.bus.none": { en: "This node is alone: no bus is set (broker.url).", es: "Este nodo está solo: no hay bus configurado (broker.url)." },
+  "nodes.bus.alive": { en: "The bus at `{address}` has been alive since {since}.", es: "El bus en `{address}` vive desde las {since}." },
+  "nodes.bus.away.postgresql": {
+    en: "The bus at `{address}` has been away since {since}. PostgreSQL carries what happens meanwhile: nobody is cut, nothing is lost, delivery is slower.",
+    es: "El bus en `{address}` no está desde las {since}. PostgreSQL lleva mientras tanto lo que pasa: no se corta a nadie, no se pierde nada, la entrega es más lenta.",
+  },
+  "nodes.bus.away.polling": {
+    en: "The bus at `{address}` has been away since {since}. Nodes look into the store again and again meanwhile: nobody is cut, nothing is lost, delivery is slower.",
+    es: "El bus en `{address}` no está desde las {since}. Mientras tanto los nodos miran una y otra vez en el almacén: no se corta a nadie, no se pierde nada, la entrega es más lenta.",
+  },
   "loops.title": { en: "Clients in a loop", es: "Clientes en bucle" },
   "loops.lead": {
     en: "Who is refused the same thing over and over. Those that wait are answered `loop_detected` without being judged again; a new token is judged at once.",
     es: "Quién recibe el mismo rechazo una y otra vez. A los que esperan se les contesta `loop_detected` sin volver a juzgarlos; un token nuevo se juzga enseguida.",
   },
-  "loops.look": { en: "Show", es: "Mostrar" },
-  "loops.again": { en: "Look again", es: "Volver a mirar" },
   "loops.none": { en: "At {time} nobody repeats a refused question.", es: "A las {time} nadie repite una pregunta rechazada." },
   "loops.at": { en: "{n} at {time}, all nodes together", es: "{n} a las {time}, sumando todos los nodos" },
   "loops.who": { en: "Who", es: "Quién" },
@@ -70,10 +103,6 @@ const WORDS = {
   "loops.kind.conduct": { en: "conduct", es: "conducta" },
   "loops.kind.address": { en: "address", es: "dirección" },
   "loops.kind.user": { en: "user, only counted", es: "usuario, solo contado" },
-  "loops.trouble.forbidden": {
-    en: "That is the key of one tenant. This list takes the operator's: `charla key add operator --every-tenant`.",
-    es: "Esa es la clave de un solo tenant. Esta lista pide la del operador: `charla key add operador --every-tenant`.",
-  },
   "trouble.unauthorized_key": {
     en: "This server does not know that key. Make one with `charla key add doctor --every-tenant`.",
     es: "Este servidor no conoce esa clave. Crea una con `charla key add doctor --every-tenant`.",

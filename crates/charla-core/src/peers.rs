@@ -22,12 +22,30 @@ pub struct Beat {
     pub accept_rate: f64,
     /// Clients that are connected to it.
     pub connections: u64,
+    /// Which release it is; empty where it does not say.
+    pub version: Arc<str>,
+    /// It is on its way out.
+    pub leaving: bool,
+    /// Its store answered when it looked last.
+    pub store_up: bool,
+}
+
+/// A node that is heard, and what it said of itself last.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    /// Which.
+    pub node: NodeId,
+    /// Its own words.
+    pub beat: &'a Beat,
+    /// When it was heard last.
+    pub at: Millis,
 }
 
 #[derive(Debug)]
 struct Peer {
     // `None` until it says more than that it lives.
     beat: Option<Beat>,
+    heard_at: Millis,
     gone_at: Millis,
 }
 
@@ -55,8 +73,12 @@ impl Peers {
     /// A node said something, perhaps of itself; whether it did the latter for the first time.
     pub fn heard(&mut self, node: NodeId, beat: Option<Beat>, now: Millis) -> bool {
         let gone_at = now + self.ttl;
-        let peer = self.nodes.entry(node).or_insert(Peer { beat: None, gone_at });
-        peer.gone_at = gone_at;
+        let peer = self.nodes.entry(node).or_insert(Peer {
+            beat: None,
+            heard_at: now,
+            gone_at,
+        });
+        (peer.heard_at, peer.gone_at) = (now, gone_at);
         let is_first = peer.beat.is_none() && beat.is_some();
         if beat.is_some() {
             peer.beat = beat;
@@ -112,16 +134,20 @@ impl Peers {
     }
 
     /// Who is there, and what each said of itself last.
-    pub fn beats(&self) -> impl Iterator<Item = (NodeId, &Beat)> {
-        self.nodes
-            .iter()
-            .filter_map(|(node, peer)| Some((*node, peer.beat.as_ref()?)))
+    pub fn beats(&self) -> impl Iterator<Item = Heard<'_>> {
+        self.nodes.iter().filter_map(|(node, peer)| {
+            Some(Heard {
+                node: *node,
+                beat: peer.beat.as_ref()?,
+                at: peer.heard_at,
+            })
+        })
     }
 
     /// Handshakes a second that the others can complete together.
     #[must_use]
     pub fn accept_rate(&self) -> f64 {
-        self.beats().map(|(_, beat)| beat.accept_rate).sum()
+        self.beats().map(|heard| heard.beat.accept_rate).sum()
     }
 
     /// How many there are.
@@ -149,6 +175,9 @@ mod tests {
             name: "a:9001".into(),
             accept_rate,
             connections: 3,
+            version: "1.0.0".into(),
+            leaving: false,
+            store_up: true,
         })
     }
 

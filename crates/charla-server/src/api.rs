@@ -14,6 +14,7 @@ mod loops;
 mod me;
 mod members;
 mod messages;
+mod nodes;
 mod notifications;
 mod openapi;
 mod pages;
@@ -93,6 +94,7 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(credentials::routes())
         .merge(doctor::routes())
         .merge(loops::routes())
+        .merge(nodes::routes())
         .merge(causes::routes())
         .merge(openapi::routes())
 }

@@ -28,7 +28,7 @@ use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
 use crate::loops::LoopBreaker;
 use crate::metrics::Metrics;
-use crate::peers::Asks;
+use crate::peers::{Asks, Own};
 use crate::progress::Progress;
 use crate::receipts::Receipts;
 use crate::returns::Returns;
@@ -67,6 +67,7 @@ pub struct Node {
     // When the others have had time to say that they are there, once the bus was alive.
     pub(crate) roll_call: OnceLock<Millis>,
     pub(crate) name: OnceLock<Arc<str>>,
+    pub(crate) own: Own,
     pub(crate) inbox: Inbox,
     pub(crate) receipts: Receipts,
     pub(crate) admission: Arc<Admission>,
@@ -142,6 +143,7 @@ impl Node {
             words_lost: Notify::new(),
             roll_call: OnceLock::new(),
             name: OnceLock::new(),
+            own: Own::default(),
             inbox: Inbox::default(),
             receipts: Receipts::default(),
             admission: Arc::default(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charla_core::connections::{GivesWay, Opened};
-use charla_core::peers::{Beat, Peers};
+use charla_core::peers::Peers;
 use charla_core::presence::News;
 use charla_core::{Author, Millis, NodeId, RoomKey, UserKey};
 use charla_wire::Cause;
@@ -23,8 +23,10 @@ use crate::node::Node;
 use crate::settings::WhenFull;
 
 mod asks;
+mod own;
 
 pub(crate) use asks::Asks;
+pub(crate) use own::Own;
 
 /// Beats in a node's time to live: four may be lost.
 const BEATS_IN_LIFE: u32 = 5;
@@ -40,12 +42,12 @@ const CONNECTIONS_TOLD_MAX: usize = 256;
 
 /// Keeps in touch with the other nodes, for as long as the node lives. `name` is how people tell it from the others.
 pub(crate) async fn keep_company(node: Arc<Node>, name: Arc<str>) {
+    let _ = node.name.set(name);
     let Some(broker) = node.broker().filter(|broker| broker.has_peers()) else {
         return;
     };
     let mut health = broker.health();
     let _own = node.follow(Topic::Node(broker.node()));
-    let _ = node.name.set(name);
     let mut beats = interval(node.settings.broker.node_ttl / BEATS_IN_LIFE);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut again = Again::default();
@@ -60,6 +62,7 @@ pub(crate) async fn keep_company(node: Arc<Node>, name: Arc<str>) {
                 node.bus_is(now_is);
             }
             _ = beats.tick() => {
+                node.look_at_store();
                 if !node.is_degraded() {
                     node.say(None, NodeWord::Beat { beat: node.own_beat(), pulse: Pulse::Steady });
                     again.ask_some(&node, beats.period());
@@ -126,18 +129,6 @@ impl Node {
             .is_some_and(|until| *until <= self.uptime.now())
     }
 
-    fn own_beat(&self) -> Beat {
-        Beat {
-            name: self.name.get().map_or_else(|| "".into(), Arc::clone),
-            accept_rate: if self.is_leaving() {
-                0.0
-            } else {
-                self.accept_rate()
-            },
-            connections: u64::try_from(self.metrics.connections.get()).unwrap_or(0),
-        }
-    }
-
     fn say(&self, to: Option<NodeId>, word: NodeWord) {
         self.publish(Happening::Node {
             from: self.id(),
@@ -153,6 +144,7 @@ impl Node {
 
     fn bus_is(&self, health: Health) {
         let now = self.uptime.now();
+        self.note_bus(now);
         match health {
             Health::Away => {
                 self.peers.lock().hold();

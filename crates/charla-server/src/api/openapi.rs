@@ -38,6 +38,7 @@ const DESCRIPTION: &str = "Charla's REST interface, for an application's back en
     (name = "users", description = "A tenant's people."),
     (name = "tenants", description = "Customers of the operator."),
     (name = "doctor", description = "Why a connection to this server fails."),
+    (name = "nodes", description = "The nodes, and how each does by its store and its bus."),
     (name = "loops", description = "Clients that repeat the same refused question."),
     (name = "causes", description = "Why something was refused."),
 ))]

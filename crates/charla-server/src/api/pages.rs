@@ -47,6 +47,10 @@ pub(super) fn routes() -> Router<Api> {
             "/console/loops",
             get(|headers: HeaderMap| async move { page::<Web>("console/loops.html", &headers) }),
         )
+        .route(
+            "/console/nodes",
+            get(|headers: HeaderMap| async move { page::<Web>("console/nodes.html", &headers) }),
+        )
         .route("/assets/web/{*path}", get(asset::<Web>))
         .route("/assets/charla/{*path}", get(asset::<BrowserClient>))
 }

@@ -10,6 +10,7 @@ use crate::serving::{Client, Serving, soon, until};
 
 mod deaths;
 mod ends;
+mod nodes;
 mod people;
 pub(crate) mod plug;
 mod tenants;

@@ -13,6 +13,10 @@ use uuid::Uuid;
 use super::Person;
 use crate::happening::{Answer, Ask, NodeWord, Pulse};
 
+const fn yes() -> bool {
+    true
+}
+
 /// Id and the time of opening in milliseconds.
 pub(super) type Connection = (Uuid, i64);
 
@@ -23,6 +27,13 @@ pub(super) enum Word {
         name: Arc<str>,
         accept_rate: f64,
         connections: u64,
+        // What the first release does not say.
+        #[serde(default)]
+        version: Arc<str>,
+        #[serde(default)]
+        leaving: bool,
+        #[serde(default = "yes")]
+        store_up: bool,
         pulse: Beating,
     },
     GoodBye,
@@ -71,6 +82,9 @@ impl From<&NodeWord> for Word {
                 name: Arc::clone(&beat.name),
                 accept_rate: beat.accept_rate,
                 connections: beat.connections,
+                version: Arc::clone(&beat.version),
+                leaving: beat.leaving,
+                store_up: beat.store_up,
                 pulse: match pulse {
                     Pulse::Fresh => Beating::Fresh,
                     Pulse::Anew => Beating::Anew,
@@ -111,12 +125,18 @@ impl From<Word> for NodeWord {
                 name,
                 accept_rate,
                 connections,
+                version,
+                leaving,
+                store_up,
                 pulse,
             } => Self::Beat {
                 beat: Beat {
                     name,
                     accept_rate,
                     connections,
+                    version,
+                    leaving,
+                    store_up,
                 },
                 pulse: match pulse {
                     Beating::Fresh => Pulse::Fresh,

@@ -43,6 +43,9 @@ fn node_words(user: &UserKey, opened: connections::Opened) -> Vec<NodeWord> {
         name: "a:9001".into(),
         accept_rate: 812.5,
         connections: 7,
+        version: "1.0.0".into(),
+        leaving: true,
+        store_up: false,
     };
     let statement = Statement {
         people: vec![ana()],

@@ -30,6 +30,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("post", "/api/v1/doctor"),
     ("get", "/api/v1/info"),
     ("get", "/api/v1/loops"),
+    ("get", "/api/v1/nodes"),
     ("get", "/api/v1/me"),
     ("get", "/api/v1/me/chats"),
     ("get", "/api/v1/me/notifications"),
