@@ -3,6 +3,7 @@
 pub mod actions;
 mod admission;
 pub mod api;
+pub mod application;
 mod attended;
 pub mod auth;
 pub mod broker;

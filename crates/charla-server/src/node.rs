@@ -16,6 +16,7 @@ use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use crate::admission::Admission;
+use crate::application::Application;
 use crate::attended::Attending;
 use crate::auth::Auth;
 use crate::broker::{Broker, Health};
@@ -43,6 +44,8 @@ pub struct Node {
     pub settings: Settings,
     /// Where chats live.
     pub store: Arc<dyn Store>,
+    /// The application's own database, where one is set.
+    pub application: Option<Arc<Application>>,
     /// Who is who.
     pub auth: Arc<Auth>,
     /// Figures.
@@ -161,6 +164,7 @@ impl Node {
             broker: OnceLock::new(),
             settings,
             store,
+            application: None,
             auth,
             metrics,
             clock,

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::application::{Application, ApplicationError};
 use crate::auth::{Auth, AuthSetupError};
 use crate::broker::{Broker, BrokerSetupError, Local, Remote};
 use crate::clock::Clock;
@@ -27,6 +28,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The way to the application's own database.
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
     /// Keys and secrets.
     #[error(transparent)]
     Auth(#[from] AuthSetupError),
@@ -98,8 +102,11 @@ impl Server {
             commits.commit_batch.observe(jobs as f64);
             commits.commit_seconds.observe(took.as_secs_f64());
         }));
+        let application = Application::open(&settings.application)?.map(Arc::new);
         let auth = Auth::start(&settings.auth, Arc::clone(&store), Arc::clone(&clock)).await?;
-        let node = Arc::new(Node::new(settings, Arc::clone(&store), auth, metrics, clock));
+        let mut node = Node::new(settings, Arc::clone(&store), auth, metrics, clock);
+        node.application = application;
+        let node = Arc::new(node);
         node.join(broker(&node)?);
         let (stop, stopped) = watch::channel(false);
         let face = HttpFace::new(crate::api::router(&node));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod application;
 mod broker_url;
 mod default_file;
 mod keys;
@@ -23,6 +24,7 @@ mod store_url;
 mod tests;
 mod units;
 
+pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, MysqlUrl};
 pub use broker_url::{BrokerPlace, BrokerSettings, BrokerUrl, BusKind};
 pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
@@ -44,6 +46,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How several nodes hear of each other.
     pub broker: BrokerSettings,
+    /// The application's own database.
+    pub application: ApplicationSettings,
     /// How much anybody may do.
     pub limits: LimitSettings,
     /// Pings and presence.

@@ -42,7 +42,7 @@ pub(super) const FOREIGN_KEY_FIELDS: [&str; 8] = [
 ];
 
 /// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 12] = [
+pub(super) const SECTIONS: [(&str, &str); 13] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -57,6 +57,10 @@ pub(super) const SECTIONS: [(&str, &str); 12] = [
     (
         "broker",
         "How several nodes on one PostgreSQL hear of each other.",
+    ),
+    (
+        "application",
+        "The application's own database, which is only read: who may enter, which tokens and sessions hold.",
     ),
     ("limits", "How much anybody may do."),
     ("liveness", "Pings and presence."),
@@ -227,6 +231,18 @@ keys! {
         "What the names of its topics begin with: another one for each group of nodes on the same server.";
     "broker.node_ttl", secs(2, HOUR), Some(|s| &mut s.broker.node_ttl), "",
         "How long a node may be silent before it counts as gone, with everybody on it.";
+
+    "application.database_url", Rule::ApplicationUrl, Some(|s| &mut s.application.database_url), "postgres://charla@db.example.org/app",
+        "The database: postgres://, mysql:// (MariaDB too) or sqlite:/// and a path. Not set: nothing is asked of it. A password in it only in the variable.";
+    "application.password_file", Rule::Path, Some(|s| &mut s.application.password_file), "/etc/charla/app-db-password",
+        "A file with the password for application.database_url; a line end at its end is cut.";
+    "application.connections", count(1, 1_000), Some(|s| &mut s.application.connections), "",
+        "Connections of this node to it.";
+    "application.timeout", Rule::Time { min: Duration::from_millis(50), max: Duration::from_secs(60) },
+        Some(|s| &mut s.application.timeout), "",
+        "How long a query may take; and how long to wait for a connection.";
+    "application.schema", Rule::Text, Some(|s| &mut s.application.schema), "{tenant}",
+        "PostgreSQL: the schema to look in besides public: \"{tenant}\" (the tenant's own, as django-tenants has it) or a name. Not set: as the role has it.";
 
     "limits.connections", count(1, MANY), Some(|s| &mut s.limits.connections), "",
         "Connections of this node.";

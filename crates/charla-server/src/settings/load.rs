@@ -12,7 +12,7 @@ use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
 use super::source::{Given, Layer, read_file, read_flags, read_variables};
-use super::{BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
+use super::{ApplicationUrl, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
 
 /// Settings that passed, and where each value came from.
 #[derive(Debug, Clone)]
@@ -173,6 +173,9 @@ fn shows_password(given: &Given) -> bool {
     if given.key.rule == Rule::BrokerUrl {
         return BrokerUrl::parse(text).is_some_and(|url| url.password().is_some());
     }
+    if given.key.rule == Rule::ApplicationUrl {
+        return ApplicationUrl::parse(text).is_some_and(|url| url.has_password());
+    }
     given.key.rule == Rule::StoreUrl && StoreUrl::parse(text).is_some_and(|url| url.has_password())
 }
 
@@ -186,7 +189,11 @@ fn refused(given: &Given) -> Fault {
     Fault::NotAllowed {
         key: given.key.path.into(),
         // An address that is not understood may still have a password in it.
-        given: (!matches!(given.key.rule, Rule::StoreUrl | Rule::BrokerUrl)).then(|| given.raw.shown()),
+        given: (!matches!(
+            given.key.rule,
+            Rule::StoreUrl | Rule::BrokerUrl | Rule::ApplicationUrl
+        ))
+        .then(|| given.raw.shown()),
         rule: given.key.rule,
     }
 }

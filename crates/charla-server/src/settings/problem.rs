@@ -93,6 +93,7 @@ pub(super) enum Fault {
     /// One value means nothing with another.
     Idle {
         key: &'static str,
+        url: &'static str,
         without: &'static str,
     },
     /// Only the file can hold it.
@@ -185,8 +186,8 @@ impl Fault {
                 format!("`{key}` cannot be {given}; allowed: {}", rule.allowed(Lang::En))
             }
             Self::BrokerUrl { key, error } => format!("`{key}`: {}", bus(Lang::En, *error)),
-            Self::Idle { key, without } => {
-                format!("`{key}` means nothing unless `broker.url` begins with {without}")
+            Self::Idle { key, url, without } => {
+                format!("`{key}` means nothing unless `{url}` begins with {without}")
             }
             Self::FileOnly { key } => format!("`{key}` can be written in the file only, as [[{key}]]"),
             Self::OneOf { keys } => format!("give only one of {}", listed(keys, "and")),
@@ -253,8 +254,8 @@ impl Fault {
                 )
             }
             Self::BrokerUrl { key, error } => format!("`{key}`: {}", bus(Lang::Es, *error)),
-            Self::Idle { key, without } => {
-                format!("`{key}` no significa nada si `broker.url` no empieza con {without}")
+            Self::Idle { key, url, without } => {
+                format!("`{key}` no significa nada si `{url}` no empieza con {without}")
             }
             Self::FileOnly { key } => {
                 format!("`{key}` solo se puede escribir en el archivo, como [[{key}]]")
@@ -339,13 +340,13 @@ fn bus(lang: Lang, error: BrokerUrlError) -> String {
 
 fn password_shown(lang: Lang, key: &str) -> String {
     let section = key.split('.').next().unwrap_or_default();
-    let variable = section.to_ascii_uppercase();
+    let variable = key.to_ascii_uppercase().replace('.', "_");
     match lang {
         Lang::En => format!(
-            "`{key}` holds a password; put it in a file of its own and name that in `{section}.password_file`, or give the whole address in CHARLA_{variable}_URL"
+            "`{key}` holds a password; put it in a file of its own and name that in `{section}.password_file`, or give the whole address in CHARLA_{variable}"
         ),
         Lang::Es => format!(
-            "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `{section}.password_file`, o da la dirección entera en CHARLA_{variable}_URL"
+            "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `{section}.password_file`, o da la dirección entera en CHARLA_{variable}"
         ),
     }
 }

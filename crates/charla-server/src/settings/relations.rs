@@ -3,7 +3,7 @@
 use super::keys;
 use super::load::Loaded;
 use super::problem::{Fault, Must, Place, Problem};
-use super::{BusKind, Settings, keys::Key};
+use super::{ApplicationUrl, BusKind, DatabaseKind, Settings, keys::Key};
 
 /// One rule between two keys, both durations or both sizes.
 struct Relation {
@@ -72,6 +72,7 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
         problems.push(Problem::new(place, fault));
     }
     check_broker(loaded, problems);
+    check_application(loaded, problems);
 }
 
 /// Files for a bus that has no use for them: whoever names an authority believes the connection encrypted.
@@ -92,7 +93,11 @@ fn check_broker(loaded: &Loaded, problems: &mut Vec<Problem>) {
         ),
     ] {
         if is_set && !useful {
-            problems.push(Problem::new(&loaded.place(key), Fault::Idle { key, without }));
+            let url = "broker.url";
+            problems.push(Problem::new(
+                &loaded.place(key),
+                Fault::Idle { key, url, without },
+            ));
         }
     }
     for (key, is_set, other, other_is_set) in [
@@ -113,6 +118,36 @@ fn check_broker(loaded: &Loaded, problems: &mut Vec<Problem>) {
             let (key_path, any) = (key.to_owned(), vec![other.to_owned()]);
             let fault = Fault::Needs { key: key_path, any };
             problems.push(Problem::new(&loaded.place(key), fault));
+        }
+    }
+}
+
+/// Schemas are PostgreSQL's; a password without a database, or for a file, is no use.
+fn check_application(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let application = &loaded.settings.application;
+    let kind = application.database_url.as_ref().map(ApplicationUrl::kind);
+    let postgres = kind == Some(DatabaseKind::Postgres);
+    let server = kind.is_some() && kind != Some(DatabaseKind::Sqlite);
+    for (key, is_set, useful, without) in [
+        (
+            "application.schema",
+            application.schema.is_some(),
+            postgres,
+            "postgres",
+        ),
+        (
+            "application.password_file",
+            application.password_file.is_some(),
+            server,
+            "postgres or mysql",
+        ),
+    ] {
+        if is_set && !useful {
+            let url = "application.database_url";
+            problems.push(Problem::new(
+                &loaded.place(key),
+                Fault::Idle { key, url, without },
+            ));
         }
     }
 }

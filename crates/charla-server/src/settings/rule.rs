@@ -56,6 +56,8 @@ pub(super) enum Rule {
     StoreUrl,
     /// The address of a bus; may have a password in it.
     BrokerUrl,
+    /// The address of the application's database; may have a password in it.
+    ApplicationUrl,
     /// Text that must not be shown.
     Secret,
     /// The path of a file with the secret.
@@ -128,6 +130,10 @@ impl Rule {
             Self::BrokerUrl => (
                 "an address of a bus, such as \"redis://bus.example.org:6379\", \"redis+sentinel://s1,s2,s3/mymaster\", \"redis+cluster://a,b,c\" or \"nats://n1,n2\"",
                 "una dirección de un bus, por ejemplo \"redis://bus.example.org:6379\", \"redis+sentinel://s1,s2,s3/mymaster\", \"redis+cluster://a,b,c\" o \"nats://n1,n2\"",
+            ),
+            Self::ApplicationUrl => (
+                "an address of a database, such as \"postgres://charla@db.example.org/app\", \"mysql://charla@db.example.org/app\" or \"sqlite:///srv/app/db.sqlite3\"",
+                "una dirección de una base de datos, por ejemplo \"postgres://charla@db.example.org/app\", \"mysql://charla@db.example.org/app\" o \"sqlite:///srv/app/db.sqlite3\"",
             ),
             Self::Path | Self::SecretFile => ("a path as text", "una ruta como texto"),
             Self::Filter => (

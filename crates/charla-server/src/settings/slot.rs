@@ -10,7 +10,7 @@ use toml_edit::Value;
 
 use super::rule::Rule;
 use super::units::{parse_duration, parse_size, print_duration, print_size};
-use super::{BrokerUrl, DialectPreset, LogFormat, Rejects, StoreUrl, WhenFull};
+use super::{ApplicationUrl, BrokerUrl, DialectPreset, LogFormat, Rejects, StoreUrl, WhenFull};
 
 /// A value as it was given.
 #[derive(Debug, Clone)]
@@ -297,6 +297,23 @@ impl Slot for Option<BrokerUrl> {
 
     fn print(&self, _: Rule) -> Option<String> {
         self.as_ref().map(|url| quoted(url.shown()))
+    }
+}
+
+impl Slot for Option<ApplicationUrl> {
+    /// Empty text takes the value away again.
+    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
+        let text = raw.text()?;
+        *self = if text.is_empty() {
+            None
+        } else {
+            Some(ApplicationUrl::parse(text)?)
+        };
+        Some(())
+    }
+
+    fn print(&self, _: Rule) -> Option<String> {
+        self.as_ref().map(|url| quoted(&url.shown()))
     }
 }
 
