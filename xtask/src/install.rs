@@ -42,6 +42,11 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     ),
     ("pg_ctlcluster", "postgresql", "the database of the store's tests"),
     (
+        "mariadbd",
+        "mariadb-server",
+        "an application's database that is no PostgreSQL",
+    ),
+    (
         "ip",
         "iproute2",
         "gives each node of the faults a network of its own",

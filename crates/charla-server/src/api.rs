@@ -1,6 +1,7 @@
 //! HTTP besides the sockets: health, figures, tokens, the REST interface and the pages.
 
 mod asked;
+mod authority;
 mod caller;
 mod cause_pages;
 mod causes;
@@ -95,6 +96,7 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(doctor::routes())
         .merge(loops::routes())
         .merge(nodes::routes())
+        .merge(authority::routes())
         .merge(causes::routes())
         .merge(openapi::routes())
 }

@@ -16,6 +16,7 @@ use charla_wire::{Cause, ChatId};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::authority::Forgotten;
 use crate::store::Notification;
 
 mod between;
@@ -106,6 +107,8 @@ pub enum Happening {
         /// What.
         word: NodeWord,
     },
+    /// What the authority said counts no more.
+    Forget(Forgotten),
     /// Clients repeat themselves.
     Loops {
         /// Who, and how often.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use charla_core::grant::{self, CanEnter, Door};
+use charla_core::grant::{self, CanEnter, Door, Visitor};
 use charla_core::presence::PRESENCE_MAX;
 use charla_core::session::Refusal;
-use charla_core::{RoomKey, Seq, Stored};
+use charla_core::{Role, RoomKey, Seq, Stored};
 use charla_wire::server_frame::{ReadMark, ServerFrame};
 use charla_wire::{Cause, ChatId, UserId};
 
+use crate::authority::Known;
 use crate::connection::Connection;
 use crate::happening::{Encoded, MessageBody, RoomEvent, Variant, person};
 use crate::membership::Membership;
@@ -87,18 +88,14 @@ pub(crate) async fn join(
         ..refusal
     };
     for _ in 0..LOOKS {
-        let standing = node
-            .store
-            .standing(&visitor.key, Some(chat))
-            .await
-            .map_err(unavailable)
-            .map_err(of_chat)?;
+        let known = node.standing(&visitor.key, Some(chat), None).await;
+        let Known { standing, role } = known.map_err(of_chat)?;
         let door = Door {
             chat_exists: standing.chat.is_some(),
             is_member: standing.member,
         };
         let grant = check_user(&standing)
-            .and_then(|()| grant::enter(visitor, chat, door))
+            .and_then(|()| grant::enter(&as_known(visitor, role), chat, door))
             .map_err(|cause| of_chat(Refusal::new(cause, "")))?;
         let Some(chat) = standing.chat else { continue };
         let look = look(node, &room, chat, left_off, connection.opening.variant)
@@ -120,6 +117,14 @@ pub(crate) async fn join(
         Cause::Overloaded,
         "the chat moves too fast to be joined now",
     )))
+}
+
+/// The visitor with the role that the application gives it in this chat.
+pub(crate) fn as_known(visitor: &Visitor, role: Option<Role>) -> Visitor {
+    Visitor {
+        role: role.unwrap_or(visitor.role),
+        ..visitor.clone()
+    }
 }
 
 /// Waits until the socket has taken everything, or for a while. The connection's own task must be the one that

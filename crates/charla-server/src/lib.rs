@@ -6,6 +6,7 @@ pub mod api;
 pub mod application;
 mod attended;
 pub mod auth;
+pub mod authority;
 pub mod broker;
 pub mod clock;
 pub mod connection;

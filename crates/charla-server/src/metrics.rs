@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::authority::AuthorityFigures;
+
 /// One label: a cause's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CauseLabel {
@@ -96,6 +98,8 @@ pub struct Metrics {
     pub gaps_repaired: Counter,
     /// Jobs that shared a commit.
     pub commit_batch: Histogram,
+    /// What the authority is asked.
+    pub authority: AuthorityFigures,
     /// How long a commit took.
     pub commit_seconds: Histogram,
     /// From a handshake's head to its answer.
@@ -126,6 +130,7 @@ impl Default for Metrics {
             broker_dropped: Counter::default(),
             broker_failures: Family::default(),
             gaps_repaired: Counter::default(),
+            authority: AuthorityFigures::default(),
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             handshake_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -134,6 +139,7 @@ impl Default for Metrics {
         metrics.register_clients();
         metrics.register_nodes();
         metrics.register_times();
+        metrics.authority.register(&mut metrics.registry);
         metrics
     }
 }

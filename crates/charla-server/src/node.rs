@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use charla_core::connections::Connections;
 use charla_core::peers::Peers;
@@ -19,6 +20,7 @@ use crate::admission::Admission;
 use crate::application::Application;
 use crate::attended::Attending;
 use crate::auth::Auth;
+use crate::authority::Authority;
 use crate::broker::{Broker, Health};
 use crate::clock::{Clock, Uptime};
 use crate::connection::Connection;
@@ -46,6 +48,8 @@ pub struct Node {
     pub store: Arc<dyn Store>,
     /// The application's own database, where one is set.
     pub application: Option<Arc<Application>>,
+    /// Who says who may enter.
+    pub authority: Arc<Authority>,
     /// Who is who.
     pub auth: Arc<Auth>,
     /// Figures.
@@ -96,33 +100,14 @@ impl Node {
         settings: Settings,
         store: Arc<dyn Store>,
         auth: Arc<Auth>,
+        authority: Arc<Authority>,
         metrics: Arc<Metrics>,
         clock: Clock,
     ) -> Self {
         let limits = &settings.limits;
         let uptime = Uptime::start();
-        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
-            session_limits: SessionLimits {
-                sends: Rate {
-                    per_second: limits.sends_per_second,
-                    burst: limits.send_burst,
-                },
-                requests: Rate {
-                    per_second: limits.requests_per_second,
-                    burst: limits.request_burst,
-                },
-                pings: Rate {
-                    per_second: limits.pings_per_second,
-                    burst: limits.pings_per_second * 4,
-                },
-                text_bytes: limits.text_bytes,
-                data_bytes: limits.data_bytes,
-                subscriptions: limits.subscriptions,
-                history_page: limits.history_page,
-                ping_after: millis(settings.liveness.ping_after),
-                pong_within: millis(settings.liveness.pong_within),
-            },
+            session_limits: session_limits(&settings),
             codec_limits: codec::Limits {
                 message_bytes: limits.message_bytes,
                 fragments: limits.fragments,
@@ -165,6 +150,7 @@ impl Node {
             settings,
             store,
             application: None,
+            authority,
             auth,
             metrics,
             clock,
@@ -278,6 +264,34 @@ impl Node {
             self.answer(connection, &frame);
         }
     }
+}
+
+fn session_limits(settings: &Settings) -> SessionLimits {
+    let limits = &settings.limits;
+    SessionLimits {
+        sends: Rate {
+            per_second: limits.sends_per_second,
+            burst: limits.send_burst,
+        },
+        requests: Rate {
+            per_second: limits.requests_per_second,
+            burst: limits.request_burst,
+        },
+        pings: Rate {
+            per_second: limits.pings_per_second,
+            burst: limits.pings_per_second * 4,
+        },
+        text_bytes: limits.text_bytes,
+        data_bytes: limits.data_bytes,
+        subscriptions: limits.subscriptions,
+        history_page: limits.history_page,
+        ping_after: millis(settings.liveness.ping_after),
+        pong_within: millis(settings.liveness.pong_within),
+    }
+}
+
+fn millis(duration: Duration) -> Millis {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn dialect(settings: &PlainSettings) -> plain::Dialect {

@@ -16,6 +16,8 @@ use crate::store::{Role, StoreError};
 pub(crate) async fn send_away_after_outages(node: Arc<Node>) {
     loop {
         node.words_lost.notified().await;
+        // What was to be forgotten may be among them.
+        node.authority.forget_all();
         for connection in node.users.all(|_| true) {
             if let Err(error) = look_at(&node, &connection).await {
                 // Without a store nothing can be changed there either; tokens end all the same.

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::application::{Application, ApplicationError};
 use crate::auth::{Auth, AuthSetupError};
+use crate::authority::{self, Authority, AuthoritySetupError};
 use crate::broker::{Broker, BrokerSetupError, Local, Remote};
 use crate::clock::Clock;
 use crate::listen::{self, HttpFace};
@@ -31,6 +32,9 @@ pub enum StartError {
     /// The way to the application's own database.
     #[error(transparent)]
     Application(#[from] ApplicationError),
+    /// Who says who may enter.
+    #[error(transparent)]
+    Authority(#[from] AuthoritySetupError),
     /// Keys and secrets.
     #[error(transparent)]
     Auth(#[from] AuthSetupError),
@@ -104,7 +108,8 @@ impl Server {
         }));
         let application = Application::open(&settings.application)?.map(Arc::new);
         let auth = Auth::start(&settings.auth, Arc::clone(&store), Arc::clone(&clock)).await?;
-        let mut node = Node::new(settings, Arc::clone(&store), auth, metrics, clock);
+        let authority = Authority::open(&settings, application.as_ref(), Arc::clone(&metrics))?;
+        let mut node = Node::new(settings, Arc::clone(&store), auth, authority, metrics, clock);
         node.application = application;
         let node = Arc::new(node);
         node.join(broker(&node)?);
@@ -118,6 +123,7 @@ impl Server {
             tokio::spawn(peers::keep_company(Arc::clone(&node), name(address))),
             tokio::spawn(keep_time(Arc::clone(&node))),
             tokio::spawn(loops::tell_loops(Arc::clone(&node))),
+            tokio::spawn(authority::ask_again(Arc::clone(&node))),
         ];
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");

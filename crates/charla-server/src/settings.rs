@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 mod application;
+mod authority;
 mod broker_url;
 mod default_file;
 mod keys;
@@ -25,6 +26,7 @@ mod tests;
 mod units;
 
 pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, MysqlUrl};
+pub use authority::{AuthorityKind, AuthorityPreset, AuthoritySettings, QUERY_NAMES};
 pub use broker_url::{BrokerPlace, BrokerSettings, BrokerUrl, BusKind};
 pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
@@ -48,6 +50,8 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// The application's own database.
     pub application: ApplicationSettings,
+    /// Who says who may enter.
+    pub authority: AuthoritySettings,
     /// How much anybody may do.
     pub limits: LimitSettings,
     /// Pings and presence.

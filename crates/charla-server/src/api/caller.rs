@@ -13,6 +13,7 @@ use super::Api;
 use super::problem::Problem;
 use crate::auth::{API_KEY_PREFIX, Identity};
 use crate::handshake;
+use crate::join::as_known;
 use crate::node::Node;
 use crate::store::{ApiKey, Role};
 
@@ -283,7 +284,17 @@ impl Caller {
                 role: Role::Agent,
             },
         };
-        let standing = node.store.standing(&visitor.key, Some(chat)).await?;
+        let (visitor, standing) = match self {
+            Self::Person(_) => {
+                let known = node.standing(&visitor.key, Some(chat), None).await?;
+                (as_known(&visitor, known.role), known.standing)
+            }
+            // The application itself.
+            Self::BackEnd(_) => {
+                let standing = node.store.standing(&visitor.key, Some(chat)).await?;
+                (visitor, standing)
+            }
+        };
         let door = Door {
             chat_exists: standing.chat.is_some(),
             is_member: standing.member,

@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 }
 
 /// 200 while new connections are welcome; 503 with the reason otherwise. A node without its broker is slower, not wrong: taking
-/// it out would take out all of them at once.
+/// it out would take out all of them at once. Nor does it help those who are connected when new ones cannot be judged.
 async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
     let trouble = if node.is_leaving() {
         Some("draining".to_owned())
@@ -33,6 +33,9 @@ async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
     };
     match trouble {
         None if node.is_degraded() => (StatusCode::OK, "degraded: broker_unavailable\n".to_owned()),
+        None if node.authority.is_failing() => {
+            (StatusCode::OK, "degraded: authority_unavailable\n".to_owned())
+        }
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
     }

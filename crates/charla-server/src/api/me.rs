@@ -103,7 +103,12 @@ async fn my_chats(
 ) -> Result<Json<MyChats>, Problem> {
     let limit = most.limit.unwrap_or(CHATS_MAX).clamp(1, CHATS_MAX);
     let sees_all = visitor.role == Role::Agent;
-    let inbox = node.store.inbox(&visitor.key, sees_all, limit).await?;
+    let mut inbox = node.store.inbox(&visitor.key, sees_all, limit).await?;
+    if !sees_all {
+        let chats = inbox.iter().map(|line| line.chat.key.chat.clone()).collect();
+        let confirmed = node.confirmed(&visitor.key, chats).await?;
+        inbox.retain(|line| confirmed.contains(&line.chat.key.chat));
+    }
     let line = |line: InboxLine| MyChat {
         state: ChatState::of(&line.chat),
         role: visitor.role.into(),
@@ -127,6 +132,11 @@ async fn my_support_chat(
     State(node): State<Arc<Node>>,
     Person { visitor, .. }: Person,
 ) -> Result<Response, Problem> {
+    if !node.authority.is_builtin() {
+        return Err(Problem::forbidden(
+            "the application makes the chats here (`authority.kind`)",
+        ));
+    }
     let found = node.store.support_chat(&visitor.key, &new_chat_id()?).await?;
     let (chat, is_new) = found.ok_or_else(Problem::tenant_not_found)?;
     Ok(made(is_new, Chat::from(chat)))

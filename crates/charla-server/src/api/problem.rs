@@ -141,6 +141,12 @@ impl From<handshake::Refused> for Problem {
     }
 }
 
+impl From<charla_core::session::Refusal> for Problem {
+    fn from(refusal: charla_core::session::Refusal) -> Self {
+        Self::new(refusal.cause, refusal.detail)
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let refusal = crate::join::unavailable(error);

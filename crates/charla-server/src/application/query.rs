@@ -3,6 +3,8 @@
 //! `:name` is a value; inside quotes, comments and dollar quotes it is text, and `::bigint` is a cast. Every place where
 //! a name stands becomes a placeholder of its own, so that one value may be compared with columns of different types.
 
+use charla_wire::cause::Lang;
+
 use crate::settings::DatabaseKind;
 
 /// Why a text is no query.
@@ -37,6 +39,26 @@ pub enum QueryError {
     /// There is nothing in it.
     #[error("the query is empty")]
     Empty,
+}
+
+impl QueryError {
+    /// What is wrong, in a language.
+    #[must_use]
+    pub fn tell(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (_, Lang::En) => self.to_string(),
+            (Self::UnknownName { name, line, known }, Lang::Es) => {
+                format!("línea {line}: aquí no hay ningún valor `:{name}`; hay {known}")
+            }
+            (Self::Placeholder { found, line }, Lang::Es) => format!(
+                "línea {line}: `{found}` no es un valor; escribe los nombres de los valores, por ejemplo `:chat`"
+            ),
+            (Self::Open { opened, line }, Lang::Es) => {
+                format!("línea {line}: lo que empieza aquí con {opened} no termina")
+            }
+            (Self::Empty, Lang::Es) => "la consulta está vacía".into(),
+        }
+    }
 }
 
 /// A query that was understood: text with the driver's placeholders, and whose value each of them is.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Topic;
+use crate::authority::Forgotten;
 use crate::happening::{ChatMoved, Happening, Reader, RoomEvent, UserEvent};
 use crate::loops::News;
 use crate::store::Notification;
@@ -88,6 +89,11 @@ enum What {
     TokenRevoked {
         tenant: TenantId,
         jti: String,
+    },
+    Forget {
+        tenant: TenantId,
+        user: Option<UserId>,
+        chat: Option<ChatId>,
     },
     Connections {
         open: Vec<between::Connection>,
@@ -179,6 +185,11 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
         Happening::TokenRevoked { tenant, jti } => What::TokenRevoked {
             tenant: tenant.clone(),
             jti: jti.clone(),
+        },
+        Happening::Forget(forgotten) => What::Forget {
+            tenant: forgotten.tenant.clone(),
+            user: forgotten.user.clone(),
+            chat: forgotten.chat.clone(),
         },
         Happening::Presence { who, joined, .. } => What::Presence {
             who: who.into(),
@@ -276,6 +287,9 @@ fn happening(topic: &Topic, from: Uuid, what: What) -> Option<Happening> {
         (Topic::Everybody, What::TokenRevoked { tenant, jti }) => {
             Some(Happening::TokenRevoked { tenant, jti })
         }
+        (Topic::Everybody, What::Forget { tenant, user, chat }) => {
+            Some(Happening::Forget(Forgotten { tenant, user, chat }))
+        }
         (Topic::Everybody, What::Node(word)) => Some(Happening::Node {
             from,
             to: None,
@@ -365,6 +379,7 @@ fn in_room(room: &RoomKey, what: What) -> Option<(RoomEvent, Option<Uuid>)> {
         What::Notification(_)
         | What::Disconnect { .. }
         | What::TokenRevoked { .. }
+        | What::Forget { .. }
         | What::Presence { .. }
         | What::Connections { .. }
         | What::Moved(_)

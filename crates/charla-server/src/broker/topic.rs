@@ -27,9 +27,10 @@ impl Topic {
         match happening {
             Happening::Room { room, .. } => Self::Room(room.clone()),
             Happening::User { user, .. } | Happening::Disconnect { user, .. } => Self::User(user.clone()),
-            Happening::TokenRevoked { .. } | Happening::Loops { .. } | Happening::Node { to: None, .. } => {
-                Self::Everybody
-            }
+            Happening::TokenRevoked { .. }
+            | Happening::Forget(_)
+            | Happening::Loops { .. }
+            | Happening::Node { to: None, .. } => Self::Everybody,
             Happening::Presence { room, .. } => Self::Room(room.clone()),
             Happening::Connections { user, .. } => Self::User(user.clone()),
             Happening::Moved(moved) => Self::Tenant(moved.room.tenant.clone()),

@@ -14,7 +14,7 @@ use http::request::Parts;
 use super::asked::{Asked, Credential};
 use crate::admission::Place;
 use crate::auth::{self, Identity};
-use crate::join::check_user;
+use crate::join::{as_known, check_user};
 use crate::loops::{self, Fingerprint, Keys};
 use crate::node::Node;
 use crate::store::{Role, Standing, StoreError, UserChange};
@@ -319,19 +319,23 @@ fn choose_tenant(
     }
 }
 
-/// Tenant, user, chat and membership, by the store.
+/// Tenant, user, chat and membership, by the store or by whoever says what it has to say.
 async fn enter(
     node: &Node,
     identity: &Identity,
     key: UserKey,
     chat: Option<&ChatId>,
 ) -> Result<Visitor, Refused> {
-    let standing = node.store.standing(&key, chat).await?;
+    let name = identity.name.as_deref();
+    let known = node.standing(&key, chat, name).await;
+    let known = known.map_err(|refusal| Refused::new(refusal.cause, refusal.detail))?;
+    let standing = &known.standing;
     if standing.tenant.is_none() {
         return Err(Refused::new(Cause::TenantNotFound, ""));
     }
-    check_user(&standing).map_err(|cause| Refused::new(cause, ""))?;
-    let visitor = meet(node, identity, key, &standing).await?;
+    check_user(standing).map_err(|cause| Refused::new(cause, ""))?;
+    let visitor = meet(node, identity, key, standing).await?;
+    let visitor = as_known(&visitor, known.role);
     if let Some(chat) = chat {
         let door = Door {
             chat_exists: standing.chat.is_some(),

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::Settings;
 use super::rule::Rule;
 use super::slot::Slot;
@@ -19,12 +21,41 @@ pub(super) struct Key {
     pub(super) doc: &'static str,
     /// A value to show where the default is none.
     pub(super) example: &'static str,
-    /// Where its value goes; a secret's three keys share [`SECRET`] instead.
+    /// Where its value goes; the three keys of each of [`SECRETS`] share one instead.
     pub(super) slot: Option<fn(&mut Settings) -> &mut dyn Slot>,
 }
 
-/// The key that stands for `auth.secret`, `auth.secret_file` and `auth.secret_env` together.
-pub(super) const SECRET: &str = "auth.secret";
+/// Secrets that can be given in three ways, each by the key that stands for all three: `auth.secret` for
+/// `auth.secret_file` and `auth.secret_env` too.
+pub(super) const SECRETS: [Secret; 2] = [
+    Secret {
+        path: "auth.secret",
+        slot: |s| &mut s.auth.secret,
+    },
+    Secret {
+        path: "authority.secret",
+        slot: |s| &mut s.authority.secret,
+    },
+];
+
+/// A secret's key and place.
+pub(super) struct Secret {
+    /// The key.
+    pub(super) path: &'static str,
+    /// Where it goes.
+    pub(super) slot: fn(&mut Settings) -> &mut Option<SecretString>,
+}
+
+impl Secret {
+    /// Whether a key is one of the ways to give it.
+    pub(super) fn is_given_by(&self, key: &Key) -> bool {
+        key.gives_secret()
+            && key
+                .path
+                .strip_prefix(self.path)
+                .is_some_and(|rest| matches!(rest, "" | "_file" | "_env"))
+    }
+}
 
 /// The list of keys that tokens by others are signed with; it can be written in the file only.
 pub(super) const FOREIGN_KEYS: &str = "auth.keys";
@@ -42,7 +73,7 @@ pub(super) const FOREIGN_KEY_FIELDS: [&str; 8] = [
 ];
 
 /// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 13] = [
+pub(super) const SECTIONS: [(&str, &str); 14] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -62,6 +93,7 @@ pub(super) const SECTIONS: [(&str, &str); 13] = [
         "application",
         "The application's own database, which is only read: who may enter, which tokens and sessions hold.",
     ),
+    ("authority", "Who says who may enter: docs/authority.md."),
     ("limits", "How much anybody may do."),
     ("liveness", "Pings and presence."),
     ("plain", "Front ends that know nothing of charla.v1."),
@@ -92,7 +124,7 @@ impl Key {
         self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 
-    /// Whether it is one of the three ways to give the server's own secret.
+    /// Whether it is one of the three ways to give a secret.
     pub(super) fn gives_secret(&self) -> bool {
         self.slot.is_none()
     }
@@ -243,6 +275,32 @@ keys! {
         "How long a query may take; and how long to wait for a connection.";
     "application.schema", Rule::Text, Some(|s| &mut s.application.schema), "{tenant}",
         "PostgreSQL: the schema to look in besides public: \"{tenant}\" (the tenant's own, as django-tenants has it) or a name. Not set: as the role has it.";
+
+    "authority.kind", Rule::Choice(&["builtin", "sql", "http"]), Some(|s| &mut s.authority.kind), "",
+        "\"builtin\" (Charla's own chats and members), \"sql\" (a query in the application's database) or \"http\" (a request to the application).";
+    "authority.preset", Rule::Choice(&["django", "django-tenants"]), Some(|s| &mut s.authority.preset), "django-tenants",
+        "sql: a query to begin with, where none is given: a chat's customer and the staff; \"django-tenants\" in the tenant's own schema.";
+    "authority.query", Rule::Text, Some(|s| &mut s.authority.query), "SELECT ... WHERE chat.id = :chat",
+        "sql: the query, with :tenant, :user and :chat; columns allowed, role, name, chat_exists, tenant_exists, title, closed, chat_id and user_id.";
+    "authority.query_file", Rule::Path, Some(|s| &mut s.authority.query_file), "/etc/charla/authority.sql",
+        "The same, read from a file.";
+    "authority.url", Rule::Url, Some(|s| &mut s.authority.url), "http://127.0.0.1:8000/internal/charla/authority/",
+        "http: where the application answers a signed POST of tenant, user and chat.";
+    "authority.secret", Rule::Secret, None, "at least 16 bytes, better 32",
+        "http: what the requests are signed with. Give one of the three.";
+    "authority.secret_file", Rule::SecretFile, None, "/etc/charla/authority-secret",
+        "The same, read from a file; a line end at its end is cut.";
+    "authority.secret_env", Rule::SecretEnv, None, "CHAT_AUTHORITY_SECRET",
+        "The same, read from this variable.";
+    "authority.timeout", Rule::Time { min: Duration::from_millis(50), max: Duration::from_secs(60) },
+        Some(|s| &mut s.authority.timeout), "",
+        "How long an answer may take before it counts as none.";
+    "authority.cache_allow", secs(0, HOUR), Some(|s| &mut s.authority.cache_allow), "",
+        "How long it counts that someone may enter, unless it is forgotten by /api/v1/authority/forget.";
+    "authority.cache_deny", secs(0, HOUR), Some(|s| &mut s.authority.cache_deny), "",
+        "How long it counts that someone may not.";
+    "authority.cache_max", count(1, MANY), Some(|s| &mut s.authority.cache_max), "",
+        "Answers that are kept; the oldest go first.";
 
     "limits.connections", count(1, MANY), Some(|s| &mut s.limits.connections), "",
         "Connections of this node.";

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::keys::{FOREIGN_KEYS, KEYS, Key, SECRET};
+use super::authority;
+use super::keys::{FOREIGN_KEYS, KEYS, Key, SECRETS, Secret};
 use super::problem::{Fault, Place, Problem};
 use super::relations;
 use super::rule::Rule;
@@ -74,6 +75,7 @@ pub fn load(
     for layer in [from_file, from_variables, from_flags] {
         loaded.apply(&layer, &mut vault);
     }
+    authority::settle(&mut loaded, &mut vault);
     relations::check(&loaded, &mut problems);
     if problems.is_empty() {
         Ok(loaded)
@@ -108,17 +110,27 @@ impl Loaded {
                 None => secrets.push(given),
             }
         }
-        match secrets.as_slice() {
+        for secret in &SECRETS {
+            let ways = secrets
+                .iter()
+                .copied()
+                .filter(|given| secret.is_given_by(given.key));
+            self.apply_secret(secret, &ways.collect::<Vec<_>>(), vault);
+        }
+    }
+
+    fn apply_secret(&mut self, secret: &Secret, given: &[&Given], vault: &mut Vault<'_>) {
+        match given {
             [] => {}
             [only] => {
                 let way = Way::of(only.key.rule);
-                if let Some(secret) = vault.secret(only.key.path, way, &only.raw, &only.place) {
-                    self.settings.auth.secret = Some(secret);
-                    self.places.insert(SECRET, only.place.clone());
+                if let Some(text) = vault.secret(only.key.path, way, &only.raw, &only.place) {
+                    *(secret.slot)(&mut self.settings) = Some(text);
+                    self.places.insert(secret.path, only.place.clone());
                 }
             }
             [.., last] => {
-                let ways = KEYS.iter().filter(|key| key.gives_secret());
+                let ways = KEYS.iter().filter(|key| secret.is_given_by(key));
                 let keys = ways.map(|key| key.path.to_owned()).collect();
                 vault
                     .problems
@@ -139,7 +151,7 @@ impl Loaded {
         let mut settings = self.settings.clone();
         let mut lines: Vec<Shown> = KEYS
             .iter()
-            .filter(|key| key.path == SECRET || !key.gives_secret())
+            .filter(|key| !key.gives_secret() || SECRETS.iter().any(|secret| secret.path == key.path))
             .map(|key| Shown {
                 key: key.path.to_owned(),
                 value: printed(key, &mut settings),
@@ -201,7 +213,10 @@ fn refused(given: &Given) -> Fault {
 fn printed(key: &Key, settings: &mut Settings) -> Option<String> {
     match key.slot {
         Some(slot) => slot(settings).print(key.rule),
-        None => settings.auth.secret.as_ref().map(|_| HIDDEN.to_owned()),
+        None => {
+            let secret = SECRETS.iter().find(|secret| secret.is_given_by(key))?;
+            (secret.slot)(settings).as_ref().map(|_| HIDDEN.to_owned())
+        }
     }
 }
 

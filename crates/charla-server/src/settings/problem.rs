@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use charla_wire::cause::Lang;
 
+use super::authority::AuthorityFault;
 use super::broker_url::BrokerUrlError;
 use super::rule::Rule;
 
@@ -96,6 +97,8 @@ pub(super) enum Fault {
         url: &'static str,
         without: &'static str,
     },
+    /// What the authority is told does not fit together.
+    Authority(AuthorityFault),
     /// Only the file can hold it.
     FileOnly { key: String },
     /// More than one of several ways to give one thing.
@@ -189,6 +192,7 @@ impl Fault {
             Self::Idle { key, url, without } => {
                 format!("`{key}` means nothing unless `{url}` begins with {without}")
             }
+            Self::Authority(fault) => fault.tell(Lang::En),
             Self::FileOnly { key } => format!("`{key}` can be written in the file only, as [[{key}]]"),
             Self::OneOf { keys } => format!("give only one of {}", listed(keys, "and")),
             Self::Needs { key, any } => format!("`{key}` needs {}", listed(any, "or")),
@@ -257,6 +261,7 @@ impl Fault {
             Self::Idle { key, url, without } => {
                 format!("`{key}` no significa nada si `{url}` no empieza con {without}")
             }
+            Self::Authority(fault) => fault.tell(Lang::Es),
             Self::FileOnly { key } => {
                 format!("`{key}` solo se puede escribir en el archivo, como [[{key}]]")
             }

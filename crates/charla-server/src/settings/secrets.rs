@@ -102,7 +102,7 @@ impl Vault<'_> {
     }
 
     /// A small text file, its last line end cut.
-    fn file(&mut self, key: &str, path: &str, place: &Place) -> Option<String> {
+    pub(super) fn file(&mut self, key: &str, path: &str, place: &Place) -> Option<String> {
         let path = self.path(path, place);
         let read = || -> std::io::Result<String> {
             if std::fs::metadata(&path)?.len() > KEY_FILE_MAX {

@@ -10,7 +10,10 @@ use toml_edit::Value;
 
 use super::rule::Rule;
 use super::units::{parse_duration, parse_size, print_duration, print_size};
-use super::{ApplicationUrl, BrokerUrl, DialectPreset, LogFormat, Rejects, StoreUrl, WhenFull};
+use super::{
+    ApplicationUrl, AuthorityKind, AuthorityPreset, BrokerUrl, DialectPreset, LogFormat, Rejects, StoreUrl,
+    WhenFull,
+};
 
 /// A value as it was given.
 #[derive(Debug, Clone)]
@@ -337,10 +340,30 @@ macro_rules! choice {
     };
 }
 
+choice!(AuthorityKind, "builtin" => AuthorityKind::Builtin, "sql" => AuthorityKind::Sql, "http" => AuthorityKind::Http);
+choice!(AuthorityPreset, "django" => AuthorityPreset::Django, "django-tenants" => AuthorityPreset::DjangoTenants);
 choice!(Rejects, "close" => Rejects::Close, "http" => Rejects::Http);
 choice!(DialectPreset, "plain" => DialectPreset::Plain, "channels-es" => DialectPreset::ChannelsEs);
 choice!(WhenFull, "refuse" => WhenFull::Refuse, "replace_oldest" => WhenFull::ReplaceOldest);
 choice!(LogFormat, "pretty" => LogFormat::Pretty, "json" => LogFormat::Json);
+
+impl Slot for Option<AuthorityPreset> {
+    /// Empty text takes the value away again.
+    fn take(&mut self, raw: &Raw, rule: Rule) -> Option<()> {
+        let mut preset = AuthorityPreset::Django;
+        *self = if raw.text()?.is_empty() {
+            None
+        } else {
+            preset.take(raw, rule)?;
+            Some(preset)
+        };
+        Some(())
+    }
+
+    fn print(&self, rule: Rule) -> Option<String> {
+        self.and_then(|preset| preset.print(rule))
+    }
+}
 
 /// Whether a text is `scheme://host[:port]` and no more, as browsers write an Origin (RFC 6454, 6.2).
 fn is_origin(text: &str) -> bool {

@@ -9,6 +9,8 @@ use secrecy::ExposeSecret as _;
 
 use super::*;
 
+mod authority;
+
 /// A folder with a settings file in it.
 struct Folder {
     folder: tempfile::TempDir,
@@ -462,6 +464,12 @@ fn the_examples_of_the_default_file_are_valid() {
             _ => String::new(),
         })
         .filter(|line| !line.contains("_file") && !line.contains("kid =") && !line.contains("algorithm ="))
+        // Each kind of authority has keys of its own.
+        .filter(|line| {
+            !["preset =", "query =", "url = \"http://"]
+                .iter()
+                .any(|key| line.starts_with(key))
+        })
         .collect();
     let text = examples.replace("tenant = \"acme\"\n", "");
     let loaded = Folder::with(&text).load(&[], &[]).unwrap();

@@ -8,7 +8,9 @@
 )]
 
 mod api;
+mod application;
 mod auth;
+mod authority;
 mod bad_inputs;
 mod broker_contract;
 mod broker_redis;

@@ -717,8 +717,11 @@ impl Cause {
                 retry: Retry::Backoff,
                 en: Words {
                     title: "The system that decides who may enter is unavailable",
-                    explain: "The server could not ask the system that knows users and memberships (the application's database or its key set), so it neither let this person in nor refused them for good.",
+                    explain: "The server could not ask the system that knows users and memberships (the application's database, the application itself or its key set), so it neither let this person in nor refused them for good.",
                     fix: &[
+                        "# what is asked, and why it gave no answer\ncharla config show | grep -E 'authority|application'\njournalctl -u charla --since -15min -o cat | grep 'the authority'",
+                        "# the application's database, if a query is asked (authority.kind = \"sql\")\npg_isready -h 127.0.0.1 -p 5432",
+                        "# the application, if it is asked itself (authority.kind = \"http\"): without a signature it should say 401 or 403, and at once\ncurl -sS -o /dev/null -w '%{http_code} %{time_total}s\\n' -X POST http://127.0.0.1:8000/internal/charla/authority/",
                         "# the key set, if tokens are verified by one\ncharla config show | grep jwks_url\ncurl -sS -o /dev/null -w '%{http_code}\\n' https://app.example.org/.well-known/jwks.json",
                         "journalctl -u charla --since -15min -o cat | grep authority_unavailable",
                     ],
@@ -726,8 +729,11 @@ impl Cause {
                 },
                 es: Words {
                     title: "No responde el sistema que decide quién puede entrar",
-                    explain: "El servidor no pudo preguntar al sistema que conoce a los usuarios y sus chats (la base de datos de la aplicación o su juego de claves), así que ni dejó entrar a esta persona ni la rechazó del todo.",
+                    explain: "El servidor no pudo preguntar al sistema que conoce a los usuarios y sus chats (la base de datos de la aplicación, la aplicación misma o su juego de claves), así que ni dejó entrar a esta persona ni la rechazó del todo.",
                     fix: &[
+                        "# qué se pregunta y por qué no hubo respuesta\ncharla config show | grep -E 'authority|application'\njournalctl -u charla --since -15min -o cat | grep 'the authority'",
+                        "# la base de datos de la aplicación, si se pregunta con una consulta (authority.kind = \"sql\")\npg_isready -h 127.0.0.1 -p 5432",
+                        "# la aplicación, si se le pregunta a ella (authority.kind = \"http\"): sin firma debe decir 401 o 403, y enseguida\ncurl -sS -o /dev/null -w '%{http_code} %{time_total}s\\n' -X POST http://127.0.0.1:8000/internal/charla/authority/",
                         "# el juego de claves, si los tokens se verifican con uno\ncharla config show | grep jwks_url\ncurl -sS -o /dev/null -w '%{http_code}\\n' https://app.example.org/.well-known/jwks.json",
                         "journalctl -u charla --since -15min -o cat | grep authority_unavailable",
                     ],

@@ -166,6 +166,11 @@ fn what_is_sealed_is_opened_as_it_was() {
             tenant: room().tenant,
             jti: "x".into(),
         },
+        Happening::Forget(Forgotten {
+            tenant: room().tenant,
+            user: Some(ana().id),
+            chat: None,
+        }),
         crate::loops::news_of_everything(),
     ];
     let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));

@@ -31,6 +31,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/info"),
     ("get", "/api/v1/loops"),
     ("get", "/api/v1/nodes"),
+    ("post", "/api/v1/authority/forget"),
     ("get", "/api/v1/me"),
     ("get", "/api/v1/me/chats"),
     ("get", "/api/v1/me/notifications"),
