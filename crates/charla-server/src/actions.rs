@@ -6,6 +6,7 @@ use charla_wire::{Cause, ChatId, TenantId, Timestamp, UserId};
 use tokio::sync::oneshot;
 
 use crate::auth::Refusal;
+use crate::bridge::Said;
 use crate::happening::{Happening, RoomEvent, UserEvent};
 use crate::node::Node;
 use crate::publish::{Entry, Receipt};
@@ -48,6 +49,7 @@ impl Node {
                 by: by.clone(),
             };
             self.tell_room(room, event, None);
+            self.tell_channels(|| Said::Edited(message.clone()));
         }
         Ok(changed)
     }
@@ -67,6 +69,8 @@ impl Node {
                 by: by.clone(),
             };
             self.tell_room(room, event, None);
+            let room = room.clone();
+            self.tell_channels(|| Said::Deleted { room, seq });
         }
         Ok(changed)
     }
@@ -94,6 +98,21 @@ impl Node {
         by: &Author,
         reason: Option<&str>,
     ) -> Result<Option<Chat>, StoreError> {
+        let closed = self.close_chat_unsaid(room, by, reason).await?;
+        if let Some((_, true)) = &closed {
+            let (room, by, reason) = (room.clone(), by.clone(), reason.map(str::to_owned));
+            self.tell_channels(|| Said::Closed { room, by, reason });
+        }
+        Ok(closed.map(|(chat, _)| chat))
+    }
+
+    /// The same, without a word to Django Channels, which said so; and whether it was open.
+    pub(crate) async fn close_chat_unsaid(
+        &self,
+        room: &RoomKey,
+        by: &Author,
+        reason: Option<&str>,
+    ) -> Result<Option<(Chat, bool)>, StoreError> {
         let Some((chat, news)) = self.store.close_chat(room, by, reason).await? else {
             return Ok(None);
         };
@@ -105,7 +124,7 @@ impl Node {
             };
             self.tell_room(room, event, None);
         }
-        Ok(Some(chat))
+        Ok(Some((chat, news)))
     }
 
     /// Opens a chat again. `None` when there is none.
@@ -196,6 +215,20 @@ impl Node {
     /// # Errors
     /// When the store fails.
     pub async fn notify(
+        &self,
+        user: &UserKey,
+        notification: Notification,
+    ) -> Result<Option<Notification>, StoreError> {
+        let stored = self.notify_unsaid(user, notification).await?;
+        if let Some(note) = &stored {
+            let (user, note) = (user.clone(), Box::new(note.clone()));
+            self.tell_channels(|| Said::Notification { user, note });
+        }
+        Ok(stored)
+    }
+
+    /// The same, without a word to Django Channels, which said so.
+    pub(crate) async fn notify_unsaid(
         &self,
         user: &UserKey,
         notification: Notification,

@@ -11,8 +11,8 @@ use crate::happening::Happening;
 mod envelope;
 mod local;
 mod nats;
-mod redis;
-mod remote;
+pub(crate) mod redis;
+pub(crate) mod remote;
 mod topic;
 
 pub use local::Local;

@@ -45,6 +45,10 @@ impl Server {
                 "the drain time is over"
             );
         }
+        if let Some(bridge) = node.bridge.get() {
+            // Without a word the others find out a little later.
+            let _ = timeout_at(end - last, bridge.end()).await;
+        }
         // The writer ends when its queue is empty: what was acknowledged is stored, what was stored is safe.
         match timeout_at(end, self.store.close()).await {
             Ok(Ok(())) => {}

@@ -38,6 +38,9 @@ impl Drop for Following {
         if let Some(broker) = self.node.broker() {
             broker.leave(&self.topic);
         }
+        if let Some(bridge) = self.node.bridge.get() {
+            bridge.leave(&self.topic);
+        }
     }
 }
 
@@ -46,6 +49,9 @@ impl Node {
     pub(crate) fn follow(self: &Arc<Self>, topic: Topic) -> Following {
         if let Some(broker) = self.broker() {
             broker.follow(&topic);
+        }
+        if let Some(bridge) = self.bridge.get() {
+            bridge.follow(&topic);
         }
         Following {
             node: Arc::clone(self),
@@ -58,12 +64,18 @@ impl Node {
         if let Some(broker) = self.broker() {
             broker.followed(&following.topic).await;
         }
+        if let Some(bridge) = self.bridge.get() {
+            bridge.followed(&following.topic).await;
+        }
     }
 
     /// Waits until a connected person's topic is heard, if that can be.
     pub(crate) async fn hears_of(&self, user: &UserKey) {
         if let Some(broker) = self.broker() {
             broker.followed(&Topic::User(user.clone())).await;
+        }
+        if let Some(bridge) = self.bridge.get() {
+            bridge.followed(&Topic::User(user.clone())).await;
         }
     }
 

@@ -39,6 +39,8 @@ pub enum UserEvent {
         /// How far the person has read.
         read_seq: Seq,
     },
+    /// Django Channels said something that only plain clients understand: this JSON.
+    Relayed(Arc<str>),
 }
 
 /// Something that happened, for whoever listens on any node.
@@ -176,6 +178,8 @@ impl Encoded {
             self.plain
                 .get_or_init(|| self.write_plain().map(|json| codec::text(&json)))
                 .as_ref()?
+        } else if let RoomEvent::Relayed(_) = &self.event {
+            return None;
         } else {
             &self.v1
         };
@@ -213,6 +217,7 @@ impl Encoded {
                 sent_at: message.sent_at,
             })),
             RoomEvent::Closed { by, reason, .. } => Some(plain.write_closed(&by.name, reason.as_deref())),
+            RoomEvent::Relayed(json) => Some(json.as_bytes().to_vec()),
             RoomEvent::Edited { .. }
             | RoomEvent::Deleted { .. }
             | RoomEvent::Read { .. }
@@ -286,7 +291,8 @@ impl rooms::Event for Encoded {
             RoomEvent::Message(_)
             | RoomEvent::Read { .. }
             | RoomEvent::Typing { .. }
-            | RoomEvent::Presence { .. } => false,
+            | RoomEvent::Presence { .. }
+            | RoomEvent::Relayed(_) => false,
         }
     }
 
@@ -338,6 +344,7 @@ fn write_v1(chat: &ChatId, event: &RoomEvent) -> (Vec<u8>, usize) {
             json.extend_from_slice(&MessageBody::of(message).rest);
             return (json, body_at);
         }
+        RoomEvent::Relayed(json) => return (json.as_bytes().to_vec(), 0),
         RoomEvent::Edited { message, rev, by } => ServerFrame::Edited {
             chat,
             seq: message.seq,
@@ -405,6 +412,7 @@ impl UserEvent {
                     kind: &note.kind,
                     text: &note.text,
                     url: note.url.as_deref(),
+                    data: note.data.as_deref(),
                     created_at: note.created_at,
                 }))
             }
@@ -420,7 +428,8 @@ impl UserEvent {
                 }
                 .to_json(),
             ),
-            (Self::Inbox { .. }, Some(_)) => None,
+            (Self::Inbox { .. }, Some(_)) | (Self::Relayed(_), None) => None,
+            (Self::Relayed(json), Some(_)) => Some(json.as_bytes().to_vec()),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod application;
 mod attended;
 pub mod auth;
 pub mod authority;
+pub mod bridge;
 pub mod broker;
 pub mod clock;
 pub mod connection;

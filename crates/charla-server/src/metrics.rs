@@ -94,6 +94,8 @@ pub struct Metrics {
     pub broker_dropped: Counter,
     /// Connections to the broker that were not to be had, or ended.
     pub broker_failures: Family<WhyLabel, Counter>,
+    /// The bridge to Django Channels.
+    pub bridge: crate::bridge::BridgeFigures,
     /// Messages that the store had and nobody had told this node of.
     pub gaps_repaired: Counter,
     /// Jobs that shared a commit.
@@ -129,6 +131,7 @@ impl Default for Metrics {
             broker_up: Gauge::default(),
             broker_dropped: Counter::default(),
             broker_failures: Family::default(),
+            bridge: crate::bridge::BridgeFigures::default(),
             gaps_repaired: Counter::default(),
             authority: AuthorityFigures::default(),
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
@@ -140,6 +143,7 @@ impl Default for Metrics {
         metrics.register_nodes();
         metrics.register_times();
         metrics.authority.register(&mut metrics.registry);
+        metrics.bridge.register(&mut metrics.registry);
         metrics
     }
 }

@@ -21,6 +21,7 @@ use crate::application::Application;
 use crate::attended::Attending;
 use crate::auth::Auth;
 use crate::authority::Authority;
+use crate::bridge::{Bridge, Said};
 use crate::broker::{Broker, Health};
 use crate::clock::{Clock, Uptime};
 use crate::connection::Connection;
@@ -91,6 +92,7 @@ pub struct Node {
     pub(crate) progress: Progress,
     pub(crate) surgery: Surgery,
     broker: OnceLock<Box<dyn Broker>>,
+    pub(crate) bridge: OnceLock<Bridge>,
 }
 
 impl Node {
@@ -147,6 +149,7 @@ impl Node {
             progress: Progress::default(),
             surgery: Surgery::default(),
             broker: OnceLock::new(),
+            bridge: OnceLock::new(),
             settings,
             store,
             application: None,
@@ -191,6 +194,19 @@ impl Node {
 
     pub(crate) fn broker(&self) -> Option<&dyn Broker> {
         self.broker.get().map(AsRef::as_ref)
+    }
+
+    /// Tells Django Channels what happened, where it is there. Does not wait.
+    pub(crate) fn tell_channels(&self, said: impl FnOnce() -> Said) {
+        if let Some(bridge) = self.bridge.get() {
+            bridge.say(said());
+        }
+    }
+
+    /// Whether what happens here is not heard through Django Channels, though it should be, nor the other way round.
+    #[must_use]
+    pub fn is_bridge_down(&self) -> bool {
+        self.bridge.get().is_some_and(|bridge| !bridge.is_up())
     }
 
     /// Whether other nodes hear of what happens here only through the store, and the other way round.

@@ -63,6 +63,9 @@ pub async fn publish_committed(node: Arc<Node>, mut groups: mpsc::Receiver<Vec<C
                 node.metrics.messages.inc();
                 node.tell_room(&stored.draft.room, RoomEvent::Message(stored.clone()), None);
                 node.inbox.moved(&stored.draft.room);
+                if let Some(bridge) = node.bridge.get() {
+                    bridge.say_stored(stored);
+                }
             }
             receipt.settle(outcome, &node);
         }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::application::{Application, ApplicationError};
 use crate::auth::{Auth, AuthSetupError};
 use crate::authority::{self, Authority, AuthoritySetupError};
+use crate::bridge::{Bridge, BridgeSetupError};
 use crate::broker::{Broker, BrokerSetupError, Local, Remote};
 use crate::clock::Clock;
 use crate::listen::{self, HttpFace};
@@ -41,6 +42,9 @@ pub enum StartError {
     /// The broker.
     #[error(transparent)]
     Broker(#[from] BrokerSetupError),
+    /// The bridge to Django Channels.
+    #[error(transparent)]
+    Bridge(#[from] BridgeSetupError),
     /// The listening address.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -113,9 +117,14 @@ impl Server {
         node.application = application;
         let node = Arc::new(node);
         node.join(broker(&node)?);
+        let bridging = Bridge::start(&node).await?.map(|(bridge, tasks)| {
+            // Nobody has set another one.
+            let _ = node.bridge.set(bridge);
+            tasks
+        });
         let (stop, stopped) = watch::channel(false);
         let face = HttpFace::new(crate::api::router(&node));
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(publish::publish_committed(Arc::clone(&node), groups)),
             tokio::spawn(inbox::tell_inboxes(Arc::clone(&node))),
             tokio::spawn(follow::watch_store(Arc::clone(&node))),
@@ -125,6 +134,7 @@ impl Server {
             tokio::spawn(loops::tell_loops(Arc::clone(&node))),
             tokio::spawn(authority::ask_again(Arc::clone(&node))),
         ];
+        tasks.extend(bridging.into_iter().flatten());
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         Ok(Self {

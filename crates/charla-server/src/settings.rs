@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 mod application;
 mod authority;
+mod bridge;
 mod broker_url;
 mod default_file;
 mod keys;
@@ -27,6 +28,10 @@ mod units;
 
 pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, MysqlUrl};
 pub use authority::{AuthorityKind, AuthorityPreset, AuthoritySettings, QUERY_NAMES};
+pub use bridge::{
+    BridgeHost, BridgeSettings, ChannelLayer, EventKind, EventSettings, GroupName, GroupNameError,
+    GroupSettings, Named, Serializer,
+};
 pub use broker_url::{BrokerPlace, BrokerSettings, BrokerUrl, BusKind};
 pub use default_file::default_file;
 pub use load::{Loaded, Shown, load};
@@ -52,6 +57,8 @@ pub struct Settings {
     pub application: ApplicationSettings,
     /// Who says who may enter.
     pub authority: AuthoritySettings,
+    /// Django Channels, beside Charla.
+    pub bridge: BridgeSettings,
     /// How much anybody may do.
     pub limits: LimitSettings,
     /// Pings and presence.

@@ -17,6 +17,17 @@ pub enum Preset {
     ChannelsEs,
 }
 
+impl Preset {
+    /// What is said of a chat that was closed without a word.
+    #[must_use]
+    pub const fn closing_words(self) -> &'static str {
+        match self {
+            Self::Plain => "The chat was closed",
+            Self::ChannelsEs => "El chat ha sido cerrado",
+        }
+    }
+}
+
 /// The field names of a plain connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
@@ -71,8 +82,17 @@ pub struct PlainNotification<'f> {
     pub text: &'f str,
     /// Where it leads.
     pub url: Option<&'f str>,
+    /// The application's own fields.
+    pub data: Option<&'f str>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// Puts the fields of an application's own object over others, but for `type`: it knows its numbers and times better.
+pub fn overlay(fields: &mut Map<String, Value>, data: Option<&str>) {
+    if let Some(Ok(Value::Object(own))) = data.map(serde_json::from_str) {
+        fields.extend(own.into_iter().filter(|(name, _)| name != "type"));
+    }
 }
 
 impl Dialect {
@@ -147,12 +167,12 @@ impl Dialect {
         let object = match self.preset {
             Preset::Plain => serde_json::json!({
                 "type": "chat_closed",
-                "message": reason.unwrap_or("The chat was closed"),
+                "message": reason.unwrap_or(self.preset.closing_words()),
                 "closed_by": by,
             }),
             Preset::ChannelsEs => serde_json::json!({
                 "type": "chat_closed",
-                "mensaje": reason.unwrap_or("El chat ha sido cerrado"),
+                "mensaje": reason.unwrap_or(self.preset.closing_words()),
                 "cerrado_por": by,
             }),
         };
@@ -163,7 +183,7 @@ impl Dialect {
     #[must_use]
     pub fn write_notification(&self, note: &PlainNotification<'_>) -> Vec<u8> {
         let created = note.created_at.to_string();
-        let object = match self.preset {
+        let mut object = match self.preset {
             Preset::Plain => serde_json::json!({
                 "type": "notification",
                 "text": note.text, "kind": note.kind, "url": note.url, "id": note.id, "created_at": created,
@@ -173,6 +193,9 @@ impl Dialect {
                 "mensaje": note.text, "tipo": note.kind, "url": note.url, "id": note.id, "creada": created,
             }),
         };
+        if let Some(fields) = object.as_object_mut() {
+            overlay(fields, note.data);
+        }
         object.to_string().into_bytes()
     }
 

@@ -82,6 +82,9 @@ enum What {
         at: i64,
     },
     Notification(Box<Note>),
+    Relayed {
+        json: Arc<str>,
+    },
     Disconnect {
         chat: Option<ChatId>,
         cause: String,
@@ -175,6 +178,12 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
             read: note.read,
         })),
         Happening::User {
+            event: UserEvent::Relayed(json),
+            ..
+        } => What::Relayed {
+            json: Arc::clone(json),
+        },
+        Happening::User {
             event: UserEvent::Inbox { .. },
             ..
         } => return None,
@@ -245,6 +254,9 @@ fn room_event(event: &RoomEvent, except: Option<Uuid>) -> Option<What> {
             at: at.as_millis(),
             reason: reason.clone(),
         },
+        RoomEvent::Relayed(json) => What::Relayed {
+            json: Arc::clone(json),
+        },
         RoomEvent::Reopened { by, at } => What::Reopened {
             by: by.into(),
             at: at.as_millis(),
@@ -278,6 +290,10 @@ fn happening(topic: &Topic, from: Uuid, what: What) -> Option<Happening> {
                 created_at: Timestamp::from_millis(note.created_at),
                 read: note.read,
             }),
+        }),
+        (Topic::User(user), What::Relayed { json }) => Some(Happening::User {
+            user: user.clone(),
+            event: UserEvent::Relayed(json),
         }),
         (Topic::User(user), What::Disconnect { chat, cause }) => Some(Happening::Disconnect {
             user: user.clone(),
@@ -376,6 +392,7 @@ fn in_room(room: &RoomKey, what: What) -> Option<(RoomEvent, Option<Uuid>)> {
             },
             None,
         ),
+        What::Relayed { json } => (RoomEvent::Relayed(json), None),
         What::Notification(_)
         | What::Disconnect { .. }
         | What::TokenRevoked { .. }

@@ -11,8 +11,8 @@ use super::remote::link::Link;
 use crate::settings::{BrokerPlace, BrokerSettings, BrokerUrl};
 
 mod cluster;
-mod door;
-mod resp;
+pub(crate) mod door;
+pub(crate) mod resp;
 mod sentinel;
 mod session;
 pub(super) mod slots;

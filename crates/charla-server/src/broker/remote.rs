@@ -24,12 +24,12 @@ use crate::metrics::Metrics;
 use crate::settings::{BrokerSettings, BrokerUrl, BusKind};
 
 pub(super) mod canary;
-pub(super) mod ended;
+pub(crate) mod ended;
 pub(super) mod keep;
 pub(super) mod lane;
 pub(super) mod link;
 pub(super) mod wanted;
-pub(super) mod wire;
+pub(crate) mod wire;
 
 /// How long whoever enters a chat waits for its topic before it goes in regardless.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);

@@ -1,5 +1,7 @@
 //! What can happen in a room.
 
+use std::sync::Arc;
+
 use charla_core::changes::Change;
 use charla_core::{Author, Seq, Stored};
 use charla_wire::Timestamp;
@@ -66,6 +68,8 @@ pub enum RoomEvent {
         /// When.
         at: Timestamp,
     },
+    /// Django Channels said something that only plain clients understand: this JSON. It is kept nowhere.
+    Relayed(Arc<str>),
 }
 
 impl RoomEvent {
@@ -75,7 +79,11 @@ impl RoomEvent {
             Self::Edited { rev, .. } | Self::Deleted { rev, .. } => Some(Change::Revision(*rev)),
             Self::Closed { at, .. } => Some(Change::Closed(*at)),
             Self::Reopened { .. } => Some(Change::Reopened),
-            Self::Message(_) | Self::Read { .. } | Self::Typing { .. } | Self::Presence { .. } => None,
+            Self::Message(_)
+            | Self::Read { .. }
+            | Self::Typing { .. }
+            | Self::Presence { .. }
+            | Self::Relayed(_) => None,
         }
     }
 

@@ -32,6 +32,20 @@ const FOREIGN: &str = "
 # tenant = \"acme\"
 ";
 
+const BRIDGE: &str = "
+# How the groups of Django Channels are called: {chat} or {user} stands in the name, and {tenant}, or `tenant` or `tenant_field` (a key
+# of the event) says whose they are. And what the events in them are: docs/bridge.md lists the fields.
+#
+# [[bridge.groups]]
+# group = \"{tenant}.chat_{chat}\"
+#
+# [[bridge.events]]
+# type = \"chat_message\"
+# as = \"message\"                 # or notification, chat_closed, event, edited, deleted
+# text = \"texto\"
+# author = \"autor\"
+";
+
 /// The text of the file.
 #[must_use]
 pub fn default_file() -> String {
@@ -53,6 +67,9 @@ pub fn default_file() -> String {
             .is_some_and(|(parent, _)| section == format!("{parent}.claims"))
         {
             text.push_str(FOREIGN);
+        }
+        if section == "bridge" {
+            text.push_str(BRIDGE);
         }
     }
     text

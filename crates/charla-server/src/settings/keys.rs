@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Settings;
+use super::bridge::{EVENT_FIELDS, GROUP_FIELDS};
 use super::rule::Rule;
 use super::slot::Slot;
 
@@ -72,8 +73,21 @@ pub(super) const FOREIGN_KEY_FIELDS: [&str; 8] = [
     "tenant",
 ];
 
+/// The list of groups of Django Channels; it can be written in the file only.
+pub(super) const BRIDGE_GROUPS: &str = "bridge.groups";
+
+/// The list of events of Django Channels; likewise.
+pub(super) const BRIDGE_EVENTS: &str = "bridge.events";
+
+/// The lists of the file, each with the fields that its entries may have.
+pub(super) const LISTS: [(&str, &[&str]); 3] = [
+    (FOREIGN_KEYS, &FOREIGN_KEY_FIELDS),
+    (BRIDGE_GROUPS, &GROUP_FIELDS),
+    (BRIDGE_EVENTS, &EVENT_FIELDS),
+];
+
 /// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 14] = [
+pub(super) const SECTIONS: [(&str, &str); 15] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -94,6 +108,10 @@ pub(super) const SECTIONS: [(&str, &str); 14] = [
         "The application's own database, which is only read: who may enter, which tokens and sessions hold.",
     ),
     ("authority", "Who says who may enter: docs/authority.md."),
+    (
+        "bridge",
+        "Django Channels beside Charla, over the Redis of channels_redis: each hears what is said through the other.",
+    ),
     ("limits", "How much anybody may do."),
     ("liveness", "Pings and presence."),
     ("plain", "Front ends that know nothing of charla.v1."),
@@ -301,6 +319,30 @@ keys! {
         "How long it counts that someone may not.";
     "authority.cache_max", count(1, MANY), Some(|s| &mut s.authority.cache_max), "",
         "Answers that are kept; the oldest go first.";
+    "bridge.layer", Rule::Choice(&["core", "pubsub"]), Some(|s| &mut s.bridge.layer), "core",
+        "The application's channel layer: \"core\" (RedisChannelLayer) or \"pubsub\" (RedisPubSubChannelLayer). Not set: no bridge.";
+    "bridge.hosts", Rule::BridgeHosts, Some(|s| &mut s.bridge.hosts), "",
+        "Its hosts, in the same order, such as [\"redis://127.0.0.1:6379/0\"]; rediss:// with TLS. A password in them only in the variable.";
+    "bridge.password_file", Rule::Path, Some(|s| &mut s.bridge.password_file), "/etc/charla/channels-password",
+        "A file with the password for all of them; a line end at its end is cut.";
+    "bridge.ca_file", Rule::Path, Some(|s| &mut s.bridge.ca_file), "/etc/charla/channels-ca.pem",
+        "Authorities in PEM that may have signed their certificates, besides those that browsers believe.";
+    "bridge.prefix", Rule::Text, Some(|s| &mut s.bridge.prefix), "",
+        "Its prefix.";
+    "bridge.serializer", Rule::Choice(&["msgpack", "json"]), Some(|s| &mut s.bridge.serializer), "",
+        "Its serializer_format: \"msgpack\" or \"json\".";
+    "bridge.capacity", count(1, 1_000_000), Some(|s| &mut s.bridge.capacity), "",
+        "Its capacity: messages that may wait for one process. Charla waits where Channels would drop.";
+    "bridge.expiry", secs(1, DAY), Some(|s| &mut s.bridge.expiry), "",
+        "Its expiry: how long a message waits for a process.";
+    "bridge.group_expiry", secs(60, 365 * DAY), Some(|s| &mut s.bridge.group_expiry), "",
+        "Its group_expiry: how long a process stays in a group that it does not join anew.";
+    "bridge.keys_file", Rule::Path, Some(|s| &mut s.bridge.keys_file), "/etc/charla/channels-keys",
+        "A file with its symmetric_encryption_keys, one a line, in the same order.";
+    "bridge.linger", secs(0, 30 * DAY), Some(|s| &mut s.bridge.linger), "",
+        "How long a chat's group is still listened to after the last one left it: what is said meanwhile is there when they come back.";
+    "bridge.create_chats", Rule::Flag, Some(|s| &mut s.bridge.create_chats), "",
+        "Whether a chat is made that the application speaks in and that is not known here.";
 
     "limits.connections", count(1, MANY), Some(|s| &mut s.limits.connections), "",
         "Connections of this node.";

@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::authority;
-use super::keys::{FOREIGN_KEYS, KEYS, Key, SECRETS, Secret};
+use super::bridge::Entries;
+use super::keys::{BRIDGE_EVENTS, BRIDGE_GROUPS, FOREIGN_KEYS, KEYS, Key, SECRETS, Secret};
 use super::problem::{Fault, Place, Problem};
 use super::relations;
 use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
 use super::source::{Given, Layer, read_file, read_flags, read_variables};
-use super::{ApplicationUrl, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
+use super::{ApplicationUrl, BridgeHost, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
 
 /// Settings that passed, and where each value came from.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub fn load(
 ) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
     let variables: HashMap<_, _> = variables.collect();
-    let from_file = file.map_or_else(Layer::default, |path| read_file(path, &mut problems));
+    let mut from_file = file.map_or_else(Layer::default, |path| read_file(path, &mut problems));
     let from_variables = read_variables(
         variables
             .iter()
@@ -70,8 +71,13 @@ pub fn load(
         variables: &variables,
         problems: &mut problems,
     };
-    let foreign = vault.foreign_keys(&from_file.foreign);
+    let foreign = vault.foreign_keys(&from_file.take_list(FOREIGN_KEYS));
     (loaded.settings.auth.keys, loaded.foreign_places) = foreign.into_iter().unzip();
+    let mut entries = Entries {
+        problems: vault.problems,
+    };
+    loaded.settings.bridge.groups = entries.groups(&from_file.take_list(BRIDGE_GROUPS));
+    loaded.settings.bridge.events = entries.events(&from_file.take_list(BRIDGE_EVENTS));
     for layer in [from_file, from_variables, from_flags] {
         loaded.apply(&layer, &mut vault);
     }
@@ -175,11 +181,15 @@ impl Loaded {
 
 /// Whether an address has a password in it outside of the environment: files and command lines are read by others.
 fn shows_password(given: &Given) -> bool {
-    let Some(text) = given
-        .raw
-        .text()
-        .filter(|_| !matches!(given.place, Place::Variable(_)))
-    else {
+    if matches!(given.place, Place::Variable(_)) {
+        return false;
+    }
+    if given.key.rule == Rule::BridgeHosts {
+        let hosts = given.raw.texts().unwrap_or_default();
+        let mut hosts = hosts.iter().filter_map(|text| BridgeHost::parse(text));
+        return hosts.any(|host| host.url.password().is_some());
+    }
+    let Some(text) = given.raw.text() else {
         return false;
     };
     if given.key.rule == Rule::BrokerUrl {
@@ -203,7 +213,7 @@ fn refused(given: &Given) -> Fault {
         // An address that is not understood may still have a password in it.
         given: (!matches!(
             given.key.rule,
-            Rule::StoreUrl | Rule::BrokerUrl | Rule::ApplicationUrl
+            Rule::StoreUrl | Rule::BrokerUrl | Rule::ApplicationUrl | Rule::BridgeHosts
         ))
         .then(|| given.raw.shown()),
         rule: given.key.rule,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use charla_wire::cause::Lang;
 
+use super::GroupNameError;
 use super::authority::AuthorityFault;
+use super::bridge::EntryFault;
 use super::broker_url::BrokerUrlError;
 use super::rule::Rule;
 
@@ -99,6 +101,8 @@ pub(super) enum Fault {
     },
     /// What the authority is told does not fit together.
     Authority(AuthorityFault),
+    /// An entry of a list contradicts itself or another one.
+    Entry { name: String, why: EntryFault },
     /// Only the file can hold it.
     FileOnly { key: String },
     /// More than one of several ways to give one thing.
@@ -193,6 +197,7 @@ impl Fault {
                 format!("`{key}` means nothing unless `{url}` begins with {without}")
             }
             Self::Authority(fault) => fault.tell(Lang::En),
+            Self::Entry { name, why } => entry(Lang::En, name, why),
             Self::FileOnly { key } => format!("`{key}` can be written in the file only, as [[{key}]]"),
             Self::OneOf { keys } => format!("give only one of {}", listed(keys, "and")),
             Self::Needs { key, any } => format!("`{key}` needs {}", listed(any, "or")),
@@ -262,6 +267,7 @@ impl Fault {
                 format!("`{key}` no significa nada si `{url}` no empieza con {without}")
             }
             Self::Authority(fault) => fault.tell(Lang::Es),
+            Self::Entry { name, why } => entry(Lang::Es, name, why),
             Self::FileOnly { key } => {
                 format!("`{key}` solo se puede escribir en el archivo, como [[{key}]]")
             }
@@ -353,6 +359,39 @@ fn password_shown(lang: Lang, key: &str) -> String {
         Lang::Es => format!(
             "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `{section}.password_file`, o da la dirección entera en CHARLA_{variable}"
         ),
+    }
+}
+
+fn entry(lang: Lang, name: &str, why: &EntryFault) -> String {
+    let (en, es) = match why {
+        EntryFault::Name(GroupNameError::Characters) => (
+            "this is no name of groups; allowed: A-Z a-z 0-9 - _ . and {tenant}, {chat}, {user}",
+            "no es un nombre de grupos; se permite: A-Z a-z 0-9 - _ . y {tenant}, {chat}, {user}",
+        ),
+        EntryFault::Name(GroupNameError::Whose) => (
+            "a group is of a chat or of a person: exactly one of {chat} and {user} must stand in it",
+            "un grupo es de un chat o de una persona: tiene que llevar {chat} o {user}, uno de los dos",
+        ),
+        EntryFault::Name(GroupNameError::Ambiguous) => (
+            "a place stands twice in it, or two with nothing between, and nobody could read them apart",
+            "un hueco está dos veces, o dos sin nada entre ellos, y nadie podría separarlos",
+        ),
+        EntryFault::NoTenant => (
+            "nothing says whose these groups are, and tenants with the same chats would hear each other: put {tenant} into the name, or give `tenant`, or `tenant_field`",
+            "nada dice de quién son estos grupos, y los tenants con los mismos chats se oirían: pon {tenant} en el nombre, o da `tenant` o `tenant_field`",
+        ),
+        EntryFault::TwoTenants => (
+            "more than one thing says whose these groups are; give only one of {tenant} in the name, `tenant` and `tenant_field`",
+            "más de una cosa dice de quién son estos grupos; da solo una: {tenant} en el nombre, `tenant` o `tenant_field`",
+        ),
+        EntryFault::TypeTwice => (
+            "another entry has this type already; dots and underscores are the same to Channels",
+            "otra entrada ya tiene este tipo; para Channels los puntos y los guiones bajos son lo mismo",
+        ),
+    };
+    match lang {
+        Lang::En => format!("{name:?}: {en}"),
+        Lang::Es => format!("{name:?}: {es}"),
     }
 }
 

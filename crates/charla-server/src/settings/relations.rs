@@ -73,6 +73,26 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     }
     check_broker(loaded, problems);
     check_application(loaded, problems);
+    check_bridge(loaded, problems);
+}
+
+/// A bridge leads somewhere.
+fn check_bridge(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let bridge = &loaded.settings.bridge;
+    if bridge.layer.is_none() {
+        return;
+    }
+    for (key, is_empty) in [
+        ("bridge.hosts", bridge.hosts.is_empty()),
+        (keys::BRIDGE_GROUPS, bridge.groups.is_empty()),
+        (keys::BRIDGE_EVENTS, bridge.events.is_empty()),
+    ] {
+        if is_empty {
+            let (layer, any) = ("bridge.layer".to_owned(), vec![key.to_owned()]);
+            let fault = Fault::Needs { key: layer, any };
+            problems.push(Problem::new(&loaded.place("bridge.layer"), fault));
+        }
+    }
 }
 
 /// Files for a bus that has no use for them: whoever names an authority believes the connection encrypted.

@@ -58,6 +58,10 @@ pub(super) enum Rule {
     BrokerUrl,
     /// The address of the application's database; may have a password in it.
     ApplicationUrl,
+    /// The addresses of the Redis of Django Channels; may have passwords in them.
+    BridgeHosts,
+    /// A list of the names of fields.
+    FieldNames,
     /// Text that must not be shown.
     Secret,
     /// The path of a file with the secret.
@@ -134,6 +138,14 @@ impl Rule {
             Self::ApplicationUrl => (
                 "an address of a database, such as \"postgres://charla@db.example.org/app\", \"mysql://charla@db.example.org/app\" or \"sqlite:///srv/app/db.sqlite3\"",
                 "una dirección de una base de datos, por ejemplo \"postgres://charla@db.example.org/app\", \"mysql://charla@db.example.org/app\" o \"sqlite:///srv/app/db.sqlite3\"",
+            ),
+            Self::BridgeHosts => (
+                "a list of addresses of Redis, such as [\"redis://127.0.0.1:6379/0\"] or [\"rediss://charla@cache.example.org:6380\"]",
+                "una lista de direcciones de Redis, por ejemplo [\"redis://127.0.0.1:6379/0\"] o [\"rediss://charla@cache.example.org:6380\"]",
+            ),
+            Self::FieldNames => (
+                "a list of names of fields, and only with as = \"event\"",
+                "una lista de nombres de campos, y solo con as = \"event\"",
             ),
             Self::Path | Self::SecretFile => ("a path as text", "una ruta como texto"),
             Self::Filter => (

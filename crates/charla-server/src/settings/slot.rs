@@ -11,8 +11,8 @@ use toml_edit::Value;
 use super::rule::Rule;
 use super::units::{parse_duration, parse_size, print_duration, print_size};
 use super::{
-    ApplicationUrl, AuthorityKind, AuthorityPreset, BrokerUrl, DialectPreset, LogFormat, Rejects, StoreUrl,
-    WhenFull,
+    ApplicationUrl, AuthorityKind, AuthorityPreset, BridgeHost, BrokerUrl, ChannelLayer, DialectPreset,
+    LogFormat, Rejects, Serializer, StoreUrl, WhenFull,
 };
 
 /// A value as it was given.
@@ -50,7 +50,7 @@ impl Raw {
     }
 
     /// A list; in a variable, its items stand between commas.
-    fn texts(&self) -> Option<Vec<String>> {
+    pub(super) fn texts(&self) -> Option<Vec<String>> {
         match self {
             Self::Toml(value) => value
                 .as_array()?
@@ -320,6 +320,43 @@ impl Slot for Option<ApplicationUrl> {
     }
 }
 
+impl Slot for Vec<BridgeHost> {
+    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
+        *self = raw
+            .texts()?
+            .iter()
+            .map(|text| BridgeHost::parse(text))
+            .collect::<Option<_>>()?;
+        Some(())
+    }
+
+    fn print(&self, _: Rule) -> Option<String> {
+        Some(listed(self.iter().map(BridgeHost::shown)))
+    }
+}
+
+impl Slot for Option<ChannelLayer> {
+    /// Empty text takes the value away again.
+    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
+        *self = match raw.text()? {
+            "" => None,
+            "core" => Some(ChannelLayer::Core),
+            "pubsub" => Some(ChannelLayer::PubSub),
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn print(&self, _: Rule) -> Option<String> {
+        self.as_ref().map(|layer| {
+            quoted(match layer {
+                ChannelLayer::Core => "core",
+                ChannelLayer::PubSub => "pubsub",
+            })
+        })
+    }
+}
+
 macro_rules! choice {
     ($type:ty, $($word:literal => $value:path),+) => {
         impl Slot for $type {
@@ -345,6 +382,7 @@ choice!(AuthorityPreset, "django" => AuthorityPreset::Django, "django-tenants" =
 choice!(Rejects, "close" => Rejects::Close, "http" => Rejects::Http);
 choice!(DialectPreset, "plain" => DialectPreset::Plain, "channels-es" => DialectPreset::ChannelsEs);
 choice!(WhenFull, "refuse" => WhenFull::Refuse, "replace_oldest" => WhenFull::ReplaceOldest);
+choice!(Serializer, "msgpack" => Serializer::Msgpack, "json" => Serializer::Json);
 choice!(LogFormat, "pretty" => LogFormat::Pretty, "json" => LogFormat::Json);
 
 impl Slot for Option<AuthorityPreset> {

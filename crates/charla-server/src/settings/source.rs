@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, TableLike, Value};
 
-use super::keys::{self, FOREIGN_KEYS, KEYS, Key};
+use super::keys::{self, KEYS, Key, LISTS};
 use super::near::nearest;
 use super::problem::{Fault, Place, Problem};
 use super::slot::Raw;
@@ -18,7 +18,7 @@ pub(super) struct Given {
     pub(super) place: Place,
 }
 
-/// One entry of `[[auth.keys]]`: its fields, each with its place.
+/// One entry of a list such as `[[auth.keys]]`: its fields, each with its place.
 #[derive(Debug)]
 pub(super) struct ForeignEntry {
     pub(super) place: Place,
@@ -29,7 +29,16 @@ pub(super) struct ForeignEntry {
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     pub(super) given: Vec<Given>,
-    pub(super) foreign: Vec<ForeignEntry>,
+    /// The entries of the lists, each under its list's path.
+    pub(super) listed: Vec<(&'static str, ForeignEntry)>,
+}
+
+impl Layer {
+    /// Takes out the entries of a list.
+    pub(super) fn take_list(&mut self, list: &str) -> Vec<ForeignEntry> {
+        let entries = self.listed.extract_if(.., |(of, _)| *of == list);
+        entries.map(|(_, entry)| entry).collect()
+    }
 }
 
 /// Variables that belong to the command line, not to the settings.
@@ -99,8 +108,8 @@ impl FileReader<'_> {
                 format!("{prefix}.{name}")
             };
             let place = self.place(table.key(name).and_then(toml_edit::Key::span));
-            if path == FOREIGN_KEYS {
-                self.foreign(item, &place);
+            if let Some((list, fields)) = LISTS.into_iter().find(|(list, _)| *list == path) {
+                self.list(list, fields, item, &place);
             } else if let Some(key) = keys::find(&path) {
                 self.value(key, item, place);
             } else if !keys::is_section(&path) {
@@ -128,11 +137,11 @@ impl FileReader<'_> {
         }
     }
 
-    fn foreign(&mut self, item: &Item, place: &Place) {
+    fn list(&mut self, list: &'static str, fields: &[&'static str], item: &Item, place: &Place) {
         if let Some(tables) = item.as_array_of_tables() {
             for table in tables {
                 let place = self.place(table.span());
-                self.foreign_entry(table, place);
+                self.entry(list, fields, table, place);
             }
         } else if let Some(array) = item
             .as_array()
@@ -141,34 +150,34 @@ impl FileReader<'_> {
             for value in array {
                 let place = self.place(value.span());
                 if let Some(table) = value.as_inline_table() {
-                    self.foreign_entry(table, place);
+                    self.entry(list, fields, table, place);
                 }
             }
         } else {
-            let key = FOREIGN_KEYS.into();
+            let key = list.into();
             self.problems.push(Problem::new(place, Fault::FileOnly { key }));
         }
     }
 
-    fn foreign_entry(&mut self, table: &dyn TableLike, place: Place) {
+    fn entry(&mut self, list: &'static str, known: &[&'static str], table: &dyn TableLike, place: Place) {
         let mut fields = Vec::new();
         for (name, item) in table.iter() {
             let at = self.place(table.key(name).and_then(toml_edit::Key::span));
             match item.as_value() {
-                Some(value) if keys::FOREIGN_KEY_FIELDS.contains(&name) => {
+                Some(value) if known.contains(&name) => {
                     fields.push((name.to_owned(), value.clone(), at));
                 }
                 _ => {
-                    let near = nearest(name, keys::FOREIGN_KEY_FIELDS.into_iter());
+                    let near = nearest(name, known.iter().copied());
                     let fault = Fault::UnknownKey {
-                        key: format!("{FOREIGN_KEYS}.{name}"),
-                        near: near.map(|near| format!("{FOREIGN_KEYS}.{near}")),
+                        key: format!("{list}.{name}"),
+                        near: near.map(|near| format!("{list}.{near}")),
                     };
                     self.problems.push(Problem::new(&at, fault));
                 }
             }
         }
-        self.layer.foreign.push(ForeignEntry { place, fields });
+        self.layer.listed.push((list, ForeignEntry { place, fields }));
     }
 }
 
@@ -177,7 +186,7 @@ fn unknown(path: &str) -> Fault {
     let known = KEYS
         .iter()
         .map(|key| key.path)
-        .chain([FOREIGN_KEYS])
+        .chain(LISTS.map(|(list, _)| list))
         .chain(sections);
     Fault::UnknownKey {
         key: path.to_owned(),
@@ -233,7 +242,7 @@ pub(super) fn read_flags(flags: &[(String, String)], problems: &mut Vec<Problem>
         if let Some(key) = keys::find(path) {
             let raw = Raw::Text(value.clone());
             layer.given.push(Given { key, raw, place });
-        } else if path == FOREIGN_KEYS {
+        } else if LISTS.iter().any(|(list, _)| list == path) {
             let key = path.clone();
             problems.push(Problem::new(&place, Fault::FileOnly { key }));
         } else {

@@ -17,29 +17,29 @@ const READ_BYTES: usize = 16 * 1024;
 
 /// How to get in.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(crate) struct Door {
     wire: Wire,
     user: Option<String>,
     password: Option<SecretString>,
 }
 
 /// A connection that was let in.
-pub(super) struct Open {
-    pub(super) input: Input,
-    pub(super) output: Writing,
+pub(crate) struct Open {
+    pub(crate) input: Input,
+    pub(crate) output: Writing,
     /// What the server said about itself.
     hello: Vec<Value>,
 }
 
 /// What comes in over a connection.
-pub(super) struct Input {
+pub(crate) struct Input {
     read: Reading,
     buffer: BytesMut,
 }
 
 impl Door {
     /// To the servers that carry happenings.
-    pub(super) fn new(url: &BrokerUrl, settings: &BrokerSettings) -> Result<Self, BrokerSetupError> {
+    pub(crate) fn new(url: &BrokerUrl, settings: &BrokerSettings) -> Result<Self, BrokerSetupError> {
         Ok(Self {
             wire: Wire::new(url, settings, false)?,
             user: url.user().map(str::to_owned),
@@ -48,7 +48,7 @@ impl Door {
     }
 
     /// To sentinels, who have a password of their own or none.
-    pub(super) fn to_sentinels(url: &BrokerUrl, settings: &BrokerSettings) -> Result<Self, BrokerSetupError> {
+    pub(crate) fn to_sentinels(url: &BrokerUrl, settings: &BrokerSettings) -> Result<Self, BrokerSetupError> {
         let path = settings.sentinel_password_file.as_deref();
         Ok(Self {
             wire: Wire::new(url, settings, false)?,
@@ -60,7 +60,7 @@ impl Door {
     }
 
     /// Connects, and says who we are.
-    pub(super) async fn open(&self, place: &BrokerPlace) -> Result<Open, Ended> {
+    pub(crate) async fn open(&self, place: &BrokerPlace) -> Result<Open, Ended> {
         wire::in_time(place, self.opened(place)).await
     }
 
@@ -94,12 +94,12 @@ impl Door {
 
 impl Open {
     /// Whether it says that it is a master.
-    pub(super) fn is_master(&self) -> bool {
+    pub(crate) fn is_master(&self) -> bool {
         field(&self.hello, "role").is_some_and(|role| role.is("master"))
     }
 
     /// Asks to be told of what is published under a name.
-    pub(super) async fn subscribe(&mut self, name: &str) -> Result<(), Ended> {
+    pub(crate) async fn subscribe(&mut self, name: &str) -> Result<(), Ended> {
         let mut bytes = Vec::new();
         resp::put(&mut bytes, &[b"SUBSCRIBE", name.as_bytes()]);
         self.output.write_all(&bytes).await?;
@@ -111,7 +111,7 @@ impl Open {
     }
 
     /// Says a command, and waits for the answer to it; a refusal is an error.
-    pub(super) async fn ask(&mut self, words: &[&[u8]]) -> Result<Value, Ended> {
+    pub(crate) async fn ask(&mut self, words: &[&[u8]]) -> Result<Value, Ended> {
         let mut bytes = Vec::new();
         resp::put(&mut bytes, words);
         self.output.write_all(&bytes).await?;
@@ -128,7 +128,7 @@ impl Open {
 
 impl Input {
     /// The next thing that the server says.
-    pub(super) async fn next(&mut self) -> Result<Value, Ended> {
+    pub(crate) async fn next(&mut self) -> Result<Value, Ended> {
         loop {
             let taken = resp::take(&mut self.buffer);
             if let Some(value) = taken.map_err(|_| Ended::Garbled("Redis 6 or newer"))? {
@@ -143,7 +143,7 @@ impl Input {
 }
 
 /// The value of a name in what Redis calls a map.
-pub(super) fn field<'a>(pairs: &'a [Value], name: &str) -> Option<&'a Value> {
+pub(crate) fn field<'a>(pairs: &'a [Value], name: &str) -> Option<&'a Value> {
     pairs.chunks_exact(2).find_map(|pair| match pair {
         [key, value] if key.is(name) => Some(value),
         _ => None,
@@ -151,6 +151,6 @@ pub(super) fn field<'a>(pairs: &'a [Value], name: &str) -> Option<&'a Value> {
 }
 
 /// A refusal in the server's words.
-pub(super) fn refused(text: &[u8]) -> Ended {
+pub(crate) fn refused(text: &[u8]) -> Ended {
     Ended::Refused(String::from_utf8_lossy(text).into_owned())
 }

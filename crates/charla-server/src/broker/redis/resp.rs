@@ -4,14 +4,15 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 /// The largest bulk string that is read: far above any message, far below what would hurt.
 const BULK_MAX: usize = 16 * 1024 * 1024;
-/// The most values of one answer: the map of a cluster has as many as there are slots, where each moved alone.
-const ITEMS_MAX: usize = 16 * 1024;
+/// The most values of one answer: the map of a cluster has as many as there are slots, where each moved alone; a group of
+/// Django Channels as many as people listen to it.
+const ITEMS_MAX: usize = 128 * 1024;
 /// How deep answers may be nested.
 const DEPTH_MAX: usize = 8;
 
 /// Something that Redis said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// A word, a number, or a string.
     Text(Bytes),
     /// A refusal.
@@ -26,7 +27,7 @@ pub(super) enum Value {
 
 impl Value {
     /// As text; `None` for anything else.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => std::str::from_utf8(text).ok(),
             Self::Error(_) | Self::Several(_) | Self::Push(_) | Self::Null => None,
@@ -34,17 +35,17 @@ impl Value {
     }
 
     /// Whether it is this text.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         self.text() == Some(text)
     }
 
     /// As a number.
-    pub(super) fn number<N: std::str::FromStr>(&self) -> Option<N> {
+    pub(crate) fn number<N: std::str::FromStr>(&self) -> Option<N> {
         self.text()?.parse().ok()
     }
 
     /// As a list; empty for anything else.
-    pub(super) fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         match self {
             Self::Several(items) => items,
             Self::Text(_) | Self::Error(_) | Self::Push(_) | Self::Null => &[],
@@ -54,10 +55,10 @@ impl Value {
 
 /// These bytes are no RESP3, or more than a bus says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Garbled;
+pub(crate) struct Garbled;
 
 /// Takes the first whole value off the front; `None` while it is not all there.
-pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Value>, Garbled> {
+pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Value>, Garbled> {
     let mut at = 0;
     let Some(value) = value(buffer, &mut at, 0)? else {
         return Ok(None);
@@ -148,7 +149,7 @@ fn line<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Option<&'a [u8]>, Garbled
 }
 
 /// Writes a command.
-pub(super) fn put(into: &mut Vec<u8>, words: &[&[u8]]) {
+pub(crate) fn put(into: &mut Vec<u8>, words: &[&[u8]]) {
     into.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
     for word in words {
         into.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
@@ -195,7 +196,7 @@ mod tests {
         for bad in [
             "HTTP/1.1 400\r\n",
             "$99999999999\r\n",
-            "*50000\r\n",
+            "*500000\r\n",
             "$x\r\n",
             "+a\rb",
             "\r\n",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Why.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::broker) enum Ended {
+pub(crate) enum Ended {
     /// Nobody there.
     #[error("{at}: {error}")]
     Unreachable { at: String, error: io::Error },
@@ -55,7 +55,7 @@ const PERMISSION: [&str; 2] = ["NOPERM", "Permissions Violation"];
 
 impl Ended {
     /// The label of `charla_broker_failures_total`.
-    pub(in crate::broker) fn why(&self) -> &'static str {
+    pub(crate) fn why(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
             Self::Broken(error) if is_tls(error) => "tls",
@@ -75,7 +75,7 @@ impl Ended {
     }
 
     /// The id in the table of causes that comes nearest. Those of Redis are for what only a Redis says.
-    pub(in crate::broker) fn cause(&self) -> &'static str {
+    pub(crate) fn cause(&self) -> &'static str {
         let Self::Refused(text) = self else {
             return "broker_unavailable";
         };
@@ -92,7 +92,7 @@ impl Ended {
     }
 
     /// What to do about it, where that is known.
-    pub(in crate::broker) fn advice(&self) -> Option<&'static str> {
+    pub(crate) fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Tls { advice, .. } => Some(advice),
             Self::Broken(error) if is_tls(error) => {

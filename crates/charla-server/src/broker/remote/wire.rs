@@ -18,23 +18,23 @@ use super::ended::Ended;
 use crate::settings::{BrokerPlace, BrokerSettings, BrokerUrl};
 
 /// From the address to a connection that is let in.
-pub(in crate::broker) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What comes in.
-pub(in crate::broker) type Reading = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type Reading = Box<dyn AsyncRead + Send + Unpin>;
 /// What goes out.
-pub(in crate::broker) type Writing = Box<dyn AsyncWrite + Send + Unpin>;
+pub(crate) type Writing = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// How connections are made.
 #[derive(Clone)]
-pub(in crate::broker) struct Wire {
+pub(crate) struct Wire {
     tls: Option<Arc<ClientConfig>>,
     always: bool,
 }
 
 impl Wire {
     /// As the settings have it; `on_demand`: able to speak TLS also where the address does not ask for it.
-    pub(in crate::broker) fn new(
+    pub(crate) fn new(
         url: &BrokerUrl,
         settings: &BrokerSettings,
         on_demand: bool,
@@ -49,12 +49,12 @@ impl Wire {
     }
 
     /// Whether every connection has to be encrypted.
-    pub(in crate::broker) const fn is_tls(&self) -> bool {
+    pub(crate) const fn is_tls(&self) -> bool {
         self.always
     }
 
     /// A connection in the clear.
-    pub(in crate::broker) async fn tcp(place: &BrokerPlace) -> Result<TcpStream, Ended> {
+    pub(crate) async fn tcp(place: &BrokerPlace) -> Result<TcpStream, Ended> {
         let connected = async {
             let socket = TcpStream::connect((place.host.as_str(), place.port)).await?;
             socket.set_nodelay(true)?;
@@ -67,7 +67,7 @@ impl Wire {
     }
 
     /// A connection as the address asks for.
-    pub(in crate::broker) async fn open(&self, place: &BrokerPlace) -> Result<(Reading, Writing), Ended> {
+    pub(crate) async fn open(&self, place: &BrokerPlace) -> Result<(Reading, Writing), Ended> {
         let socket = Self::tcp(place).await?;
         if self.always {
             self.secured(socket, place).await
@@ -77,7 +77,7 @@ impl Wire {
     }
 
     /// TLS over a connection.
-    pub(in crate::broker) async fn secured(
+    pub(crate) async fn secured(
         &self,
         socket: TcpStream,
         place: &BrokerPlace,
@@ -114,13 +114,13 @@ impl Wire {
 }
 
 /// The two halves of a connection without TLS.
-pub(in crate::broker) fn in_the_clear(socket: TcpStream) -> (Reading, Writing) {
+pub(crate) fn in_the_clear(socket: TcpStream) -> (Reading, Writing) {
     let (reading, writing) = socket.into_split();
     (Box::new(reading), Box::new(writing))
 }
 
 /// Lets nothing take longer than connecting may.
-pub(in crate::broker) async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     place: &BrokerPlace,
     step: impl Future<Output = Result<T, Ended>>,
 ) -> Result<T, Ended> {
@@ -133,7 +133,7 @@ pub(in crate::broker) async fn in_time<T>(
 }
 
 /// The password that the settings give, from its file or the address.
-pub(in crate::broker) fn password(
+pub(crate) fn password(
     url: &BrokerUrl,
     settings: &BrokerSettings,
 ) -> Result<Option<SecretString>, BrokerSetupError> {
@@ -144,10 +144,7 @@ pub(in crate::broker) fn password(
 }
 
 /// A file with a secret; a line end at its end is cut.
-pub(in crate::broker) fn secret(
-    key: &'static str,
-    path: &std::path::Path,
-) -> Result<SecretString, BrokerSetupError> {
+pub(crate) fn secret(key: &'static str, path: &std::path::Path) -> Result<SecretString, BrokerSetupError> {
     let text = std::fs::read_to_string(path).map_err(|error| unusable(key, path, error.to_string()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
 }
