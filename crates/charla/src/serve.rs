@@ -115,7 +115,10 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Why a server did not start. Keys and secrets are settings; the rest is the machine's.
 pub(crate) fn not_started(error: &StartError, screen: &Screen) -> Failure {
     let exit = match error {
-        StartError::Auth(_) | StartError::Broker(_) => Exit::Usage,
+        StartError::Auth(_)
+        | StartError::Broker(_)
+        | StartError::Application(_)
+        | StartError::Authority(_) => Exit::Usage,
         StartError::Store(_) | StartError::Listen { .. } => Exit::Failed,
     };
     Failure::Say(exit, words::not_started(screen.lang, error))
