@@ -92,7 +92,12 @@ const PIP: &[(&str, &str, &str)] = &[
     // Newer ones bring three compiled packages along.
     ("autobahn", "24.4.2", "what daphne speaks WebSocket with"),
     ("twisted", "26.10.0", "what daphne stands on"),
-    ("channels_redis", "4.3.0", "the channel layer of the doctor's lab"),
+    (
+        "channels_redis",
+        "4.3.0",
+        "the channel layer of the doctor's lab, and of the bridge's tests",
+    ),
+    ("cryptography", "50.0.2", "what that encrypts with"),
     ("redis", "8.1.0", "what that speaks to Redis with"),
     ("msgpack", "1.2.4", "the same"),
     ("wsproto", "1.3.2", "the other library that uvicorn can use"),

@@ -333,7 +333,8 @@ impl Outward {
     /// A batch for each process whose queue is on a host.
     fn batches(&mut self, place: usize) -> (Commands, Vec<String>) {
         let shared = Arc::clone(&self.shared);
-        let capacity = shared.settings.capacity;
+        // The other half is the application's own: it drops what has no room, and does not wait.
+        let capacity = (shared.settings.capacity / 2).max(1);
         let expiry = shared.settings.expiry.as_secs();
         let oldest = shared.seconds().saturating_sub(expiry).to_string();
         let (capacity_text, expiry_text) = (capacity.to_string(), expiry.to_string());

@@ -57,7 +57,7 @@ impl Shared {
     }
 
     /// Nodes that know each other.
-    async fn nodes<const N: usize>(&self, adjust: impl Fn(&mut Settings)) -> [Serving; N] {
+    pub(crate) async fn nodes<const N: usize>(&self, adjust: impl Fn(&mut Settings)) -> [Serving; N] {
         let mut nodes = Vec::new();
         for _ in 0..N {
             nodes.push(self.node_with(&adjust).await);
@@ -70,7 +70,7 @@ impl Shared {
             .unwrap_or_else(|_| unreachable!("as many as were started"))
     }
 
-    async fn node_with(&self, adjust: impl FnOnce(&mut Settings)) -> Serving {
+    pub(crate) async fn node_with(&self, adjust: impl FnOnce(&mut Settings)) -> Serving {
         let node = Serving::start_with(|settings| {
             settings.store.url = Some(self.url.clone());
             settings.broker.url = Some(self.broker.clone());

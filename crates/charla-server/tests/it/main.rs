@@ -12,6 +12,7 @@ mod application;
 mod auth;
 mod authority;
 mod bad_inputs;
+mod bridge;
 mod broker_contract;
 mod broker_redis;
 mod bus;
