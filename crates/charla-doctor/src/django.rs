@@ -5,7 +5,22 @@
 //! each of bounded size, links followed, within the project's own folders. [`Settings`] holds secrets and prints none;
 //! [`Settings::seen`] is what may be shown.
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod access;
 mod address;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod asks;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod assigned;
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "most kinds of values are not what an operation is for"
@@ -16,6 +31,12 @@ mod builtins;
     reason = "most kinds of values are not what an operation is for"
 )]
 mod calls;
+mod condition;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod consumer;
 mod environment;
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -23,15 +44,39 @@ mod environment;
 )]
 mod eval;
 mod expression;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod fields;
 mod files;
+mod group;
 mod imports;
+mod launch;
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "most kinds of values are not what an operation is for"
 )]
 mod layer;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod meaning;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod model;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod origin;
 mod parse;
 mod project;
+mod query;
+mod route;
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "most kinds of values are not what an operation is for"
@@ -43,17 +88,32 @@ mod routing;
 )]
 mod run;
 mod settings;
+mod survey;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod token;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
+mod tree;
 mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use self::asks::{Asks, Read};
+pub use self::consumer::{Consumer, Event, Purpose, Sends};
+pub use self::fields::{FieldRole, Part};
+pub use self::group::Template;
+pub use self::launch::Launch;
 pub use self::layer::Layer;
+pub use self::model::{Field, Model};
+pub use self::origin::{Origin, Secret, SecretKind};
+pub use self::route::{Route, RoutePart};
 pub use self::settings::{Database, Jwt, Settings};
+pub use self::survey::{Entry, Stored, StoredValue, Survey, survey};
 pub use self::value::{Unknown, Value};
 
 use self::environment::Environment;

@@ -286,7 +286,7 @@ impl Parser<'_> {
         Ok(ExprKind::Slice(Box::new(of), from, to))
     }
 
-    fn arguments(&mut self) -> Result<Vec<Argument>, Fault> {
+    pub(super) fn arguments(&mut self) -> Result<Vec<Argument>, Fault> {
         let mut arguments = Vec::new();
         while !self.eat(")") {
             let starred = self.eat("*") || self.eat("**");

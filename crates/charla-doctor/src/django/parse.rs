@@ -1,7 +1,7 @@
 //! Tokens to statements. A statement that cannot be read is one of its own, and the next is read as if nothing had been.
 
 use super::expression::Fault;
-use super::syntax::{Expr, ExprKind, Function, Stmt, StmtKind};
+use super::syntax::{Class, Expr, ExprKind, Function, Stmt, StmtKind};
 use super::token::{Kind, Token, tokens};
 
 /// Blocks in blocks.
@@ -9,13 +9,18 @@ const NESTING: u32 = 30;
 
 /// Reads a file.
 pub(super) fn parse(text: &str) -> Vec<Stmt> {
+    parse_noting(text).0
+}
+
+/// Reads a file, and tells the lines whose statements could not be read.
+pub(super) fn parse_noting(text: &str) -> (Vec<Stmt>, Vec<u32>) {
     let tokens = tokens(text);
     let mut parser = Parser::new(&tokens);
     let mut out = Vec::new();
     while !matches!(parser.kind(), Kind::End) {
         parser.statement(&mut out);
     }
-    out
+    (out, parser.unread)
 }
 
 /// Where the parser is.
@@ -25,6 +30,8 @@ pub(super) struct Parser<'a> {
     blocks: u32,
     /// How deep in an expression.
     pub(super) depth: u32,
+    /// Lines that were given up.
+    unread: Vec<u32>,
 }
 
 impl<'a> Parser<'a> {
@@ -34,6 +41,7 @@ impl<'a> Parser<'a> {
             at: 0,
             blocks: 0,
             depth: 0,
+            unread: Vec::new(),
         }
     }
 
@@ -98,6 +106,7 @@ impl<'a> Parser<'a> {
 
     /// To the end of the line and of the block that hangs on it.
     fn give_up(&mut self, line: u32, began: usize) -> Stmt {
+        self.unread.push(line);
         let bound = match (self.tokens.get(began), self.tokens.get(began + 1)) {
             (
                 Some(Token {
@@ -173,29 +182,35 @@ impl<'a> Parser<'a> {
             "try" => self.attempt()?,
             "with" => self.with()?,
             "def" => self.function()?,
-            "class" | "while" | "match" => return self.unread(),
+            "class" => self.class()?,
+            "while" | "match" => return self.opaque(),
             "async" => return self.compound(),
             _ => return Ok(None),
         }))
     }
 
-    fn unread(&mut self) -> Result<Option<StmtKind>, Fault> {
-        let class = self.is_word("class");
+    /// `class Name(Base, metaclass=...):`
+    fn class(&mut self) -> Result<StmtKind, Fault> {
+        self.next();
+        let name = self.name()?;
+        let bases = if self.eat("(") {
+            self.arguments()?
+        } else {
+            Vec::new()
+        };
+        let bases = bases.into_iter().filter(|base| base.name.is_none());
+        Ok(StmtKind::Class(Class {
+            name,
+            bases: bases.map(|base| base.value).collect(),
+            body: self.block()?,
+        }))
+    }
+
+    fn opaque(&mut self) -> Result<Option<StmtKind>, Fault> {
         if self.is_word("match") && !matches!(self.following(), Kind::Name(_)) {
             return Ok(None);
         }
         self.next();
-        let bound = match self.kind() {
-            Kind::Name(name) if class => vec![name.clone()],
-            Kind::Name(_)
-            | Kind::Number(_)
-            | Kind::Text(_)
-            | Kind::Op(_)
-            | Kind::Newline
-            | Kind::Indent
-            | Kind::Dedent
-            | Kind::End => Vec::new(),
-        };
         while !self.is(":") {
             if matches!(self.kind(), Kind::Newline | Kind::End) {
                 return Err(Fault);
@@ -204,8 +219,7 @@ impl<'a> Parser<'a> {
         }
         let body = self.block()?;
         let inner = body.iter().flat_map(Stmt::binds).map(str::to_owned);
-        let bound = if class { bound } else { inner.collect() };
-        Ok(Some(StmtKind::Opaque(bound)))
+        Ok(Some(StmtKind::Opaque(inner.collect())))
     }
 
     fn branches(&mut self) -> Result<StmtKind, Fault> {

@@ -81,6 +81,7 @@ fn imports(reader: &Reader<'_>, file: &Path, body: &[Stmt]) -> Vec<PathBuf> {
             | StmtKind::Try(..)
             | StmtKind::With(..)
             | StmtKind::Def(_)
+            | StmtKind::Class(_)
             | StmtKind::Return(_)
             | StmtKind::Raise
             | StmtKind::Opaque(_) => {}

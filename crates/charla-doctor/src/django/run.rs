@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
                 return Flow::Return(value);
             }
             StmtKind::Raise => return Flow::Raised,
-            StmtKind::Opaque(_) => self.forget(scope, stmt),
+            StmtKind::Class(_) | StmtKind::Opaque(_) => self.forget(scope, stmt),
         }
         Flow::Next
     }

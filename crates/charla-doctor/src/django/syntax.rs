@@ -100,6 +100,7 @@ pub(super) enum StmtKind {
         names: Option<Vec<(String, Option<String>)>>,
     },
     Def(Function),
+    Class(Class),
     Return(Option<Expr>),
     Raise,
     /// Something that is not read, and the names that it binds.
@@ -111,6 +112,15 @@ pub(super) enum StmtKind {
 pub struct Function {
     pub(super) name: String,
     pub(super) parameters: Vec<(String, Option<Expr>)>,
+    pub(super) body: Vec<Stmt>,
+}
+
+/// A class: a consumer, a model, a middleware.
+#[derive(Clone)]
+pub(super) struct Class {
+    pub(super) name: String,
+    /// What it derives from.
+    pub(super) bases: Vec<Expr>,
     pub(super) body: Vec<Stmt>,
 }
 
@@ -221,6 +231,7 @@ impl Stmt {
             | StmtKind::Import(_)
             | StmtKind::From { .. }
             | StmtKind::Def(_)
+            | StmtKind::Class(_)
             | StmtKind::Return(_)
             | StmtKind::Raise
             | StmtKind::Opaque(_) => Vec::new(),
@@ -246,6 +257,7 @@ impl Stmt {
             | StmtKind::Import(_)
             | StmtKind::From { .. }
             | StmtKind::Def(_)
+            | StmtKind::Class(_)
             | StmtKind::Raise
             | StmtKind::Opaque(_) => Vec::new(),
         }
@@ -267,6 +279,7 @@ impl Stmt {
                 names.extend(bound.iter().map(|(name, other)| other.as_deref().unwrap_or(name)));
             }
             StmtKind::Def(function) => names.push(&function.name),
+            StmtKind::Class(class) => names.push(&class.name),
             // `DATABASES.update(...)`
             StmtKind::Expr(Expr {
                 kind: ExprKind::Call(called, _),
