@@ -11,6 +11,7 @@ use crate::exit;
 mod admin;
 mod archive;
 mod doctor;
+mod import_django;
 mod storm;
 
 pub(crate) use admin::{
@@ -19,6 +20,7 @@ pub(crate) use admin::{
 };
 pub(crate) use archive::{Export, Import};
 pub(crate) use doctor::{Collect, Doctor, DoctorCommand, Explain, Format, Telling};
+pub(crate) use import_django::ImportDjango;
 pub(crate) use storm::Storm;
 
 /// Charla: a realtime chat server that names the cause behind every dropped connection.
@@ -140,6 +142,9 @@ Examples:
     /// Take such a file into a store: that of another machine, or of another kind
     #[command(after_help = archive::IMPORT_HELP)]
     Import(Import),
+    /// Write the settings for taking Charla in under a Django Channels project, read from its own
+    #[command(after_help = import_django::HELP)]
+    ImportDjango(ImportDjango),
     /// What an operator keeps.
     #[command(flatten)]
     Admin(Admin),

@@ -17,6 +17,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod explain;
+mod import_django;
 mod migrate;
 mod paper;
 mod screen;
@@ -44,6 +45,7 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Explain(wanted) => explain::run(&wanted, screen),
         Command::Export(wanted) => archive::export(&wanted, screen),
         Command::Import(wanted) => archive::import(&wanted, screen),
+        Command::ImportDjango(wanted) => import_django::run(&wanted, screen),
         Command::Migrate(wanted) => migrate::run(&wanted, screen),
         Command::Serve(wanted) => serve::run(wanted, screen),
         Command::Storm(wanted) => storm::run(&wanted, screen),

@@ -25,6 +25,7 @@ macro_rules! words {
 
 pub(crate) mod archive;
 pub(crate) mod doctor;
+pub(crate) mod import_django;
 pub(crate) mod storm;
 
 words! {

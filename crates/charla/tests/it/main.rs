@@ -12,6 +12,7 @@ mod config;
 mod connect;
 mod demo;
 mod doctor;
+mod import_django;
 mod migrate;
 mod paper;
 mod running;

@@ -1,0 +1,2 @@
+def room_group(org, room):
+    return "{}.room.{}".format(org, room)

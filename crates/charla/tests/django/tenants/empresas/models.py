@@ -1,0 +1,10 @@
+from django.db import models
+from django_tenants.models import DomainMixin, TenantMixin
+
+
+class Empresa(TenantMixin):
+    nombre = models.CharField(max_length=100)
+
+
+class Dominio(DomainMixin):
+    pass
