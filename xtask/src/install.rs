@@ -103,6 +103,11 @@ const PIP: &[(&str, &str, &str)] = &[
     ("wsproto", "1.3.2", "the other library that uvicorn can use"),
     ("psycopg", "3.3.9", "Django's way to PostgreSQL"),
     ("psycopg_binary", "3.3.9", "the same, compiled"),
+    (
+        "django_tenants",
+        "4.0.1",
+        "a schema for each company, in examples/django-chat",
+    ),
 ];
 
 /// Older than this, Node lacks what the browser client takes for granted (a global `crypto`, for one).

@@ -21,7 +21,7 @@ struct Source {
 }
 
 /// What git ignores, and git itself.
-const SKIPPED: &[&str] = &[".git", "node_modules", ".venv", "charla-data"];
+const SKIPPED: &[&str] = &[".git", "node_modules", ".venv", ".run", "charla-data"];
 
 /// Runs every rule.
 pub(crate) fn run(root: &Path) -> Result<(), String> {

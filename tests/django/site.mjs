@@ -1,0 +1,138 @@
+/**
+ * @file The example in `examples/django-chat`, as it stands there: Django under uvicorn, Charla beside it, and nginx with the page, whose one
+ * include decides which of the two serves the sockets.
+ */
+import { createRequire } from "node:module";
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { createHmac } from "node:crypto";
+
+import { freePort, Nginx } from "../proxy/nginx.mjs";
+import { Program } from "./program.mjs";
+import { EXAMPLE, PYTHON, SECRET } from "./world.mjs";
+
+const MODULES = process.env.CHARLA_NODE_MODULES ?? join(process.env.CHARLA_TOOLS_NODE ?? ".", "node_modules");
+export const BINARY = process.env.CHARLA_BIN ?? new URL("../../target/debug/charla", import.meta.url).pathname;
+/** The ports that stand in the example's files. */
+const PORTS = { 8080: "http", 9001: "uvicorn", 9002: "charla" };
+
+export class Site {
+  /**
+   * @param {import("./world.mjs").World} world
+   * @param {object} options
+   * @param {"uvicorn" | "charla"} options.chat Who serves the sockets behind nginx. Charla runs with both when `both` is set.
+   * @param {boolean} [options.both]
+   * @param {boolean} [options.bare] Groups without the company in their names.
+   * @param {"core" | "pubsub"} [options.layer]
+   */
+  static async start(world, { chat, both = chat === "charla", bare = false, layer = "core" }) {
+    const site = new Site();
+    Object.assign(site, { world, chat, bare, layer, ...(await world.plot()) });
+    site.ports = { http: await freePort(), uvicorn: await freePort(), charla: await freePort() };
+    try {
+      await Promise.all([site.#django(), both && site.#charla(), site.#nginx()]);
+    } catch (error) {
+      await site.end();
+      throw error;
+    }
+    return site;
+  }
+
+  async #django() {
+    const env = { ...this.world.environment(this.database, this.number), CHAT_LAYER: this.layer, GRUPOS_SIN_TENANT: this.bare ? "1" : "0" };
+    const args = ["-m", "uvicorn", "soporte.asgi:application", "--port", String(this.ports.uvicorn)];
+    const log = join(this.world.folder, `${this.database}.log`);
+    this.uvicorn = await Program.start(PYTHON, args, /Uvicorn running on/, { cwd: EXAMPLE, env, log });
+  }
+
+  async #charla() {
+    const { world } = this;
+    // Variables named CHARLA_ are settings to the server, and the tests' own are none.
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith("CHARLA_"));
+    const env = {
+      ...Object.fromEntries(own),
+      DJANGO_SECRET_KEY: SECRET,
+      CHARLA_STORE_URL: world.databaseUrl(this.database, "charla"),
+      CHARLA_SERVER_LISTEN: `127.0.0.1:${this.ports.charla}`,
+    };
+    for (const [tenant, people] of Object.entries({ acme: ["ana", "luis", "clara", "marta"], globex: ["ines", "pablo", "sara", "tomas"] })) {
+      const cli = (...args) => promisify(execFile)(BINARY, [...args, "--config", join(EXAMPLE, "charla.toml")], { env });
+      await cli("tenant", "add", tenant);
+      for (const [n, name] of people.entries()) await cli("user", "add", String(n + 1), "--tenant", tenant, "--name", name, ...(n > 1 ? ["--role", "agent"] : []));
+      for (const [chat, customer] of Object.entries({ 5: 1, 6: 2, 7: 1 })) await cli("chat", "add", chat, "--tenant", tenant, "--member", String(customer));
+    }
+    this.charla = await Program.start(BINARY, ["serve", "--config", join(EXAMPLE, "charla.toml")], /listening/, { env });
+  }
+
+  async #nginx() {
+    this.nginx = await Nginx.start(() => "include sitio.conf;", async (folder) => {
+      for (const [from, to] of [["sitio.conf", "sitio.conf"], [`chat-${this.chat}.conf`, "chat.conf"]]) {
+        const text = await readFile(join(EXAMPLE, "nginx", from), "utf8");
+        const ported = text.replace(/127\.0\.0\.1:(\d+)/g, (_, port) => `127.0.0.1:${this.ports[PORTS[port]]}`);
+        await writeFile(join(folder, to), ported);
+      }
+      await furnish(folder);
+    });
+  }
+
+  /** The page of a company. */
+  page(tenant, query = "", file = "index.html") {
+    return `http://${tenant}.localhost:${this.ports.http}/${file}${query}`;
+  }
+
+  /** A socket's address, behind nginx or at one server itself. @param {"http" | "uvicorn" | "charla"} [door] */
+  socket(tenant, chat, token, door = "http") {
+    const host = door === "http" ? `${tenant}.localhost` : "127.0.0.1";
+    return `ws://${host}:${this.ports[door]}/ws/chat/${chat}/?token=${token}&tenant=${tenant}`;
+  }
+
+  /** A request to Django in a company's name. @returns {Promise<any>} */
+  call(tenant, path, body, bearer) {
+    const headers = { host: `${tenant}.localhost`, "content-type": "application/json", ...(bearer && { authorization: `Bearer ${bearer}` }) };
+    return new Promise((resolve, reject) => {
+      const asked = request({ port: this.ports.uvicorn, path, method: body ? "POST" : "GET", headers }, (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk) => (text += chunk));
+        response.on("end", () => (response.statusCode < 300 ? resolve(JSON.parse(text)) : reject(new Error(`${path}: ${response.statusCode} ${text}`))));
+      });
+      asked.on("error", reject).end(body && JSON.stringify(body));
+    });
+  }
+
+  /** Signs in as the page does. @returns {Promise<{access: string, refresh: string}>} */
+  signIn(tenant, username) {
+    return this.call(tenant, "/api/token/", { username, password: username });
+  }
+
+  async end() {
+    await this.nginx?.stop();
+    await Promise.all([this.uvicorn?.down("SIGKILL"), this.charla?.down()]);
+  }
+}
+
+/** The page's files beside React in one file, as `npm run vendor` makes it. */
+async function furnish(folder) {
+  const { build } = createRequire(join(MODULES, "_"))("esbuild");
+  await cp(join(EXAMPLE, "pagina"), join(folder, "pagina"), { recursive: true });
+  await build({
+    entryPoints: [join(EXAMPLE, "pagina/react.entry.js")],
+    outfile: join(folder, "vendor/react.js"),
+    bundle: true,
+    format: "esm",
+    nodePaths: [MODULES],
+    define: { "process.env.NODE_ENV": '"production"' },
+    tsconfigRaw: {},
+    logLevel: "silent",
+  });
+}
+
+/** A token as SimpleJWT makes it, which ran out half a minute ago. @param {number} user */
+export function expired(user) {
+  const now = Math.floor(Date.now() / 1_000);
+  const claims = { token_type: "access", exp: now - 30, iat: now - 330, jti: crypto.randomUUID().replaceAll("-", ""), user_id: String(user) };
+  const [head, body] = [{ alg: "HS256", typ: "JWT" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  return `${head}.${body}.${createHmac("sha256", SECRET).update(`${head}.${body}`).digest("base64url")}`;
+}

@@ -1,0 +1,69 @@
+/** @file Two companies with a chat of the same number: what crosses where groups are named without the company, and what does not. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch } from "../browser/people.mjs";
+import { Person } from "./people.mjs";
+import { Site } from "./site.mjs";
+import { World } from "./world.mjs";
+
+let world;
+let browser;
+before(async () => {
+  [world, browser] = await Promise.all([World.start(), launch()]);
+});
+after(async () => {
+  await browser?.close();
+  await world?.end();
+});
+
+/** Two people of two companies in their chat 5 each: one says a secret, then each says something that all of their own must hear. */
+async function talk(site) {
+  const ana = await Person.enter(browser, site, { tenant: "acme", name: "ana" });
+  const clara = await Person.enter(browser, site, { tenant: "acme", name: "clara" });
+  const ines = await Person.enter(browser, site, { tenant: "globex", name: "ines" });
+  for (const each of [ana, clara, ines]) await each.is("conectado");
+  await ana.say("secreto de acme");
+  await clara.hears(1);
+  await ines.say("hola de globex");
+  const heard = (person) => person.frames.map((frame) => JSON.parse(frame)).map(({ tenant, texto }) => [tenant, texto]);
+  return { ana, clara, ines, heard };
+}
+
+const SECRET = ["acme", "secreto de acme"];
+const HELLO = ["globex", "hola de globex"];
+
+test("under Channels, groups named without the company: what acme says reaches globex' page", async () => {
+  const site = await Site.start(world, { chat: "uvicorn", bare: true });
+  try {
+    const { ana, clara, ines, heard } = await talk(site);
+    for (const each of [ana, clara, ines]) {
+      await each.hears(2);
+      assert.deepEqual(heard(each), [SECRET, HELLO], each.name);
+    }
+    assert.deepEqual(await ines.shown(), ["ana: secreto de acme", "ines: hola de globex"]);
+    for (const each of [ana, clara, ines]) await each.leave();
+  } finally {
+    await site.end();
+  }
+});
+
+for (const chat of ["uvicorn", "charla"]) {
+  test(`under ${chat}, the company in the name or no groups at all: nothing crosses`, async () => {
+    const site = await Site.start(world, { chat });
+    try {
+      const { ana, clara, ines, heard } = await talk(site);
+      await ines.hears(1);
+      // Sent after the other's: had that crossed, it would have come first.
+      await ana.say("y otra cosa");
+      await clara.hears(2);
+      for (const each of [ana, clara]) assert.deepEqual(heard(each), [SECRET, ["acme", "y otra cosa"]], each.name);
+      await ines.say("adiós");
+      await ines.hears(2);
+      assert.deepEqual(heard(ines), [HELLO, ["globex", "adiós"]]);
+      for (const each of [ana, clara, ines]) await each.leave();
+    } finally {
+      await site.end();
+    }
+  });
+}
