@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 
 import { launch } from "../browser/people.mjs";
 import { Person } from "./people.mjs";
-import { BINARY, expired, Site } from "./site.mjs";
+import { BINARY, Site, token as made } from "./site.mjs";
 import { EXAMPLE, SECRET, World } from "./world.mjs";
 
 const TRANSCRIPTS = new URL("./transcripts/", import.meta.url);
@@ -96,7 +96,7 @@ async function assertTranscript(name, title, parts) {
 function withExpired(chat) {
   return async (page) => {
     const { refresh } = await sites[chat].signIn("acme", "ana");
-    await page.route("**/api/token/", (route) => route.fulfill({ json: { access: expired(1), refresh } }));
+    await page.route("**/api/token/", (route) => route.fulfill({ json: { access: made(1, -30), refresh } }));
   };
 }
 
@@ -119,7 +119,7 @@ describe("the token, the permission, the chat", { concurrency: 2 }, () => {
       parts.push({
         stack: chat,
         ends: `${refusals} x ${told(closes[0])}, then in`,
-        doctor: await diagnosis(chat, { token: expired(1) }),
+        doctor: await diagnosis(chat, { token: made(1, -30) }),
         lines: until(ana, /✅ WebSocket conectado/, chat === "uvicorn" ? 1 : 2),
       });
       await ana.leave();

@@ -15,9 +15,14 @@ import { Program } from "./program.mjs";
 import { EXAMPLE, PYTHON, SECRET } from "./world.mjs";
 
 const MODULES = process.env.CHARLA_NODE_MODULES ?? join(process.env.CHARLA_TOOLS_NODE ?? ".", "node_modules");
+/** As people have it: it came with wscat. */
+export const { WebSocket } = createRequire(join(MODULES, "wscat/package.json"))("ws");
 export const BINARY = process.env.CHARLA_BIN ?? new URL("../../target/debug/charla", import.meta.url).pathname;
 /** The ports that stand in the example's files. */
 const PORTS = { 8080: "http", 9001: "uvicorn", 9002: "charla" };
+
+/** Sends a second: nobody's limit. */
+const MANY = "1000000";
 
 export class Site {
   /**
@@ -27,10 +32,11 @@ export class Site {
    * @param {boolean} [options.both]
    * @param {boolean} [options.bare] Groups without the company in their names.
    * @param {"core" | "pubsub"} [options.layer]
+   * @param {boolean} [options.limits] Whether Charla's limits on rates hold.
    */
-  static async start(world, { chat, both = chat === "charla", bare = false, layer = "core" }) {
+  static async start(world, { chat, both = chat === "charla", bare = false, layer = "core", limits = true }) {
     const site = new Site();
-    Object.assign(site, { world, chat, bare, layer, ...(await world.plot()) });
+    Object.assign(site, { world, chat, bare, layer, limits, ...(await world.plot()) });
     site.ports = { http: await freePort(), uvicorn: await freePort(), charla: await freePort() };
     try {
       await Promise.all([site.#django(), both && site.#charla(), site.#nginx()]);
@@ -57,6 +63,7 @@ export class Site {
       DJANGO_SECRET_KEY: SECRET,
       CHARLA_STORE_URL: world.databaseUrl(this.database, "charla"),
       CHARLA_SERVER_LISTEN: `127.0.0.1:${this.ports.charla}`,
+      ...(!this.limits && { CHARLA_LIMITS_SENDS_PER_SECOND: MANY, CHARLA_LIMITS_SEND_BURST: MANY }),
     };
     for (const [tenant, people] of Object.entries({ acme: ["ana", "luis", "clara", "marta"], globex: ["ines", "pablo", "sara", "tomas"] })) {
       const cli = (...args) => promisify(execFile)(BINARY, [...args, "--config", join(EXAMPLE, "charla.toml")], { env });
@@ -129,10 +136,15 @@ async function furnish(folder) {
   });
 }
 
-/** A token as SimpleJWT makes it, which ran out half a minute ago. @param {number} user */
-export function expired(user) {
+/**
+ * A token as SimpleJWT makes it.
+ * @param {number} user
+ * @param {number} lifeSeconds From now on; negative: it has run out.
+ * @param {object} [more] Claims besides.
+ */
+export function token(user, lifeSeconds, more = {}) {
   const now = Math.floor(Date.now() / 1_000);
-  const claims = { token_type: "access", exp: now - 30, iat: now - 330, jti: crypto.randomUUID().replaceAll("-", ""), user_id: String(user) };
+  const claims = { token_type: "access", exp: now + lifeSeconds, iat: now - 330, jti: crypto.randomUUID().replaceAll("-", ""), user_id: String(user), ...more };
   const [head, body] = [{ alg: "HS256", typ: "JWT" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
   return `${head}.${body}.${createHmac("sha256", SECRET).update(`${head}.${body}`).digest("base64url")}`;
 }

@@ -1,10 +1,11 @@
 /** @file Two companies with a chat of the same number: what crosses where groups are named without the company, and what does not. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, before, test } from "node:test";
 
 import { launch } from "../browser/people.mjs";
 import { Person } from "./people.mjs";
-import { Site } from "./site.mjs";
+import { Site, token, WebSocket } from "./site.mjs";
 import { World } from "./world.mjs";
 
 let world;
@@ -67,3 +68,30 @@ for (const chat of ["uvicorn", "charla"]) {
     }
   });
 }
+
+test("a token of acme at globex: Channels takes it for globex' user of that number, Charla does not where the token names its company", async () => {
+  const site = await Site.start(world, { chat: "uvicorn", both: true });
+  try {
+    for (const [door, claims, isIn] of [
+      ["uvicorn", {}, true],
+      ["uvicorn", { tenant: "acme" }, true],
+      ["charla", {}, true],
+      // Whether the other company has such a chat is none of its business.
+      ["charla", { tenant: "acme" }, false],
+      ["charla", { tenant: "globex" }, true],
+    ]) {
+      const socket = new WebSocket(site.socket("globex", "5", token(1, 300, claims), door));
+      const ending = once(socket, "close");
+      if (isIn) {
+        await once(socket, "open");
+        socket.send(JSON.stringify({ texto: "hola", oportunidad_id: 7 }));
+        assert.equal(JSON.parse((await once(socket, "message"))[0]).autor, "ines");
+        socket.close();
+      }
+      const [code, reason] = await ending;
+      if (!isIn) assert.equal(`${code} ${reason}`, "4404 chat_not_found");
+    }
+  } finally {
+    await site.end();
+  }
+});

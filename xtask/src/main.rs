@@ -9,6 +9,7 @@ mod bench;
 mod causes;
 mod ci;
 mod codegen;
+mod django;
 mod faults;
 mod fmt;
 mod install;
@@ -31,7 +32,8 @@ cargo xtask <chore>
   bench [ARGUMENTS]     build in release (for --small as for the tests) and run charla-bench with these arguments
   sim [ARGUMENTS]       build and run charla-sim: nodes, bus, store and clients in virtual time, by seed
   lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each
-  faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history";
+  faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history
+  django [ARGUMENTS]    half the clients on uvicorn with Channels, half on Charla: everybody hears everybody once";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         ["sim", rest @ ..] => sim::run_with(root, rest),
         ["lab", rest @ ..] => lab::run_with(root, rest),
         ["faults", rest @ ..] => faults::run_with(root, rest),
+        ["django", rest @ ..] => django::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

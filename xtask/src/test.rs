@@ -76,7 +76,7 @@ fn js_tests(root: &Path, folders: &[&str], tools: &Tools) -> Result<(), String> 
 
 /// What JavaScript tests may rely on: `CHARLA_BIN`, `CHARLA_TOOLS_NODE` (a folder with `node_modules`),
 /// `CHARLA_TOOLS_PYTHON` (one with `bin/python`) and npm's programs on the path.
-fn with_tools<'a>(command: &'a mut Command, root: &Path, tools: &Tools) -> &'a mut Command {
+pub(crate) fn with_tools<'a>(command: &'a mut Command, root: &Path, tools: &Tools) -> &'a mut Command {
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(tools.programs().into_iter().chain(env::split_paths(&path)));
     if let Ok(path) = path {
