@@ -40,7 +40,7 @@ use forget::Recheck;
 const HTTP_AT_ONCE: usize = 32;
 /// Questions that wait for their turn. More are answered [`Unavailable`] at once: they would be too old.
 const WAITING_MAX: usize = 4096;
-/// A query that is refused is told in the log this often at most.
+/// That there is no answer is told in the log this often at most.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// May this user enter this chat? Without a chat: who is this user?
@@ -138,7 +138,7 @@ pub struct Authority {
     metrics: Arc<Metrics>,
     uptime: Uptime,
     cache: Mutex<Cache>,
-    flights: Mutex<HashMap<Question, watch::Receiver<Option<Outcome>>>>,
+    flights: Mutex<HashMap<Question, Flight>>,
     breaker: Mutex<Breaker>,
     at_once: Semaphore,
     health: Mutex<Health>,
@@ -146,12 +146,16 @@ pub struct Authority {
 }
 
 type Outcome = Result<Answer, Unavailable>;
+/// What becomes of a question that is under way.
+type Flight = watch::Receiver<Option<Outcome>>;
 
 /// What was last told in the log.
 #[derive(Debug, Default)]
 struct Health {
     failing: bool,
     told_at: Option<Millis>,
+    /// The log's last word is that it does not answer.
+    lamented: bool,
 }
 
 impl Authority {
@@ -226,16 +230,18 @@ impl Authority {
             return Ok(answer);
         }
         let mut flight = self.flight(question)?;
-        let landed = flight.wait_for(Option::is_some).await;
-        let lost = || Err(unavailable("the question was lost"));
-        landed.map_or_else(|_| lost(), |outcome| outcome.clone().unwrap_or_else(lost))
+        if let Ok(outcome) = flight.wait_for(Option::is_some).await
+            && let Some(outcome) = &*outcome
+        {
+            return outcome.clone();
+        }
+        // Its task is gone: nobody else may wait for it.
+        self.clear(question, &flight);
+        Err(unavailable("the question was lost"))
     }
 
     /// The question on its way.
-    fn flight(
-        self: &Arc<Self>,
-        question: &Question,
-    ) -> Result<watch::Receiver<Option<Outcome>>, Unavailable> {
+    fn flight(self: &Arc<Self>, question: &Question) -> Result<Flight, Unavailable> {
         let figures = &self.metrics.authority;
         let mut flights = self.flights.lock();
         if let Some(flight) = flights.get(question) {
@@ -260,17 +266,21 @@ impl Authority {
         // On a task of its own: whoever asked may leave, and others may have joined.
         tokio::spawn(async move {
             let outcome = this.carry(&question, admitted).await;
-            let mut flights = this.flights.lock();
-            if flights
-                .get(&question)
-                .is_some_and(|flight| flight.same_channel(&own))
-            {
-                flights.remove(&question);
-            }
-            drop(flights);
+            this.clear(&question, &own);
             land.send_replace(Some(outcome));
         });
         Ok(flight)
+    }
+
+    /// The question is on its way no more, unless it was asked anew.
+    fn clear(&self, question: &Question, own: &Flight) {
+        let mut flights = self.flights.lock();
+        if flights
+            .get(question)
+            .is_some_and(|flight| flight.same_channel(own))
+        {
+            flights.remove(question);
+        }
     }
 
     async fn carry(&self, question: &Question, admitted: Admit) -> Outcome {
@@ -351,16 +361,17 @@ impl Authority {
         figures.breaker.set(breaker.figure());
         drop(breaker);
         let mut health = self.health.lock();
-        let was_failing = std::mem::replace(&mut health.failing, answer.is_err());
+        health.failing = answer.is_err();
         figures.up.set(i64::from(answer.is_ok()));
         match answer {
-            Ok(_) if was_failing => tracing::info!("the authority answers again"),
+            Ok(_) if std::mem::take(&mut health.lamented) => tracing::info!("the authority answers again"),
             Ok(_) => {}
             Err(Failure::Away(words) | Failure::Wrong(words)) => {
                 let every = u64::try_from(TOLD_EVERY.as_millis()).unwrap_or(u64::MAX);
                 let told = health.told_at.is_some_and(|at| now < at + every);
-                if !was_failing || !told {
+                if !told {
                     health.told_at = Some(now);
+                    health.lamented = true;
                     tracing::warn!(
                         error = words,
                         cause = "authority_unavailable",

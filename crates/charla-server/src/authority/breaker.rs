@@ -28,7 +28,7 @@ pub(super) enum Admit {
 enum State {
     Closed { failures: u32 },
     Open { until: Millis, wait: Millis },
-    HalfOpen { wait: Millis },
+    HalfOpen { until: Millis, wait: Millis },
 }
 
 /// Counts failures, and says when to ask.
@@ -50,13 +50,16 @@ impl Breaker {
     pub(super) fn admit(&mut self, now: Millis) -> Admit {
         match self.state {
             State::Closed { .. } => Admit::Go,
-            State::Open { until, wait } if now >= until => {
-                self.state = State::HalfOpen { wait };
+            // A probe that never came to an end, whatever became of it, is not waited for either.
+            State::Open { until, wait } | State::HalfOpen { until, wait } if now >= until => {
+                self.state = State::HalfOpen {
+                    until: now + WAIT_MAX,
+                    wait,
+                };
                 Admit::Probe
             }
             State::Open { until, .. } => Admit::Wait(until - now),
-            // The probe ends within the time of an answer.
-            State::HalfOpen { wait } => Admit::Wait(wait),
+            State::HalfOpen { wait, .. } => Admit::Wait(wait),
         }
     }
 
@@ -72,7 +75,7 @@ impl Breaker {
             (State::Closed { failures }, _) => State::Closed {
                 failures: failures + 1,
             },
-            (State::HalfOpen { wait }, Admit::Probe) => open(now, (wait * 2).min(WAIT_MAX)),
+            (State::HalfOpen { wait, .. }, Admit::Probe) => open(now, (wait * 2).min(WAIT_MAX)),
             (state, _) => state,
         };
     }
@@ -128,6 +131,13 @@ mod tests {
         assert_eq!(breaker.figure(), 1);
         breaker.answered();
         assert_eq!(breaker.admit(WAIT_FIRST), Admit::Go);
+        let mut breaker = opened();
+        assert_eq!(breaker.admit(WAIT_FIRST), Admit::Probe);
+        assert_eq!(
+            breaker.admit(WAIT_FIRST + WAIT_MAX),
+            Admit::Probe,
+            "the first one is lost"
+        );
     }
 
     #[test]
