@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod authority;
 mod failure;
 mod floor;
 mod load;
@@ -35,6 +36,8 @@ enum Command {
     All(All),
     /// Simulate storms: every client loses the server at once.
     Storm(storm::Storm),
+    /// Measure what it costs to ask the application who may enter.
+    Authority(authority::Authority),
     /// Serve the floor: a broadcast by one thread, one `send()` a socket.
     Floor {
         /// Address and port; port 0 picks one. The address is printed once it listens.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::All(all) => scenario::run(&all),
         Command::Storm(wanted) => storm::run(&wanted),
+        Command::Authority(wanted) => authority::run(&wanted),
         Command::Floor { listen } => floor::serve(listen),
         Command::Plain { listen } => plain::serve(listen),
     };

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::authority;
 use crate::failure::Outcome;
 use crate::process;
 use crate::stats::Spread;
@@ -150,7 +151,7 @@ impl Report {
             folder.join("results.json"),
             serde_json::to_string_pretty(self)? + "\n",
         )?;
-        let text = self.markdown() + &storm::section_in(folder);
+        let text = self.markdown() + &authority::section_in(folder) + &storm::section_in(folder);
         Ok(fs::write(folder.join("RESULTS.md"), text)?)
     }
 
