@@ -28,6 +28,7 @@ pub(super) struct Coming {
 }
 
 /// What became of one.
+#[derive(Clone, Copy)]
 enum Done {
     Carried,
     Dropped(Dropped),

@@ -192,9 +192,8 @@ impl Meaning {
 
     fn message(&self, known: &EventSettings, room: RoomKey, mut event: Event) -> Result<Incoming, Dropped> {
         let author = self.person(known, ("author", "author_id"), &mut event)?;
-        let text = match self.take(known, "text", &mut event) {
-            Some(Value::String(text)) => text,
-            Some(_) | None => return Err(Dropped::Malformed),
+        let Some(Value::String(text)) = self.take(known, "text", &mut event) else {
+            return Err(Dropped::Malformed);
         };
         for what in ["chat", "id", "seq", "sent_at"] {
             // Charla's own, on their way out.
