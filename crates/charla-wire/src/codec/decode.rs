@@ -62,6 +62,25 @@ struct Begun {
     compressed: bool,
     fragments: usize,
     bytes: Vec<u8>,
+    /// Bytes at the front that are UTF-8 for certain.
+    judged: usize,
+}
+
+impl Begun {
+    /// Tells text that can no longer become UTF-8 before its message is whole (RFC 6455, section 8.1).
+    fn judge(&mut self) -> Result<(), Fault> {
+        if self.compressed || self.opcode != Opcode::Text {
+            return Ok(());
+        }
+        let fresh = self.bytes.get(self.judged..).unwrap_or_default();
+        match simdutf8::compat::from_utf8(fresh) {
+            Ok(_) => self.judged = self.bytes.len(),
+            Err(error) if error.error_len().is_some() => return Err(Fault::utf8()),
+            // A letter that goes on in the next piece.
+            Err(error) => self.judged += error.valid_up_to(),
+        }
+        Ok(())
+    }
 }
 
 /// Reads a client's frames. Holds memory only between a message's first and last fragment.
@@ -146,11 +165,13 @@ impl Decoder {
                 compressed: header.compressed,
                 fragments: 0,
                 bytes: Vec::new(),
+                judged: 0,
             })
         });
         begun.fragments += 1;
         begun.bytes.extend_from_slice(payload);
         if !header.fin {
+            begun.judge()?;
             return Ok(None);
         }
         match self.begun.take() {
@@ -308,6 +329,19 @@ mod tests {
             (
                 [raw(0x01, b""), raw(0x00, b"").repeat(64)].concat(),
                 Cause::MessageTooBig,
+            ),
+            (raw(0x01, b"a\xff"), Cause::InvalidUtf8),
+            (
+                [raw(0x01, b"a\xed"), raw(0x00, b"\xa0")].concat(),
+                Cause::InvalidUtf8,
+            ),
+            (
+                [&[0x81, 0xfe, 0, 1][..], &MASK, b"x"].concat(),
+                Cause::ProtocolError,
+            ),
+            (
+                [&[0x89, 0xff, 0, 0, 0, 0, 0, 0, 0, 1][..], &MASK, b"x"].concat(),
+                Cause::ProtocolError,
             ),
             (raw(0x88, &[3]), Cause::ProtocolError),
             (raw(0x88, b"\x03\xe8\xff"), Cause::InvalidUtf8),

@@ -131,6 +131,14 @@ impl Header {
         if length > i64::MAX as u64 {
             return Err(Fault::protocol("length with its highest bit set"));
         }
+        let shortest = match length {
+            0..=125 => 0,
+            126..=0xffff => 2,
+            _ => 8,
+        };
+        if extended != shortest {
+            return Err(Fault::protocol("length not in its shortest form"));
+        }
         let (mask, size) = match (second & 0x80 != 0, rest) {
             (false, _) => (None, 2 + extended),
             (true, [a, b, c, d, ..]) => (Some([*a, *b, *c, *d]), 6 + extended),
