@@ -137,7 +137,7 @@ async fn upgraded(
             Answer::Reply(reply::refused(&refused))
         }
         verdict => {
-            let deflate = node.settings.compression.enabled && deflate::offered(&upgrade.extensions);
+            let deflate = node.settings.compression.enabled && upgrade.offers_deflate;
             Answer::Switch(Box::new(Switch {
                 headers: switch_headers(&upgrade, deflate),
                 id,

@@ -6,6 +6,7 @@
 mod decode;
 pub mod deflate;
 mod encode;
+mod extensions;
 mod header;
 mod upgrade;
 

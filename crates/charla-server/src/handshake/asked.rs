@@ -1,5 +1,6 @@
 //! What a request for a socket path asks, taken from its bytes and judged by nothing but its form.
 
+use charla_wire::codec::deflate;
 use charla_wire::{Cause, ChatId, TenantId};
 use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
@@ -77,7 +78,8 @@ pub(super) enum Kind {
 /// A handshake in due form.
 pub(super) struct Upgrade {
     pub(super) key: String,
-    pub(super) extensions: String,
+    /// Whether an offer of permessage-deflate can be kept.
+    pub(super) offers_deflate: bool,
     protocols: Vec<String>,
 }
 
@@ -135,7 +137,19 @@ impl Kind {
         {
             return Err(malformed("`Sec-WebSocket-Key` is not 16 bytes in base64"));
         }
-        if !lists(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
+        // HTTP/1.0 does not know `Host`; two of them are read differently by two readers (RFC 9112, section 3.2).
+        match (headers.get_all(header::HOST).iter().count(), version) {
+            (1, _) | (0, Version::HTTP_10) => {}
+            (0, _) => return Err(malformed("`Host` is missing")),
+            _ => return Err(malformed("`Host` stands twice")),
+        }
+        let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
+        // Once and no list (RFC 6455, section 11.3.5).
+        if versions
+            .next()
+            .is_none_or(|version| version.as_bytes().trim_ascii() != b"13")
+            || versions.next().is_some()
+        {
             return Err(Broken {
                 cause: Cause::WebsocketVersion,
                 detail: "`Sec-WebSocket-Version` must be 13",
@@ -143,7 +157,9 @@ impl Kind {
         }
         Ok(Self::Upgrade(Upgrade {
             key: String::from_utf8_lossy(key).into_owned(),
-            extensions: joined(headers, &header::SEC_WEBSOCKET_EXTENSIONS),
+            offers_deflate: deflate::offered(&joined(headers, &header::SEC_WEBSOCKET_EXTENSIONS)).ok_or(
+                malformed("`Sec-WebSocket-Extensions` is not a list of extensions"),
+            )?,
             protocols: protocols(headers)
                 .ok_or(malformed("`Sec-WebSocket-Protocol` is not a list of tokens"))?,
         }))

@@ -3,29 +3,45 @@
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
+use super::extensions::{Offer, offers};
 use super::header::Fault;
 
 /// What every compressed message ends with before it is cut off (RFC 7692, section 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
+/// An empty final block: a stream that does not end with it ended in the middle of a block.
+const LAST: [u8; 5] = [1, 0, 0, 0xff, 0xff];
+
 /// The parameters that go with the answer to an offer.
 pub const ACCEPTED: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
-/// Whether a `Sec-WebSocket-Extensions` value has an offer of permessage-deflate that [`ACCEPTED`] satisfies.
+/// Whether a `Sec-WebSocket-Extensions` value has an offer of permessage-deflate that [`ACCEPTED`] satisfies; `None` when it
+/// is no list of extensions, which fails the handshake (RFC 6455, section 9.1).
 #[must_use]
-pub fn offered(extensions: &str) -> bool {
-    extensions.split(',').any(|offer| {
-        let mut parts = offer.split(';').map(str::trim);
-        parts.next() == Some("permessage-deflate")
-            && parts.all(|parameter| {
-                let name = parameter.split('=').next().unwrap_or("").trim();
-                // A smaller server window is a wish that we could not keep.
-                matches!(
-                    name,
-                    "client_max_window_bits" | "client_no_context_takeover" | "server_no_context_takeover"
-                )
+pub fn offered(extensions: &str) -> Option<bool> {
+    Some(offers(extensions)?.iter().any(can_be_kept))
+}
+
+/// RFC 7692, section 7.1: what must be declined, and a smaller server window, which is a wish that we could not keep.
+fn can_be_kept(offer: &Offer<'_>) -> bool {
+    let mut names: Vec<&str> = offer.parameters.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    let is_doubled = names.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
+    offer.name == "permessage-deflate"
+        && !is_doubled
+        && offer
+            .parameters
+            .iter()
+            .all(|(name, value)| match (*name, value.as_deref()) {
+                (
+                    "client_no_context_takeover" | "server_no_context_takeover" | "client_max_window_bits",
+                    None,
+                ) => true,
+                ("client_max_window_bits", Some(bits)) => {
+                    matches!(bits, "8" | "9" | "10" | "11" | "12" | "13" | "14" | "15")
+                }
+                _ => false,
             })
-    })
 }
 
 /// Deflates one message.
@@ -57,13 +73,20 @@ pub fn deflate(payload: &[u8]) -> Vec<u8> {
 /// # Errors
 /// `message_too_big` beyond `max`, `protocol_error` for what is no deflate stream.
 pub fn inflate(payload: &[u8], max: usize) -> Result<Vec<u8>, Fault> {
-    let mut input = Vec::with_capacity(payload.len() + TAIL.len());
-    input.extend_from_slice(payload);
-    input.extend_from_slice(&TAIL);
+    if payload.is_empty() {
+        // Strictly one byte of zero (section 7.2.3.6), but nothing else can be meant.
+        return Ok(Vec::new());
+    }
+    let input = [payload, &TAIL, &LAST].concat();
     let mut inflate = Decompress::new(false);
     let mut out = Vec::with_capacity((payload.len() * 4).clamp(256, max + 1));
+    // Where the stream begins that is being read: behind a final block another may follow (section 7.2.1).
+    let mut begun = 0;
+    let place = |begun: usize, inflate: &Decompress| {
+        begun.saturating_add(usize::try_from(inflate.total_in()).unwrap_or(usize::MAX))
+    };
     loop {
-        let read = usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
+        let read = place(begun, &inflate);
         let rest = input.get(read..).unwrap_or_default();
         let before = out.len();
         let status = inflate
@@ -72,18 +95,24 @@ pub fn inflate(payload: &[u8], max: usize) -> Result<Vec<u8>, Fault> {
         if out.len() > max {
             return Err(Fault::too_big("inflated message over the limit"));
         }
-        let consumed = usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
-        if status == Status::StreamEnd || (consumed >= input.len() && out.len() < out.capacity()) {
-            return Ok(out);
-        }
-        if out.len() == out.capacity() {
+        let consumed = place(begun, &inflate);
+        if status == Status::StreamEnd {
+            if consumed == input.len() || consumed == payload.len() {
+                return Ok(out);
+            }
+            if consumed > payload.len() {
+                return Err(Fault::protocol("deflate stream ends early"));
+            }
+            inflate.reset(false);
+            begun = consumed;
+        } else if out.len() == out.capacity() {
             out.reserve_exact(
                 (out.len() * 2)
                     .clamp(256, max + 1)
                     .saturating_sub(out.len())
                     .max(1),
             );
-        } else if out.len() == before && consumed == read {
+        } else if consumed >= input.len() || out.len() == before && consumed == read {
             return Err(Fault::protocol("deflate stream ends early"));
         }
     }
@@ -120,14 +149,62 @@ mod tests {
     }
 
     #[test]
+    fn a_message_goes_on_behind_a_final_block() {
+        let last = |payload: &[u8]| {
+            let mut out = Vec::with_capacity(64);
+            let status = Compress::new(Compression::fast(), false).compress_vec(
+                payload,
+                &mut out,
+                FlushCompress::Finish,
+            );
+            assert_eq!(status.unwrap(), Status::StreamEnd);
+            out
+        };
+        for (parts, text) in [
+            (vec![last(b"hola"), vec![0]], &b"hola"[..]),
+            (vec![last(b"hola")], b"hola"),
+            (vec![last(b"ho"), deflate(b"la")], b"hola"),
+            (vec![last(b"u"), last(b"n"), last(b"o"), vec![0]], b"uno"),
+        ] {
+            assert_eq!(inflate(&parts.concat(), 65_536).unwrap(), text);
+        }
+        assert_eq!(inflate(b"", 65_536).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_stream_cut_short_is_named() {
+        let whole = deflate(b"hola, hola y adios");
+        for cut in 1..whole.len() - 1 {
+            assert!(inflate(&whole[..cut], 65_536).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
     fn only_offers_that_can_be_kept() {
         for (offer, answer) in [
-            ("permessage-deflate", true),
-            ("permessage-deflate; client_max_window_bits", true),
-            ("x-webkit, permessage-deflate; server_no_context_takeover", true),
-            ("permessage-deflate; server_max_window_bits=9", false),
-            ("permessage-bzip2", false),
-            ("", false),
+            ("permessage-deflate", Some(true)),
+            ("permessage-deflate; client_max_window_bits", Some(true)),
+            ("permessage-deflate; client_max_window_bits=\"10\"", Some(true)),
+            (
+                "x-webkit, permessage-deflate; server_no_context_takeover",
+                Some(true),
+            ),
+            ("permessage-deflate; server_max_window_bits=9", Some(false)),
+            (
+                "permessage-deflate; server_max_window_bits=9, permessage-deflate",
+                Some(true),
+            ),
+            ("permessage-deflate; server_no_context_takeover=1", Some(false)),
+            ("permessage-deflate; client_max_window_bits=7", Some(false)),
+            ("permessage-deflate; client_max_window_bits=08", Some(false)),
+            (
+                "permessage-deflate; client_max_window_bits; client_max_window_bits=9",
+                Some(false),
+            ),
+            ("permessage-deflate; nonsense", Some(false)),
+            ("permessage-bzip2", Some(false)),
+            ("", Some(false)),
+            ("permessage-deflate;", None),
         ] {
             assert_eq!(offered(offer), answer, "{offer}");
         }
