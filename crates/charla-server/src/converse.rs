@@ -13,6 +13,7 @@ use crate::admission::Place;
 use crate::attended::Attended;
 use crate::broker::Topic;
 use crate::connection::{Connection, Ending, Initiator, Opening};
+use crate::farewell::await_answer;
 use crate::follow::Following;
 use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch, note_receipt};
 use crate::happening::Variant;
@@ -20,7 +21,7 @@ use crate::loops::{self, Fingerprint, Who};
 use crate::metrics::CloseLabels;
 use crate::node::Node;
 use crate::receipts::Outcome;
-use crate::serve::{Serving, drain, serve};
+use crate::serve::{Serving, serve};
 use crate::users::Registered;
 
 /// How long a refused client may take to answer the close frame.
@@ -54,7 +55,7 @@ pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unre
         Err(refused) => {
             let attended = Attended::new(node);
             tokio::spawn(async move {
-                turn_away(&socket, &refused).await;
+                turn_away(&socket, &refused, &unread).await;
                 drop(attended);
             });
         }
@@ -62,11 +63,11 @@ pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unre
 }
 
 /// Says why, waits for the answer and hangs up.
-async fn turn_away(socket: &TcpStream, refused: &Refused) {
+async fn turn_away(socket: &TcpStream, refused: &Refused, unread: &[u8]) {
     let frame = codec::close(refused.cause, &refused.detail);
     let farewell = async {
         if write_all(socket, frame.bytes()).await.is_ok() {
-            drain(socket).await;
+            await_answer(socket, unread).await;
         }
     };
     // A peer that does not answer is left all the same.

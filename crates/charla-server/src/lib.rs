@@ -15,6 +15,7 @@ mod converse;
 mod deliver;
 pub mod doctor;
 mod drain;
+mod farewell;
 mod follow;
 pub mod handshake;
 pub mod happening;

@@ -15,6 +15,7 @@ use charla_wire::{Cause, ClientFrame, FrameError};
 use uuid::Uuid;
 
 use crate::connection::{Connection, Ending, Initiator, Opening};
+use crate::farewell::{await_answer, drain};
 use crate::join::{LeftOff, join};
 use crate::membership::Membership;
 use crate::node::Node;
@@ -42,6 +43,8 @@ pub(crate) struct Serving {
     unread: Vec<u8>,
     // Whether reading stopped for want of room among the sends on their way, with whole frames left in `unread`.
     held_back: bool,
+    // Whether the client breached the framing: where its frames begin is not known any more.
+    out_of_step: bool,
     pending: Option<Pending>,
 }
 
@@ -86,6 +89,7 @@ impl Serving {
             decoder: Decoder::default(),
             unread,
             held_back: false,
+            out_of_step: false,
             pending: None,
         }
     }
@@ -252,14 +256,15 @@ impl Serving {
                 Ok(Decoded::Piece { consumed }) => done += consumed,
                 Ok(Decoded::Whole { consumed, event }) => {
                     self.hear_event(event);
+                    done += consumed;
                     if self.connection.is_ending() {
                         // What comes behind a good-bye is nobody's business any more.
-                        return bytes.len();
+                        break;
                     }
-                    done += consumed;
                 }
                 Err(Fault { cause, detail }) => {
                     self.connection.close(cause, detail);
+                    self.out_of_step = true;
                     return bytes.len();
                 }
             }
@@ -446,25 +451,13 @@ impl Serving {
                     return;
                 }
             }
-            if waits_for_answer {
+            if waits_for_answer && self.out_of_step {
                 drain(self.connection.socket()).await;
+            } else if waits_for_answer {
+                await_answer(self.connection.socket(), &self.unread).await;
             }
         };
         // A peer that does not answer is left all the same.
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
-    }
-}
-
-/// Reads and forgets until the peer closes: closing with bytes unread would reset the connection and
-/// take our last frame with it.
-pub(crate) async fn drain(socket: &tokio::net::TcpStream) {
-    let mut sink = [0; 512];
-    while socket.readable().await.is_ok() {
-        match socket.try_read(&mut sink) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
     }
 }

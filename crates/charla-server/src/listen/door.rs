@@ -20,10 +20,10 @@ use super::head::{self, HeadError};
 use super::http_face::HttpFace;
 use crate::attended::Attended;
 use crate::converse::{converse, write_all};
+use crate::farewell::drain;
 use crate::handshake::{self, Answer, READABLE, Reply, is_socket_path};
 use crate::node::Node;
 use crate::returns::Underway;
-use crate::serve::drain;
 
 /// How long a preflight's connection is kept for the next one.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
