@@ -10,6 +10,7 @@ mod causes;
 mod ci;
 mod codegen;
 mod django;
+mod conformance;
 mod faults;
 mod fmt;
 mod install;
@@ -34,6 +35,7 @@ cargo xtask <chore>
   lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each
   faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history
   django [ARGUMENTS]    half the clients on uvicorn with Channels, half on Charla: everybody hears everybody once";
+  conformance [ARGS]    build and run charla-conformance: every frame rule of RFC 6455 and 7692 over real sockets";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         ["lab", rest @ ..] => lab::run_with(root, rest),
         ["faults", rest @ ..] => faults::run_with(root, rest),
         ["django", rest @ ..] => django::run_with(root, rest),
+        ["conformance", rest @ ..] => conformance::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -90,6 +90,13 @@ const LAYERS: &[Layer] = &[
         never: &["axum", "rusqlite"],
     },
     Layer {
+        // Shares no code with the server: it would share its mistakes.
+        name: "charla-conformance",
+        may_use: &[],
+        in_tests: &[],
+        never: &["tokio", "charla-wire"],
+    },
+    Layer {
         name: "xtask",
         may_use: &[],
         in_tests: &[],
