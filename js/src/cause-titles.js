@@ -42,6 +42,7 @@ export const CAUSE_TITLES = {
   invalid_json: { en: "The text is not JSON", es: "El texto no es JSON" },
   message_too_long: { en: "The message is too long", es: "El mensaje es demasiado largo" },
   id_conflict: { en: "The message id was used before with other content", es: "El id del mensaje ya se usó con otro contenido" },
+  history_refused: { en: "The application's own table refused the message", es: "La tabla propia de la aplicación rechazó el mensaje" },
   protocol_error: { en: "The client broke the WebSocket protocol", es: "El cliente rompió el protocolo WebSocket" },
   unsupported_data: { en: "Binary frames are not understood here", es: "Aquí no se entienden tramas binarias" },
   invalid_utf8: { en: "A text frame was not UTF-8", es: "Una trama de texto no era UTF-8" },

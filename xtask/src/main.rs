@@ -34,7 +34,7 @@ cargo xtask <chore>
   sim [ARGUMENTS]       build and run charla-sim: nodes, bus, store and clients in virtual time, by seed
   lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each
   faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history
-  django [ARGUMENTS]    half the clients on uvicorn with Channels, half on Charla: everybody hears everybody once";
+  django [ARGUMENTS]    half the clients on uvicorn with Channels, half on Charla: everybody hears everybody once
   conformance [ARGS]    build and run charla-conformance: every frame rule of RFC 6455 and 7692 over real sockets";
 
 fn main() -> ExitCode {

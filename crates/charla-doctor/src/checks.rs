@@ -198,6 +198,7 @@ registry! {
     bad_request
     message_too_long
     id_conflict
+    history_refused
     not_subscribed
     message_not_found
     edit_forbidden

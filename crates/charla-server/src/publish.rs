@@ -130,6 +130,7 @@ impl AppendError {
             Self::IdConflict => Cause::IdConflict,
             Self::NoChat => Cause::ChatNotFound,
             Self::Closed => Cause::ChatClosed,
+            Self::HistoryRefused => Cause::HistoryRefused,
             Self::Unavailable(_) => Cause::StoreUnavailable,
         }
     }

@@ -241,6 +241,7 @@ fn changed_answer(
         }
         Changed::NotFound => Err(refused(Cause::MessageNotFound, "")),
         Changed::Forbidden => Err(refused(Cause::EditForbidden, "")),
+        Changed::HistoryRefused => Err(refused(Cause::HistoryRefused, "")),
     }
 }
 

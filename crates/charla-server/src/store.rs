@@ -113,6 +113,15 @@ pub trait Store: archive::Archive + Send + Sync + 'static {
     /// When the writer's queue is full or the writer has stopped; the receipt is dropped then.
     fn append(&self, entry: Entry) -> Result<(), StoreError>;
 
+    /// The same for a message that the application sent over its own channel layer, and so has written to its own table already,
+    /// if it keeps one: `[history]` writes it only where the settings say so.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    fn append_bridged(&self, entry: Entry) -> Result<(), StoreError> {
+        self.append(entry)
+    }
+
     /// Whether the store answers: a read and the writer's pulse.
     fn ready(&self) -> StoreFuture<'_, ()>;
     /// Comes back once the writer has got round to it, whatever it says of the database; never while it hangs or once it

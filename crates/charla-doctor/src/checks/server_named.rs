@@ -50,6 +50,7 @@ family! {
     bad_request BadRequest Access
     message_too_long MessageTooLong Access
     id_conflict IdConflict Access
+    history_refused HistoryRefused Access
     not_subscribed NotSubscribed Access
     message_not_found MessageNotFound Access
     edit_forbidden EditForbidden Access

@@ -218,6 +218,7 @@ fn told(changed: Changed) -> Result<Json<ChangedMessage>, Problem> {
         })),
         Changed::NotFound => Err(Problem::new(Cause::MessageNotFound, "")),
         Changed::Forbidden => Err(Problem::new(Cause::EditForbidden, "")),
+        Changed::HistoryRefused => Err(Problem::new(Cause::HistoryRefused, "")),
     }
 }
 

@@ -165,9 +165,10 @@ impl From<AppendError> for Problem {
                     "not stored; send it again with the same id",
                 )
             }
-            AppendError::IdConflict | AppendError::NoChat | AppendError::Closed => {
-                Self::new(error.cause(), error.to_string())
-            }
+            AppendError::IdConflict
+            | AppendError::NoChat
+            | AppendError::Closed
+            | AppendError::HistoryRefused => Self::new(error.cause(), error.to_string()),
         }
     }
 }

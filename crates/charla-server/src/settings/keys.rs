@@ -87,7 +87,7 @@ pub(super) const LISTS: [(&str, &[&str]); 3] = [
 ];
 
 /// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 15] = [
+pub(super) const SECTIONS: [(&str, &str); 16] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -99,6 +99,10 @@ pub(super) const SECTIONS: [(&str, &str); 15] = [
         "Where a token says what. The defaults are SimpleJWT's names.",
     ),
     ("store", "Where chats live."),
+    (
+        "history",
+        "The application's own table of messages, written along: PostgreSQL only, in the database of store.url.",
+    ),
     (
         "broker",
         "How several nodes on one PostgreSQL hear of each other.",
@@ -264,6 +268,20 @@ keys! {
         "Most messages that share one commit.";
     "store.queue_max", count(1, 1_000_000), Some(|s| &mut s.store.queue_max), "",
         "Messages that may wait for the writer; more are refused with overloaded.";
+
+    "history.insert", Rule::Text, Some(|s| &mut s.store.history.insert),
+        "INSERT INTO chat_message (chat_id, author_id, text, sent_at) VALUES (:chat, :author, :text, :sent_at)",
+        "Writes a new message into the application's own table, in the transaction that stores it. :tenant :chat :seq :id :author :author_name :text :data :sent_at.";
+    "history.update", Rule::Text, Some(|s| &mut s.store.history.update),
+        "UPDATE chat_message SET text = :text WHERE uuid = :id",
+        "Gives a message other words there; :edited_at too.";
+    "history.delete", Rule::Text, Some(|s| &mut s.store.history.delete), "DELETE FROM chat_message WHERE uuid = :id",
+        "Takes a message back there.";
+    "history.bridged", Rule::Flag, Some(|s| &mut s.store.history.bridged), "",
+        "Whether messages that the application sends over its channel layer are written too; as a rule it has written them itself.";
+    "history.backfill", Rule::Text, Some(|s| &mut s.store.history.backfill),
+        "SELECT id AS pk, chat_id AS chat, author_id AS author, author_name, text, sent_at FROM chat_message ORDER BY chat_id, sent_at, id",
+        "Reads the messages that were there before Charla, for `charla import-history`; columns pk, chat, author, text, sent_at, author_name and data if there are, in the order of each chat; :tenant.";
 
     "broker.url", Rule::BrokerUrl, Some(|s| &mut s.broker.url), "redis://bus.example.org:6379",
         "The bus between nodes: redis:// (rediss:// with TLS), redis+sentinel://, redis+cluster:// or nats://. Not set: this node is alone. A password in it only in the variable.";

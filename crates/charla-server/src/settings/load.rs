@@ -82,6 +82,7 @@ pub fn load(
         loaded.apply(&layer, &mut vault);
     }
     authority::settle(&mut loaded, &mut vault);
+    loaded.settings.store.history.schema = loaded.settings.application.schema.clone();
     relations::check(&loaded, &mut problems);
     if problems.is_empty() {
         Ok(loaded)

@@ -10,6 +10,7 @@ use super::authority::AuthorityFault;
 use super::bridge::EntryFault;
 use super::broker_url::BrokerUrlError;
 use super::rule::Rule;
+use crate::application::QueryError;
 
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +104,10 @@ pub(super) enum Fault {
     Authority(AuthorityFault),
     /// An entry of a list contradicts itself or another one.
     Entry { name: String, why: EntryFault },
+    /// A statement of the application's is not understood.
+    Statement { key: &'static str, error: QueryError },
+    /// What has to be written in one transaction is in two databases.
+    OtherDatabase { key: &'static str },
     /// Only the file can hold it.
     FileOnly { key: String },
     /// More than one of several ways to give one thing.
@@ -198,6 +203,8 @@ impl Fault {
             }
             Self::Authority(fault) => fault.tell(Lang::En),
             Self::Entry { name, why } => entry(Lang::En, name, why),
+            Self::Statement { key, error } => format!("`{key}`: {error}"),
+            Self::OtherDatabase { key } => other_database(Lang::En, key),
             Self::FileOnly { key } => format!("`{key}` can be written in the file only, as [[{key}]]"),
             Self::OneOf { keys } => format!("give only one of {}", listed(keys, "and")),
             Self::Needs { key, any } => format!("`{key}` needs {}", listed(any, "or")),
@@ -268,6 +275,8 @@ impl Fault {
             }
             Self::Authority(fault) => fault.tell(Lang::Es),
             Self::Entry { name, why } => entry(Lang::Es, name, why),
+            Self::Statement { key, error } => format!("`{key}`: {error}"),
+            Self::OtherDatabase { key } => other_database(Lang::Es, key),
             Self::FileOnly { key } => {
                 format!("`{key}` solo se puede escribir en el archivo, como [[{key}]]")
             }
@@ -392,6 +401,17 @@ fn entry(lang: Lang, name: &str, why: &EntryFault) -> String {
     match lang {
         Lang::En => format!("{name:?}: {en}"),
         Lang::Es => format!("{name:?}: {es}"),
+    }
+}
+
+fn other_database(lang: Lang, key: &str) -> String {
+    match lang {
+        Lang::En => format!(
+            "`{key}` is written in the transaction that stores a message, so both need one PostgreSQL database: `store.url` and `application.database_url` must name the same host, port and database"
+        ),
+        Lang::Es => format!(
+            "`{key}` se escribe en la transacción que guarda el mensaje, así que las dos cosas necesitan una sola base de datos PostgreSQL: `store.url` y `application.database_url` deben nombrar el mismo host, puerto y base de datos"
+        ),
     }
 }
 

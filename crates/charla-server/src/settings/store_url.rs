@@ -2,12 +2,25 @@
 
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
 /// What stands for a password wherever it would be shown.
 const HIDDEN: &str = "(hidden)";
+
+/// What this machine is called, by whatever name.
+const LOCAL: &str = "localhost";
+/// PostgreSQL's own.
+const DEFAULT_PORT: u16 = 5432;
+
+fn host_name(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) if matches!(name.as_str(), "127.0.0.1" | "::1" | "[::1]") => LOCAL.to_owned(),
+        Host::Tcp(name) => name.to_ascii_lowercase(),
+        Host::Unix(folder) => folder.display().to_string(),
+    }
+}
 
 /// An address that the driver understands.
 #[derive(Clone)]
@@ -48,6 +61,29 @@ impl StoreUrl {
     #[must_use]
     pub fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// Whether another address leads to the same database, whoever one is there: host by host, port by port. `localhost` is
+    /// the same as its addresses; a socket is not, since nobody can tell from its name whose it is.
+    #[must_use]
+    pub fn is_same_database(&self, other: &Self) -> bool {
+        let place = |url: &Self| {
+            let config: Config = url.text.expose_secret().parse().ok()?;
+            let hosts: Vec<String> = config.get_hosts().iter().map(host_name).collect();
+            let hosts = if hosts.is_empty() {
+                vec![LOCAL.to_owned()]
+            } else {
+                hosts
+            };
+            let ports = match config.get_ports() {
+                [] => vec![DEFAULT_PORT; hosts.len()],
+                [one] => vec![*one; hosts.len()],
+                several => several.to_vec(),
+            };
+            let name = config.get_dbname().or(config.get_user())?.to_owned();
+            Some((hosts, ports, name))
+        };
+        place(self).is_some_and(|own| place(other) == Some(own))
     }
 
     /// Whether there is a password in it.
@@ -104,6 +140,26 @@ mod tests {
         let url = StoreUrl::parse("postgres:///charla?host=/run/postgresql").expect("an address");
         assert!(!url.has_password());
         assert_eq!(url.shown(), "postgres:///charla?host=/run/postgresql");
+    }
+
+    #[test]
+    fn a_database_has_many_addresses() {
+        let url = |text| StoreUrl::parse(text).unwrap();
+        let ours = url("postgres://charla@127.0.0.1/app");
+        for same in [
+            "postgres://django:pw@localhost:5432/app",
+            "postgresql://x@[::1]/app?application_name=y",
+        ] {
+            assert!(ours.is_same_database(&url(same)), "{same}");
+        }
+        for other in [
+            "postgres://charla@127.0.0.1/charla",
+            "postgres://charla@127.0.0.1:5433/app",
+            "postgres://charla@db/app",
+            "postgres:///app?host=/run/postgresql&user=charla",
+        ] {
+            assert!(!ours.is_same_database(&url(other)), "{other}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use self::fault::Fault;
 use self::hints::Carrier;
+use self::history::History;
 use self::messages::Change;
 use self::pool::Pool;
 use self::session::Session;
@@ -40,6 +41,7 @@ mod credentials;
 mod directory;
 mod fault;
 mod hints;
+mod history;
 mod messages;
 mod migrations;
 mod notifications;
@@ -62,6 +64,7 @@ pub struct Postgres {
     changes: Arc<Semaphore>,
     clock: Clock,
     hook: Arc<OnceLock<CommitHook>>,
+    history: Option<Arc<History>>,
     carrier: Carrier,
 }
 
@@ -93,12 +96,18 @@ impl Postgres {
         migrations::apply(pool.connect().await?)
             .await
             .map_err(Fault::told)?;
+        let history = History::of(&settings.history)?;
+        if let Some(history) = &history {
+            let mut session = pool.connect().await?;
+            history.check(&mut session).await.map_err(Fault::told)?;
+        }
         let (queue, jobs) = mpsc::channel(settings.queue_max.max(1));
         let hook = Arc::new(OnceLock::new());
         let writer = Writer {
             pool: Arc::clone(&pool),
             session: None,
             ids: append::Ids::new(),
+            history: history.clone(),
             clock: Arc::clone(&clock),
             queue: jobs,
             group_max: settings.group_max.max(1),
@@ -117,6 +126,7 @@ impl Postgres {
             )),
             clock,
             hook,
+            history,
             carrier: Carrier::start(config),
         })
     }
@@ -185,7 +195,16 @@ macro_rules! change {
 impl Store for Postgres {
     fn append(&self, entry: Entry) -> Result<(), StoreError> {
         self.queue
-            .try_send(Job::Append(entry))
+            .try_send(Job::Append {
+                entry,
+                bridged: false,
+            })
+            .map_err(|error| refused(&error))
+    }
+
+    fn append_bridged(&self, entry: Entry) -> Result<(), StoreError> {
+        self.queue
+            .try_send(Job::Append { entry, bridged: true })
             .map_err(|error| refused(&error))
     }
 
@@ -369,12 +388,14 @@ impl Store for Postgres {
         text: &'a str,
     ) -> StoreFuture<'a, Changed> {
         let (key, by, text) = (key.clone(), by.clone(), text.to_owned());
+        let history = self.history.clone();
         change!(self, |s, now| messages::change(
             s,
             now,
             (&key, seq),
             (&by, any),
-            Change::Edit(&text)
+            Change::Edit(&text),
+            history.as_deref()
         ))
     }
 
@@ -386,12 +407,14 @@ impl Store for Postgres {
         any: bool,
     ) -> StoreFuture<'a, Changed> {
         let (key, by) = (key.clone(), by.clone());
+        let history = self.history.clone();
         change!(self, |s, now| messages::change(
             s,
             now,
             (&key, seq),
             (&by, any),
-            Change::Delete
+            Change::Delete,
+            history.as_deref()
         ))
     }
 

@@ -163,6 +163,9 @@ pub enum AppendError {
     /// The chat is closed.
     #[error("the chat is closed")]
     Closed,
+    /// The application's own table of messages refuses it.
+    #[error("the application's own table refuses this message")]
+    HistoryRefused,
     /// The group could not be committed: nothing of it is stored.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
@@ -191,6 +194,8 @@ pub enum Changed {
     NotFound,
     /// It is somebody else's.
     Forbidden,
+    /// The application's own table of messages refuses the change.
+    HistoryRefused,
 }
 
 /// A person's own note from the application.

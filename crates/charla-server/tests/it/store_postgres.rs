@@ -13,6 +13,7 @@ use crate::store_contract::{Bench, clock, draft, store_contract};
 mod away;
 mod doubt;
 mod hard_times;
+mod history;
 mod nodes;
 mod serving;
 mod start;

@@ -85,6 +85,8 @@ pub enum Cause {
     MessageTooLong,
     /// The message id was used before with other content.
     IdConflict,
+    /// The application's own table refused the message.
+    HistoryRefused,
     /// The client broke the WebSocket protocol.
     ProtocolError,
     /// Binary frames are not understood here.
@@ -326,6 +328,7 @@ impl Cause {
         Self::InvalidJson,
         Self::MessageTooLong,
         Self::IdConflict,
+        Self::HistoryRefused,
         Self::ProtocolError,
         Self::UnsupportedData,
         Self::InvalidUtf8,
@@ -471,6 +474,7 @@ impl Cause {
             "invalid_json" => Self::InvalidJson,
             "message_too_long" => Self::MessageTooLong,
             "id_conflict" => Self::IdConflict,
+            "history_refused" => Self::HistoryRefused,
             "protocol_error" => Self::ProtocolError,
             "unsupported_data" => Self::UnsupportedData,
             "invalid_utf8" => Self::InvalidUtf8,
@@ -1632,6 +1636,32 @@ impl Cause {
                         "// un id nuevo para cada mensaje nuevo, el mismo id solo para repetir el mismo mensaje\nconst id = crypto.randomUUID();",
                     ],
                     check: "Un envío con un id nuevo queda confirmado con el siguiente número de secuencia.",
+                },
+            },
+            Self::HistoryRefused => &Row {
+                id: "history_refused",
+                side: Side::Server,
+                group: Group::Request,
+                code: None,
+                status: Some(422),
+                retry: Retry::Stop,
+                en: Words {
+                    title: "The application's own table refused the message",
+                    explain: "Messages are written to the application's own table in the same transaction (`[history]`); that table refused this one (a foreign key, a check, a trigger, an id that its column cannot hold), so it is stored nowhere and sending it again changes nothing.",
+                    fix: &[
+                        "# the constraint, trigger or column that refused it; never the message itself\njournalctl -u charla --since -1h | grep -E 'refused a message|cannot hold a message|wrote no row' ",
+                        "# try the statement as Charla runs it, with the values of one message\npsql \"$DATABASE_URL\" -c \"BEGIN; INSERT INTO chat_message (chat_id, author_id, text, sent_at) VALUES (5, 42, 'hola', now()); ROLLBACK\"",
+                    ],
+                    check: "The same message, sent with a new id, is acknowledged and stands in the application's table.",
+                },
+                es: Words {
+                    title: "La tabla propia de la aplicación rechazó el mensaje",
+                    explain: "Los mensajes se escriben en la tabla de la aplicación en la misma transacción (`[history]`); esa tabla rechazó este (una clave foránea, un check, un trigger, un id que no cabe en su columna), así que no queda guardado en ninguna parte y repetirlo no cambia nada.",
+                    fix: &[
+                        "# la restricción, el trigger o la columna que lo rechazó; nunca el mensaje\njournalctl -u charla --since -1h | grep -E 'refused a message|cannot hold a message|wrote no row' ",
+                        "# prueba la sentencia como la ejecuta Charla, con los valores de un mensaje\npsql \"$DATABASE_URL\" -c \"BEGIN; INSERT INTO chat_message (chat_id, author_id, text, sent_at) VALUES (5, 42, 'hola', now()); ROLLBACK\"",
+                    ],
+                    check: "El mismo mensaje, enviado con un id nuevo, queda confirmado y está en la tabla de la aplicación.",
                 },
             },
             Self::ProtocolError => &Row {

@@ -9,13 +9,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use charla_core::{Draft, RoomKey, Stored};
-use charla_wire::Timestamp;
+use charla_wire::{TenantId, Timestamp};
 use tokio::time::timeout;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::numbering::{self, Earlier, Held, Numbered, Once};
+use super::history::{self, History, Unwritten, What};
+use super::numbering::{self, Arrival, Earlier, Held, Numbered, Once};
 use super::rows::{self, MESSAGE_WIDTH, escaped, id, message_columns, unsigned};
 use super::session::{ANSWER_WITHIN, COMMIT, Param, Session};
 use crate::store::{AppendError, Appended, StoreError};
@@ -53,7 +54,7 @@ const EARLIER: &str = concat!(
 );
 
 const INSERT: &str = "INSERT INTO messages (chat, seq, id, author, author_name, text, data, sent_at)
-    SELECT *, $8 FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[])";
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])";
 
 const MOVE: &str = "WITH step AS MATERIALIZED (SELECT nextval('chats_moved') AS from_here)
     UPDATE chats c SET last_seq = w.last_seq, moved = step.from_here + w.place
@@ -68,35 +69,142 @@ pub(super) async fn group(
     session: &mut Session,
     ids: &mut Ids,
     now: Timestamp,
-    drafts: Vec<Draft>,
+    arrivals: Vec<Arrival>,
+    history: Option<&History>,
 ) -> Result<Vec<Result<Appended, AppendError>>, Undone> {
-    let wanted: Vec<Once> = drafts
+    let Some(history) = history else {
+        return match at_once(session, ids, now, arrivals, None).await {
+            Ok(outcomes) => Ok(outcomes),
+            Err(AtOnce::Undone(undone)) => Err(undone),
+            Err(AtOnce::History) => Err(Undone::Nothing(Fault::Contradiction(
+                "a history that there is not refused a message".into(),
+            ))),
+        };
+    };
+    let tenants = arrivals
         .iter()
-        .map(|draft| (draft.room.clone(), draft.author.id.clone(), draft.id))
-        .collect();
-    let (mut held, mut earlier) = match hold(session, ids, &wanted).await {
-        Ok(found) => found,
+        .filter(|arrival| arrival.to_history)
+        .map(|arrival| &arrival.draft.room.tenant);
+    let without = history.ready(session, tenants).await.map_err(Undone::Nothing)?;
+    if without.is_empty() {
+        match at_once(session, ids, now, arrivals.clone(), Some(history)).await {
+            Ok(outcomes) => return Ok(outcomes),
+            Err(AtOnce::Undone(undone)) => return Err(undone),
+            Err(AtOnce::History) => {}
+        }
+    }
+    one_by_one(session, ids, now, arrivals, history, without).await
+}
+
+/// Why a group could not be written at once.
+enum AtOnce {
+    /// The application's table refuses something in it.
+    History,
+    Undone(Undone),
+}
+
+async fn at_once(
+    session: &mut Session,
+    ids: &mut Ids,
+    now: Timestamp,
+    arrivals: Vec<Arrival>,
+    history: Option<&History>,
+) -> Result<Vec<Result<Appended, AppendError>>, AtOnce> {
+    let (mut held, mut earlier) = held(session, ids, &arrivals).await.map_err(AtOnce::Undone)?;
+    let numbered = numbering::number(arrivals, now, &mut held, &mut earlier);
+    finish(session, numbered, history).await
+}
+
+/// As [`at_once`], with each message written to the application's table between savepoints: what is refused there takes
+/// no number.
+async fn one_by_one(
+    session: &mut Session,
+    ids: &mut Ids,
+    now: Timestamp,
+    arrivals: Vec<Arrival>,
+    history: &History,
+    mut without: HashMap<TenantId, String>,
+) -> Result<Vec<Result<Appended, AppendError>>, Undone> {
+    let (mut held, mut earlier) = held(session, ids, &arrivals).await?;
+    let mut numbered = Numbered::default();
+    for arrival in arrivals {
+        let room = arrival.draft.room.clone();
+        let once = (room.clone(), arrival.draft.author.id.clone(), arrival.draft.id);
+        let (chat_before, marks_before) = (held.get(&room).copied(), numbered.marks.clone());
+        let (moved_before, fresh_before) = (numbered.moved.clone(), numbered.fresh.len());
+        numbered.add(arrival, now, &mut held, &mut earlier);
+        let Some(fresh) = numbered.fresh.get(fresh_before).filter(|fresh| fresh.to_history) else {
+            continue;
+        };
+        let written = match without.get(&room.tenant) {
+            Some(why) => Err(Unwritten::Away(why.clone())),
+            None => history.line(session, What::Insert, &fresh.stored).await,
+        };
+        let refused = match written {
+            Ok(()) => continue,
+            Err(Unwritten::Refused) => AppendError::HistoryRefused,
+            Err(Unwritten::Away(why)) => {
+                without.insert(room.tenant.clone(), why.clone());
+                AppendError::Unavailable(why)
+            }
+            Err(Unwritten::Lost(fault)) => {
+                session.roll_back().await;
+                return Err(Undone::Nothing(fault));
+            }
+        };
+        held.extend(chat_before.map(|chat| (room, chat)));
+        earlier.remove(&once);
+        (numbered.marks, numbered.moved) = (marks_before, moved_before);
+        numbered.fresh.truncate(fresh_before);
+        numbered.outcomes.pop();
+        numbered.outcomes.push(Err(refused));
+    }
+    match finish(session, numbered, None).await {
+        Ok(outcomes) => Ok(outcomes),
+        Err(AtOnce::Undone(undone)) => Err(undone),
+        Err(AtOnce::History) => Err(Undone::Nothing(Fault::Contradiction(
+            "what was written before was refused after".into(),
+        ))),
+    }
+}
+
+/// Opens the transaction and holds what the drafts need; undone where that fails.
+async fn held(session: &mut Session, ids: &mut Ids, arrivals: &[Arrival]) -> Result<Holding, Undone> {
+    let wanted: Vec<Once> = arrivals.iter().map(|arrival| once(&arrival.draft)).collect();
+    match hold(session, ids, &wanted).await {
+        Ok(found) => Ok(found),
         Err(fault) => {
             session.roll_back().await;
-            return Err(Undone::Nothing(fault));
+            Err(Undone::Nothing(fault))
         }
-    };
-    let numbered = numbering::number(drafts, now, &mut held, &mut earlier);
+    }
+}
+
+/// Writes what was numbered, and commits.
+async fn finish(
+    session: &mut Session,
+    numbered: Numbered,
+    history: Option<&History>,
+) -> Result<Vec<Result<Appended, AppendError>>, AtOnce> {
     if numbered.fresh.is_empty() {
         // Nothing was written: there is nothing to lose.
         session.roll_back().await;
         return Ok(numbered.outcomes);
     }
-    match write(session, now, &numbered).await {
+    match write(session, &numbered, history).await {
         Ok(()) => Ok(numbered.outcomes),
         Err((fault, Settled::Undone)) => {
             session.roll_back().await;
-            Err(Undone::Nothing(fault))
+            Err(AtOnce::Undone(Undone::Nothing(fault)))
+        }
+        Err((_, Settled::History)) => {
+            session.roll_back().await;
+            Err(AtOnce::History)
         }
         Err((fault, Settled::Unknown)) => {
             session.spoil();
-            let stored = numbered.fresh.into_iter().map(|(_, stored)| stored).collect();
-            Err(Undone::InDoubt(stored, fault))
+            let stored = numbered.fresh.into_iter().map(|fresh| fresh.stored).collect();
+            Err(AtOnce::Undone(Undone::InDoubt(stored, fault)))
         }
     }
 }
@@ -108,13 +216,7 @@ pub(super) async fn settle(
     ids: &mut Ids,
     doubts: &[Stored],
 ) -> Result<Vec<bool>, Fault> {
-    let wanted: Vec<Once> = doubts
-        .iter()
-        .map(|stored| {
-            let draft = &stored.draft;
-            (draft.room.clone(), draft.author.id.clone(), draft.id)
-        })
-        .collect();
+    let wanted: Vec<Once> = doubts.iter().map(|stored| once(&stored.draft)).collect();
     let found = hold(session, ids, &wanted).await;
     session.roll_back().await;
     let (_, earlier) = found?;
@@ -124,6 +226,10 @@ pub(super) async fn settle(
             .is_some_and(|found| found.stored.seq == doubt.seq)
     };
     Ok(wanted.iter().zip(doubts).map(is_stored).collect())
+}
+
+fn once(draft: &Draft) -> Once {
+    (draft.room.clone(), draft.author.id.clone(), draft.id)
 }
 
 /// Finds the ids of chats that are not remembered.
@@ -148,12 +254,11 @@ async fn find(session: &mut Session, ids: &mut Ids, wanted: &[Once]) -> Result<(
     Ok(())
 }
 
+/// The chats of a group, and what of it is stored already.
+pub(super) type Holding = (HashMap<RoomKey, Held>, HashMap<Once, Earlier>);
+
 /// The first round trip: opens the transaction, holds the chats, finds the repeats.
-async fn hold(
-    session: &mut Session,
-    ids: &mut Ids,
-    wanted: &[Once],
-) -> Result<(HashMap<RoomKey, Held>, HashMap<Once, Earlier>), Fault> {
+pub(super) async fn hold(session: &mut Session, ids: &mut Ids, wanted: &[Once]) -> Result<Holding, Fault> {
     find(session, ids, wanted).await?;
     let (holding, looking) = (session.statement(HOLD).await?, session.statement(EARLIER).await?);
     let known = || wanted.iter().filter_map(|once| Some((*ids.get(&once.0)?, once)));
@@ -221,22 +326,28 @@ fn earlier_row(row: &Row, rooms: &HashMap<i64, &RoomKey>) -> Result<(Once, Earli
 }
 
 /// What is known of a group whose second round trip failed.
-enum Settled {
+pub(super) enum Settled {
     /// The transaction is undone: the server refused a statement of it.
     Undone,
+    /// It is to be undone: the application's table refused one.
+    History,
     /// Nobody knows.
     Unknown,
 }
 
-/// The second round trip: writes and commits.
-async fn write(session: &mut Session, now: Timestamp, numbered: &Numbered) -> Result<(), (Fault, Settled)> {
+/// The second round trip: writes and commits. The application's table comes last: from there on names are looked for in its
+/// schema.
+pub(super) async fn write(
+    session: &mut Session,
+    numbered: &Numbered,
+    history: Option<&History>,
+) -> Result<(), (Fault, Settled)> {
     let undone = |fault: Fault| (fault, Settled::Undone);
     let insert = session.statement(INSERT).await.map_err(undone)?;
     let moving = session.statement(MOVE).await.map_err(undone)?;
     let mark = session.statement(MARK).await.map_err(undone)?;
     let columns = Columns::of(numbered);
     let client = session.client();
-    let sent_at = now.as_millis();
     let messages: [Param<'_>; 8] = [
         &columns.chats,
         &columns.seqs,
@@ -245,40 +356,61 @@ async fn write(session: &mut Session, now: Timestamp, numbered: &Numbered) -> Re
         &columns.names,
         &columns.texts,
         &columns.data,
-        &sent_at,
+        &columns.sent_at,
     ];
     let moves: [Param<'_>; 3] = [&columns.moved, &columns.last_seqs, &columns.places];
     let marks: [Param<'_>; 3] = [&columns.marked, &columns.readers, &columns.marks];
+    let told: Vec<&Stored> = numbered
+        .fresh
+        .iter()
+        .filter(|fresh| fresh.to_history)
+        .map(|fresh| &fresh.stored)
+        .collect();
+    let Some(lines) = history.map_or_else(|| Some(Vec::new()), |h| h.lines(session, client, &told)) else {
+        return Err((not_at_once(), Settled::History));
+    };
     let answers = timeout(ANSWER_WITHIN, async {
+        // What the application's table took is looked at before the commit: no row is a refusal too.
+        let alone = lines.is_empty();
         tokio::join!(
             biased;
             client.execute(&insert, &messages),
             client.execute(&moving, &moves),
             client.execute(&mark, &marks),
-            client.batch_execute(COMMIT),
+            history::in_order(lines),
+            async {
+                if alone { Some(client.batch_execute(COMMIT).await) } else { None }
+            },
         )
     })
     .await;
     let unknown = |fault: Fault| (fault, Settled::Unknown);
-    let (inserted, moved, marked, committed) = session.judged(answers.map(Ok)).map_err(unknown)?;
-    for wrote in [inserted, moved, marked] {
+    let (inserted, moved, marked, lines, committed) = session.judged(answers.map(Ok)).map_err(unknown)?;
+    let ours = [inserted, moved, marked]
+        .into_iter()
+        .map(|wrote| (wrote, Settled::Undone));
+    let wrote_none = lines.iter().any(|line| matches!(line, Ok(0)));
+    let theirs = lines.into_iter().map(|wrote| (wrote, Settled::History));
+    for (wrote, by) in ours.chain(theirs) {
         // A refusal by the server undoes the transaction; silence in its place says nothing about it.
         let refused = wrote
             .as_ref()
             .err()
             .is_some_and(|error| error.as_db_error().is_some());
-        session.judged(Ok(wrote)).map_err(|fault| {
-            (
-                fault,
-                if refused {
-                    Settled::Undone
-                } else {
-                    Settled::Unknown
-                },
-            )
-        })?;
+        session
+            .judged(Ok(wrote))
+            .map_err(|fault| (fault, if refused { by } else { Settled::Unknown }))?;
     }
-    session.judged(Ok(committed)).map_err(unknown)
+    match committed {
+        Some(committed) => session.judged(Ok(committed)),
+        None if wrote_none => return Err((not_at_once(), Settled::History)),
+        None => session.commit().await,
+    }
+    .map_err(unknown)
+}
+
+fn not_at_once() -> Fault {
+    Fault::Contradiction("the application's table does not take the group as a whole".into())
 }
 
 /// A group as the arrays that its statements take.
@@ -290,6 +422,7 @@ struct Columns<'a> {
     names: Vec<Cow<'a, str>>,
     texts: Vec<Cow<'a, str>>,
     data: Vec<Option<Cow<'a, str>>>,
+    sent_at: Vec<i64>,
     moved: Vec<i64>,
     last_seqs: Vec<i64>,
     places: Vec<i64>,
@@ -300,16 +433,17 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn of(numbered: &'a Numbered) -> Self {
-        let fresh = || numbered.fresh.iter().map(|(_, stored)| stored);
+        let fresh = || numbered.fresh.iter().map(|fresh| &fresh.stored);
         let drafts = || fresh().map(|stored| &stored.draft);
         Self {
-            chats: numbered.fresh.iter().map(|(chat, _)| *chat).collect(),
+            chats: numbered.fresh.iter().map(|fresh| fresh.chat).collect(),
             seqs: fresh().map(|stored| rows::number(stored.seq)).collect(),
             ids: drafts().map(|draft| draft.id).collect(),
             authors: drafts().map(|draft| draft.author.id.as_str()).collect(),
             names: drafts().map(|draft| escaped(&draft.author.name)).collect(),
             texts: drafts().map(|draft| escaped(&draft.text)).collect(),
             data: drafts().map(|draft| draft.data.as_deref().map(escaped)).collect(),
+            sent_at: fresh().map(|stored| stored.sent_at.as_millis()).collect(),
             moved: numbered.moved.keys().copied().collect(),
             last_seqs: numbered
                 .moved

@@ -4,9 +4,10 @@ use charla_core::{RoomKey, Seq, Stored};
 use charla_wire::{Timestamp, UserId};
 
 use super::fault::Fault;
+use super::history::{History, Unwritten, What};
 use super::rows::{self, MESSAGE_WIDTH, escaped, id, limit, message_columns, number, unsigned};
 use super::session::Session;
-use crate::store::{Changed, Page};
+use crate::store::{Changed, Page, StoreError};
 
 /// The messages of a chat named by tenant and id, up to the condition on their numbers.
 macro_rules! messages_of_chat {
@@ -84,6 +85,15 @@ pub(super) enum Change<'a> {
     Delete,
 }
 
+impl Change<'_> {
+    const fn what(&self) -> What {
+        match self {
+            Self::Edit(_) => What::Update,
+            Self::Delete => What::Delete,
+        }
+    }
+}
+
 /// Edits or deletes; both give the chat its next revision. The chat is held meanwhile, so that revisions are seen
 /// in their order.
 pub(super) async fn change(
@@ -92,6 +102,7 @@ pub(super) async fn change(
     (key, seq): (&RoomKey, Seq),
     (by, any): (&UserId, bool),
     change: Change<'_>,
+    history: Option<&History>,
 ) -> Result<Changed, Fault> {
     const ONE: &str = concat!(
         "SELECT ",
@@ -118,6 +129,7 @@ pub(super) async fn change(
     if !any && message.draft.author.id != *by {
         return Ok(Changed::Forbidden);
     }
+    let what = change.what();
     match change {
         Change::Edit(text) => {
             message.draft.text = text.into();
@@ -127,6 +139,14 @@ pub(super) async fn change(
             message.draft.text = "".into();
             message.draft.data = None;
             message.deleted = true;
+        }
+    }
+    if let Some(history) = history {
+        match history.line(session, what, &message).await {
+            Ok(()) => {}
+            Err(Unwritten::Refused) => return Ok(Changed::HistoryRefused),
+            Err(Unwritten::Away(why)) => return Err(Fault::Refused(StoreError::Unavailable(why))),
+            Err(Unwritten::Lost(fault)) => return Err(fault),
         }
     }
     let row = session

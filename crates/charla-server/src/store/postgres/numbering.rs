@@ -31,44 +31,84 @@ pub(super) struct Earlier {
 /// Who said something where, and under which id.
 pub(super) type Once = (RoomKey, UserId, Uuid);
 
+/// A draft as it came to the writer.
+#[derive(Debug, Clone)]
+pub(super) struct Arrival {
+    /// What was said.
+    pub(super) draft: Draft,
+    /// When, if not now: it was said elsewhere.
+    pub(super) sent_at: Option<Timestamp>,
+    /// Whether the application's own table is to have it too.
+    pub(super) to_history: bool,
+}
+
+/// A new message with its chat.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    /// The database's own name of the chat.
+    pub(super) chat: i64,
+    /// The message.
+    pub(super) stored: Stored,
+    /// Whether the application's own table is to have it too.
+    pub(super) to_history: bool,
+}
+
 /// What is to be written for one group.
 #[derive(Debug, Default)]
 pub(super) struct Numbered {
     /// What became of each draft, in the order given.
     pub(super) outcomes: Vec<Result<Appended, AppendError>>,
-    /// New messages with their chats, in the order given.
-    pub(super) fresh: Vec<(i64, Stored)>,
+    /// New messages, in the order given.
+    pub(super) fresh: Vec<Fresh>,
     /// Each chat with a new message: its last number, and the place of that message in the group.
     pub(super) moved: BTreeMap<i64, (Seq, usize)>,
     /// How far each author has read by writing.
     pub(super) marks: BTreeMap<(i64, UserId), Seq>,
 }
 
+impl Numbered {
+    /// Numbers the next draft of the group.
+    pub(super) fn add(
+        &mut self,
+        arrival: Arrival,
+        now: Timestamp,
+        held: &mut HashMap<RoomKey, Held>,
+        earlier: &mut HashMap<Once, Earlier>,
+    ) {
+        let to_history = arrival.to_history;
+        let outcome = one(arrival.draft, arrival.sent_at.unwrap_or(now), held, earlier);
+        if let Ok((Some(chat), Appended::New(stored))) = &outcome {
+            let (chat, stored) = (*chat, stored.clone());
+            self.moved.insert(chat, (stored.seq, self.outcomes.len()));
+            self.marks
+                .insert((chat, stored.draft.author.id.clone()), stored.seq);
+            self.fresh.push(Fresh {
+                chat,
+                stored,
+                to_history,
+            });
+        }
+        self.outcomes.push(outcome.map(|(_, appended)| appended));
+    }
+}
+
 /// Numbers the drafts of a group in order.
 pub(super) fn number(
-    drafts: Vec<Draft>,
+    arrivals: Vec<Arrival>,
     now: Timestamp,
     held: &mut HashMap<RoomKey, Held>,
     earlier: &mut HashMap<Once, Earlier>,
 ) -> Numbered {
     let mut numbered = Numbered::default();
-    for (place, draft) in drafts.into_iter().enumerate() {
-        let outcome = one(draft, now, held, earlier);
-        if let Ok((Some(chat), Appended::New(stored))) = &outcome {
-            numbered.moved.insert(*chat, (stored.seq, place));
-            numbered
-                .marks
-                .insert((*chat, stored.draft.author.id.clone()), stored.seq);
-            numbered.fresh.push((*chat, stored.clone()));
-        }
-        numbered.outcomes.push(outcome.map(|(_, appended)| appended));
+    for arrival in arrivals {
+        numbered.add(arrival, now, held, earlier);
     }
     numbered
 }
 
 fn one(
     draft: Draft,
-    now: Timestamp,
+    sent_at: Timestamp,
     held: &mut HashMap<RoomKey, Held>,
     earlier: &mut HashMap<Once, Earlier>,
 ) -> Result<(Option<i64>, Appended), AppendError> {
@@ -88,7 +128,7 @@ fn one(
     let stored = Stored {
         draft,
         seq: chat.last_seq,
-        sent_at: now,
+        sent_at,
         edited_at: None,
         deleted: false,
     };

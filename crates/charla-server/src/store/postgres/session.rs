@@ -24,6 +24,9 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// The oldest server that is spoken to, as it counts its versions.
 const OLDEST: i32 = 140_000;
 
+/// Statements of the application's that a connection keeps prepared; beyond, all are forgotten and prepared anew.
+const REMEMBERED: usize = 512;
+
 /// A value for a statement.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 
@@ -31,6 +34,8 @@ pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 pub(super) struct Session {
     client: Client,
     prepared: HashMap<&'static str, Statement>,
+    /// The application's own, by schema and text.
+    foreign: HashMap<String, Statement>,
     spoiled: bool,
 }
 
@@ -57,6 +62,7 @@ impl Session {
         let mut session = Self {
             client,
             prepared: HashMap::new(),
+            foreign: HashMap::new(),
             spoiled: false,
         };
         session.client.batch_execute(&setup()).await?;
@@ -88,6 +94,27 @@ impl Session {
         let prepared = timeout(ANSWER_WITHIN, self.client.prepare(sql)).await;
         let statement = self.judged(prepared)?;
         self.prepared.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// A statement of ours that was prepared before.
+    pub(super) fn prepared(&self, sql: &str) -> Option<Statement> {
+        self.prepared.get(sql).cloned()
+    }
+
+    /// A statement of the application's that was prepared before.
+    pub(super) fn remembered(&self, name: &str) -> Option<Statement> {
+        self.foreign.get(name).cloned()
+    }
+
+    /// Prepares a statement of the application's, under a name to find it by.
+    pub(super) async fn remember(&mut self, name: String, sql: &str) -> Result<Statement, Fault> {
+        if self.foreign.len() >= REMEMBERED {
+            self.foreign.clear();
+        }
+        let prepared = timeout(ANSWER_WITHIN, self.client.prepare(sql)).await;
+        let statement = self.judged(prepared)?;
+        self.foreign.insert(name, statement.clone());
         Ok(statement)
     }
 

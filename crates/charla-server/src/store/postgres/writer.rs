@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 use super::append::{self, Ids, Undone};
 use super::directory;
+use super::history::History;
+use super::numbering::Arrival;
 use super::pool::Pool;
 use super::session::Session;
 use crate::clock::Clock;
@@ -26,8 +28,13 @@ const SETTLE_EVERY: Duration = Duration::from_millis(500);
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    /// Store a message.
-    Append(Entry),
+    /// Store a message; `bridged`: the application has it already.
+    Append {
+        /// The message, and who waits for it.
+        entry: Entry,
+        /// Whether it came over the bridge.
+        bridged: bool,
+    },
     /// Begin anything else.
     Change(Change),
     /// Say whether it lives.
@@ -47,6 +54,8 @@ pub(super) struct Writer {
     pub(super) pool: Arc<Pool>,
     pub(super) session: Option<Session>,
     pub(super) ids: Ids,
+    /// The application's own table.
+    pub(super) history: Option<Arc<History>>,
     pub(super) clock: Clock,
     pub(super) queue: mpsc::Receiver<Job>,
     pub(super) group_max: usize,
@@ -102,7 +111,7 @@ impl Writer {
         let mut pulses = Vec::new();
         for job in jobs.drain(..) {
             match job {
-                Job::Append(entry) => entries.push(entry),
+                Job::Append { entry, bridged } => entries.push((entry, bridged)),
                 Job::Change(change) => changes.push(change),
                 Job::Pulse(asks) => pulses.push(asks),
                 Job::Close(closer) => {
@@ -127,14 +136,23 @@ impl Writer {
     }
 
     /// Stores a group and tells what became of it.
-    async fn append(&mut self, entries: Vec<Entry>) {
+    async fn append(&mut self, entries: Vec<(Entry, bool)>) {
         let started = Instant::now();
-        let (drafts, receipts): (Vec<_>, Vec<_>) = entries
+        let (arrivals, receipts): (Vec<_>, Vec<_>) = entries
             .into_iter()
-            .map(|Entry { draft, receipt }| (draft, receipt))
+            .map(|(Entry { draft, receipt }, bridged)| {
+                let history = self.history.as_ref();
+                let to_history = history.is_some_and(|history| !bridged || history.bridged);
+                let arrival = Arrival {
+                    draft,
+                    sent_at: None,
+                    to_history,
+                };
+                (arrival, receipt)
+            })
             .unzip();
-        let count = drafts.len();
-        let stored = self.store(drafts).await;
+        let count = arrivals.len();
+        let stored = self.store(arrivals).await;
         self.doubtful = stored.is_err();
         let outcomes = match stored {
             Ok(outcomes) => {
@@ -158,12 +176,19 @@ impl Writer {
 
     async fn store(
         &mut self,
-        drafts: Vec<charla_core::Draft>,
+        arrivals: Vec<Arrival>,
     ) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
         self.settle().await?;
         let now = (self.clock)();
         let mut session = self.session().await?;
-        let stored = append::group(&mut session, &mut self.ids, now, drafts).await;
+        let stored = append::group(
+            &mut session,
+            &mut self.ids,
+            now,
+            arrivals,
+            self.history.as_deref(),
+        )
+        .await;
         if session.is_usable() {
             self.session = Some(session);
         }
