@@ -185,3 +185,67 @@ fn field(entry: &ForeignEntry, name: &str) -> Option<(Raw, Place)> {
     let found = entry.fields.iter().find(|(field, _, _)| field == name);
     found.map(|(_, value, place)| (Raw::Toml(value.clone()), place.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::{ChannelLayer, EventKind, Settings, load};
+
+    const HEAD: &str = "[bridge]\nlayer = \"core\"\nhosts = [\"redis://127.0.0.1/1\"]\n";
+    const GROUP: &str = "[[bridge.groups]]\ngroup = \"{tenant}.chat_{chat}\"\n";
+    const EVENT: &str = "[[bridge.events]]\ntype = \"chat_message\"\nas = \"message\"\nauthor = \"autor\"\n";
+
+    fn loaded(text: &str) -> Result<Settings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("charla.toml");
+        std::fs::write(&path, text).unwrap();
+        match load(Some(&path), std::iter::empty(), &[]) {
+            Ok(loaded) => Ok(loaded.settings),
+            Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn a_bridge_is_read() {
+        let bridge = loaded(&format!("{HEAD}{GROUP}{EVENT}")).unwrap().bridge;
+        assert_eq!((bridge.layer, bridge.groups.len()), (Some(ChannelLayer::Core), 1));
+        assert_eq!(bridge.hosts[0].database, 1);
+        assert_eq!(bridge.events[0].kind, EventKind::Message);
+        assert_eq!(bridge.events[0].field("author"), Some("autor"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_bridge_is_said() {
+        let group = |fields: &str| format!("{HEAD}[[bridge.groups]]\n{fields}\n{EVENT}");
+        for (text, why) in [
+            (
+                group("group = \"chat_{chat}\""),
+                "nothing says whose these groups are",
+            ),
+            (
+                group("group = \"{tenant}.{chat}\"\ntenant = \"acme\""),
+                "more than one thing says",
+            ),
+            (group("group = \"soporte\""), "exactly one of {chat} and {user}"),
+            (group("group = \"chat_{chat}\"\ntenant = \"../x\""), "cannot be"),
+            (
+                group("group = \"chat_{chat}\"\ntenants = \"acme\""),
+                "did you mean `bridge.groups.tenant`",
+            ),
+            (group("tenant = \"acme\""), "needs `bridge.groups.group`"),
+            (format!("{HEAD}{GROUP}"), "needs `bridge.events`"),
+            (
+                format!("{HEAD}{GROUP}{EVENT}{EVENT}"),
+                "another entry has this type",
+            ),
+            (format!("{HEAD}{GROUP}{EVENT}fields = [\"a\"]"), "only with as"),
+            (
+                format!("{HEAD}{GROUP}{EVENT}").replace("redis://", "redis://:s3cret@"),
+                "CHARLA_BRIDGE_HOSTS",
+            ),
+        ] {
+            let said = loaded(&text).unwrap_err();
+            assert!(said.contains(why), "{why}: {said}");
+            assert!(!said.contains("s3cret"), "{said}");
+        }
+    }
+}
