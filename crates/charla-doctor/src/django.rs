@@ -75,6 +75,10 @@ mod model;
 mod origin;
 mod parse;
 mod project;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
 mod query;
 mod route;
 #[expect(
@@ -88,6 +92,10 @@ mod routing;
 )]
 mod run;
 mod settings;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of expressions are not what a rule is for"
+)]
 mod survey;
 mod syntax;
 #[cfg(test)]

@@ -50,7 +50,9 @@ pub(super) fn choose(condition: Condition, then: Condition, other: Condition) ->
     match then {
         Condition::True => or(condition, other),
         Condition::False => and(not(condition), other),
-        then => or(and(condition.clone(), then), and(not(condition), other)),
+        then @ (Condition::Sql(..) | Condition::And(..) | Condition::Or(..) | Condition::Not(_)) => {
+            or(and(condition.clone(), then), and(not(condition), other))
+        }
     }
 }
 

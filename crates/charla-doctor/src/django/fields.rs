@@ -75,39 +75,42 @@ pub(super) fn dict(tree: &Tree, frame: &Frame<'_>, expr: &Expr, depth: u32) -> V
             out.extend(dict(tree, frame, left, depth));
             out.extend(dict(tree, frame, right, depth));
         }
-        ExprKind::Name(name) if depth < DEPTH => {
-            let body = frame
-                .function
-                .map(|function| function.it.body.as_slice())
-                .unwrap_or_default();
-            if let Some(value) = assigned(body, name) {
-                out.extend(dict(tree, frame, value, depth + 1));
-            }
-            // `said |= {...}`, `said["texto"] = ...`
-            body.iter().for_each(|stmt| {
-                stmt.walk(&mut |stmt| match &stmt.kind {
-                    StmtKind::Augment(target, "|", value)
-                        if matches!(&target.kind, ExprKind::Name(own) if own == name) =>
-                    {
-                        out.extend(dict(tree, frame, value, depth + 1));
-                    }
-                    StmtKind::Assign(targets, value) => {
-                        for target in targets {
-                            if let ExprKind::Index(of, key) = &target.kind
-                                && matches!(&of.kind, ExprKind::Name(own) if own == name)
-                                && let Some(key) = text(key)
-                            {
-                                row(tree, frame, key, value, depth, &mut out);
-                            }
-                        }
-                    }
-                    _ => {}
-                });
-            });
-        }
+        ExprKind::Name(name) if depth < DEPTH => named(tree, frame, name, depth, &mut out),
         _ => {}
     }
     out
+}
+
+/// What was assigned to a name: `said = {...}`, then `said |= {...}`, `said["text"] = ...`
+fn named(tree: &Tree, frame: &Frame<'_>, name: &str, depth: u32, out: &mut Vec<(String, Meaning)>) {
+    let body = frame
+        .function
+        .map(|function| function.it.body.as_slice())
+        .unwrap_or_default();
+    if let Some(value) = assigned(body, name) {
+        out.extend(dict(tree, frame, value, depth + 1));
+    }
+    // `said |= {...}`, `said["texto"] = ...`
+    body.iter().for_each(|stmt| {
+        stmt.walk(&mut |stmt| match &stmt.kind {
+            StmtKind::Augment(target, "|", value)
+                if matches!(&target.kind, ExprKind::Name(own) if own == name) =>
+            {
+                out.extend(dict(tree, frame, value, depth + 1));
+            }
+            StmtKind::Assign(targets, value) => {
+                for target in targets {
+                    if let ExprKind::Index(of, key) = &target.kind
+                        && matches!(&of.kind, ExprKind::Name(own) if own == name)
+                        && let Some(key) = text(key)
+                    {
+                        row(tree, frame, key, value, depth, out);
+                    }
+                }
+            }
+            _ => {}
+        });
+    });
 }
 
 fn row(

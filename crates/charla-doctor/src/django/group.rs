@@ -42,9 +42,10 @@ pub(super) fn names_of<'t>(tree: &'t Tree, frame: &Frame<'t>, group: &'t Expr) -
 
 /// A group's name with its places.
 pub(super) fn template(meaning: &Meaning, models: &[Model], at: String) -> Template {
-    let parts = match meaning {
-        Meaning::Join(parts) => parts.clone(),
-        other => vec![other.clone()],
+    let parts = if let Meaning::Join(parts) = meaning {
+        parts.clone()
+    } else {
+        vec![meaning.clone()]
     };
     let mut out = Template {
         text: String::new(),

@@ -2,7 +2,7 @@
 
 use super::settings::Settings;
 use super::syntax::{Expr, ExprKind, StmtKind};
-use super::tree::{Module, Tree, text};
+use super::tree::{Tree, text};
 
 /// Names that lead to names.
 const DEPTH: u32 = 6;
@@ -73,8 +73,8 @@ pub(super) fn secrets(tree: &Tree, settings: &Settings) -> Vec<Secret> {
             // It is there, told or not.
             let value = settings.get(setting)?;
             let is_there = value.at(keys).is_some() || value.unknown().is_some();
-            let (module, expr) = assignment(tree, at, setting)?;
-            let origin = origin(tree, settings, module, expr, keys, 0)?;
+            let expr = assignment(tree, at, setting)?;
+            let origin = origin(tree, settings, expr, keys, 0)?;
             let named = keys.iter().map(|key| format!("[\"{key}\"]"));
             is_there.then(|| Secret {
                 kind,
@@ -87,7 +87,7 @@ pub(super) fn secrets(tree: &Tree, settings: &Settings) -> Vec<Secret> {
 }
 
 /// The statement that a setting was set by.
-fn assignment<'t>(tree: &'t Tree, at: &str, setting: &str) -> Option<(&'t Module, &'t Expr)> {
+fn assignment<'t>(tree: &'t Tree, at: &str, setting: &str) -> Option<&'t Expr> {
     let (file, line) = at.rsplit_once(':')?;
     let line: u32 = line.parse().ok()?;
     let module = tree
@@ -111,17 +111,10 @@ fn assignment<'t>(tree: &'t Tree, at: &str, setting: &str) -> Option<(&'t Module
         });
     });
     // What was changed later by `SETTING["key"] = ...` has the line of the change.
-    Some((module, found.or(first)?))
+    found.or(first)
 }
 
-fn origin(
-    tree: &Tree,
-    settings: &Settings,
-    module: &Module,
-    expr: &Expr,
-    keys: &[&str],
-    depth: u32,
-) -> Option<Origin> {
+fn origin(tree: &Tree, settings: &Settings, expr: &Expr, keys: &[&str], depth: u32) -> Option<Origin> {
     if depth > DEPTH {
         return Some(Origin::Elsewhere);
     }
@@ -129,7 +122,7 @@ fn origin(
         let found = rows
             .iter()
             .find(|(name, _)| name.as_ref().and_then(text) == Some(key));
-        return origin(tree, settings, module, &found?.1, rest, depth + 1);
+        return origin(tree, settings, &found?.1, rest, depth + 1);
     }
     if let Some(variable) = variable(expr) {
         return Some(Origin::Variable(variable));
@@ -140,13 +133,13 @@ fn origin(
         ExprKind::List(items) | ExprKind::Tuple(items) => {
             let mut origins = items
                 .iter()
-                .filter_map(|item| origin(tree, settings, module, &item.value, keys, depth + 1));
+                .filter_map(|item| origin(tree, settings, &item.value, keys, depth + 1));
             Some(origins.next().unwrap_or(Origin::Literal))
         }
         ExprKind::Name(name) => {
             let named = settings.at(name).and_then(|at| assignment(tree, at, name));
             match named {
-                Some((module, expr)) => origin(tree, settings, module, expr, keys, depth + 1),
+                Some(expr) => origin(tree, settings, expr, keys, depth + 1),
                 None => Some(Origin::Elsewhere),
             }
         }

@@ -60,6 +60,19 @@ impl Cutover<'_> {
         out
     }
 
+    /// The check of the settings, as whoever may read the secrets.
+    fn check(&self) -> String {
+        let lang = match self.lang {
+            Lang::En => "",
+            Lang::Es => "--lang es ",
+        };
+        let check = format!("charla {lang}config check --config /etc/charla/charla.toml");
+        if self.variables.is_empty() {
+            return format!("sudo {check}");
+        }
+        format!("sudo sh -c 'set -a; . /etc/charla/charla.env; {check}'")
+    }
+
     fn english(&self) -> String {
         let bridge = if self.bridged {
             "Both hear each other over the channel layer, so that people on either side are in the same chat. Move the rest when you like."
@@ -76,7 +89,7 @@ impl Cutover<'_> {
              Django, its database, its tokens and the pages stay. Only who answers these paths changes, and one word in nginx changes it back.\n\n\
              ## 1. Settings\n\n{open}Read `charla.toml` from top to bottom: the query under `[authority]` decides who gets in. Then hand the secrets over:\n\n```sh\nsudo useradd --system --home-dir /var/lib/charla --shell /usr/sbin/nologin charla\nsudo install -d -m 0750 -g charla /etc/charla\n```\n\n{hand_over}\n\
              ```sh\nsudo install -m 0640 -g charla charla.toml /etc/charla/charla.toml\n(umask 077; openssl rand -base64 48 | sudo tee /etc/charla/auth-secret > /dev/null)\n```\n\n\
-             Check: `set -a; . /etc/charla/charla.env; charla config check --config /etc/charla/charla.toml` says \"no mistakes\".\n\n\
+             Check: `{check}` says \"no mistakes\".\n\n\
              ## 2. Charla beside the application\n\n\
              ```sh\nsudo cp charla.service charla.socket /etc/systemd/system/ && sudo systemctl daemon-reload\nsudo systemctl enable --now charla.socket charla.service\n```\n\n\
              Check: `curl -fsS http://127.0.0.1:{port}/readyz` answers 200. Nobody reaches it yet.\n\n\
@@ -93,6 +106,7 @@ impl Cutover<'_> {
             hand_over = self.hand_over(),
             port = port(self.survey),
             doctor = self.doctor,
+            check = self.check(),
         )
     }
 
@@ -115,7 +129,7 @@ impl Cutover<'_> {
              Django, su base de datos, sus tokens y las páginas se quedan. Solo cambia quién responde estas rutas, y una palabra en nginx lo deshace.\n\n\
              ## 1. Configuración\n\n{open}Lee `charla.toml` de arriba abajo: la consulta de `[authority]` decide quién entra. Después entrega los secretos:\n\n```sh\nsudo useradd --system --home-dir /var/lib/charla --shell /usr/sbin/nologin charla\nsudo install -d -m 0750 -g charla /etc/charla\n```\n\n{hand_over}\n\
              ```sh\nsudo install -m 0640 -g charla charla.toml /etc/charla/charla.toml\n(umask 077; openssl rand -base64 48 | sudo tee /etc/charla/auth-secret > /dev/null)\n```\n\n\
-             Comprueba: `set -a; . /etc/charla/charla.env; charla --lang es config check --config /etc/charla/charla.toml` dice \"sin errores\".\n\n\
+             Comprueba: `{check}` dice \"sin errores\".\n\n\
              ## 2. Charla junto a la aplicación\n\n\
              ```sh\nsudo cp charla.service charla.socket /etc/systemd/system/ && sudo systemctl daemon-reload\nsudo systemctl enable --now charla.socket charla.service\n```\n\n\
              Comprueba: `curl -fsS http://127.0.0.1:{port}/readyz` responde 200. Todavía no llega nadie.\n\n\
@@ -132,6 +146,7 @@ impl Cutover<'_> {
             hand_over = self.hand_over(),
             port = port(self.survey),
             doctor = self.doctor,
+            check = self.check(),
         )
     }
 }
