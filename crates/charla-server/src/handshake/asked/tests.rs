@@ -10,6 +10,7 @@ fn parts(target: &str, headers: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
+const HOST: (&str, &str) = ("host", "chat.example.org");
 const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
 const UPGRADE: (&str, &str) = ("upgrade", "WebSocket");
 const CONNECTION: (&str, &str) = ("connection", "keep-alive, Upgrade");
@@ -20,9 +21,33 @@ type Headers<'a> = &'a [(&'a str, &'a str)];
 
 #[test]
 fn a_handshake_is_told_from_what_a_proxy_left_of_it() {
-    let cases: [(Headers<'_>, Option<Cause>); 9] = [
+    let cases: [(Headers<'_>, Option<Cause>); 14] = [
         (&[], None),
-        (&[KEY, UPGRADE, CONNECTION, VERSION], None),
+        (&[HOST, KEY, UPGRADE, CONNECTION, VERSION], None),
+        (&[KEY, UPGRADE, CONNECTION, VERSION], Some(Cause::BadRequest)),
+        (
+            &[HOST, HOST, KEY, UPGRADE, CONNECTION, VERSION],
+            Some(Cause::BadRequest),
+        ),
+        (
+            &[HOST, KEY, UPGRADE, CONNECTION, VERSION, VERSION],
+            Some(Cause::WebsocketVersion),
+        ),
+        (
+            &[HOST, KEY, UPGRADE, CONNECTION, ("sec-websocket-version", "8, 13")],
+            Some(Cause::WebsocketVersion),
+        ),
+        (
+            &[
+                HOST,
+                KEY,
+                UPGRADE,
+                CONNECTION,
+                VERSION,
+                ("sec-websocket-extensions", "permessage-deflate;"),
+            ],
+            Some(Cause::BadRequest),
+        ),
         (&[KEY, VERSION], Some(Cause::ProxyNoUpgrade)),
         (&[KEY, UPGRADE, VERSION], Some(Cause::ProxyNoUpgrade)),
         (&[UPGRADE, CONNECTION, VERSION], Some(Cause::BadRequest)),
@@ -32,11 +57,12 @@ fn a_handshake_is_told_from_what_a_proxy_left_of_it() {
             Some(Cause::BadRequest),
         ),
         (
-            &[KEY, UPGRADE, CONNECTION, ("sec-websocket-version", "12")],
+            &[HOST, KEY, UPGRADE, CONNECTION, ("sec-websocket-version", "12")],
             Some(Cause::WebsocketVersion),
         ),
         (
             &[
+                HOST,
                 KEY,
                 UPGRADE,
                 CONNECTION,
@@ -121,6 +147,7 @@ fn the_first_credential_counts() {
 fn a_browser_gets_one_of_its_protocols_back() {
     let chosen = |offered| {
         let headers = [
+            HOST,
             KEY,
             UPGRADE,
             CONNECTION,
