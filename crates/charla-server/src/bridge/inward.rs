@@ -184,9 +184,9 @@ impl Inward {
         true
     }
 
-    /// Whether a chat that the application speaks in is made here.
+    /// Whether a chat that the application speaks in is made here: also where all chats are the application's.
     fn makes_chats(&self) -> bool {
-        self.node.settings.bridge.create_chats
+        self.node.settings.bridge.create_chats || !self.node.authority.is_builtin()
     }
 
     /// Everything but messages.
