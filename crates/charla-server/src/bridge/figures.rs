@@ -29,6 +29,8 @@ pub(crate) enum Dropped {
     ChatUnknown,
     UserUnknown,
     ChatClosed,
+    /// The application's own table of messages does not take it.
+    HistoryRefused,
     /// It lacks what an event of its type has.
     Malformed,
     TooLarge,
@@ -48,6 +50,7 @@ impl Dropped {
             Self::ChatUnknown => "chat_unknown",
             Self::UserUnknown => "user_unknown",
             Self::ChatClosed => "chat_closed",
+            Self::HistoryRefused => "history_refused",
             Self::Malformed => "malformed",
             Self::TooLarge => "too_large",
             Self::NotOurs => "not_ours",

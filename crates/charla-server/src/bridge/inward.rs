@@ -137,17 +137,25 @@ impl Inward {
             text: text.into(),
             data,
         };
-        let (waiter, outcome) = oneshot::channel();
-        let entry = Entry {
-            draft: draft.clone(),
-            receipt: Receipt::Waiter(waiter),
-        };
-        self.node.store.append(entry)?;
+        let outcome = self.hand_over(draft.clone())?;
         Ok(Ok(Appending {
             place,
             draft,
             outcome,
         }))
+    }
+
+    /// The application may have written it into its own table already.
+    fn hand_over(
+        &self,
+        draft: Draft,
+    ) -> Result<oneshot::Receiver<Result<Appended, AppendError>>, StoreError> {
+        let (waiter, outcome) = oneshot::channel();
+        self.node.store.append_bridged(Entry {
+            draft,
+            receipt: Receipt::Waiter(waiter),
+        })?;
+        Ok(outcome)
     }
 
     /// Waits for what was handed to the store; false when it went away over it.
@@ -162,7 +170,10 @@ impl Inward {
             let mut outcome = sent.outcome.await.unwrap_or_else(|_| stopped());
             if outcome == Err(AppendError::NoChat) && self.makes_chats() {
                 outcome = match self.node.store.put_chat(&sent.draft.room, None).await {
-                    Ok(Some(_)) => self.node.post(sent.draft).await,
+                    Ok(Some(_)) => match self.hand_over(sent.draft) {
+                        Ok(outcome) => outcome.await.unwrap_or_else(|_| stopped()),
+                        Err(error) => Err(AppendError::Unavailable(error.to_string())),
+                    },
                     Ok(None) => Err(AppendError::NoChat),
                     Err(error) => Err(AppendError::Unavailable(error.to_string())),
                 };
@@ -170,6 +181,7 @@ impl Inward {
             let carried = match outcome {
                 Ok(Appended::New(_) | Appended::Repeated(_)) => Done::Carried,
                 Err(AppendError::NoChat) => Done::Dropped(Dropped::ChatUnknown),
+                Err(AppendError::HistoryRefused) => Done::Dropped(Dropped::HistoryRefused),
                 Err(AppendError::Closed) => Done::Dropped(Dropped::ChatClosed),
                 Err(AppendError::IdConflict) => Done::Dropped(Dropped::Malformed),
                 Err(AppendError::Unavailable(error)) => {

@@ -467,7 +467,15 @@ fn the_examples_of_the_default_file_are_valid() {
         // Each kind of authority has keys of its own; fields of the entries of lists, and a layer that would want them.
         .filter(|line| {
             let apart = [
-                "preset =", "query =", "url = \"http://", "layer =", "group =", "type =", "as =", "text =", "author =",
+                "preset =",
+                "query =",
+                "url = \"http://",
+                "layer =",
+                "group =",
+                "type =",
+                "as =",
+                "text =",
+                "author =",
             ];
             !apart.iter().any(|key| line.starts_with(key))
         })
