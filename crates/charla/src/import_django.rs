@@ -48,7 +48,14 @@ pub(crate) fn run(wanted: &ImportDjango, screen: &mut Screen) -> Outcome {
     let Ok(given) = given else {
         return Err(Failure::usage(say::no_folder(lang, wanted.project.display())));
     };
-    let survey = django::survey(&given, wanted.settings.as_deref());
+    let env = match &wanted.env_file {
+        Some(file) => {
+            let unread = |error| Failure::usage(say::not_readable(lang, file.display(), error));
+            Some(fs::read_to_string(file).map_err(unread)?)
+        }
+        None => None,
+    };
+    let survey = django::survey(&given, wanted.settings.as_deref(), env.as_deref());
     let Some(survey) = survey else {
         return Err(Failure::usage(say::no_project(lang, given.display())));
     };

@@ -93,7 +93,7 @@ impl<'a> Environment<'a> {
 }
 
 /// `NAME=value`, with `export`, quotes and comments, as `.env` files have them.
-fn variables(text: &str) -> BTreeMap<String, String> {
+pub(super) fn variables(text: &str) -> BTreeMap<String, String> {
     let rows = text.lines().filter_map(|line| {
         let line = line.trim();
         let line = line.strip_prefix("export ").unwrap_or(line);

@@ -8,6 +8,7 @@ use super::asks::{self, Asks};
 use super::assigned::calls;
 use super::condition::Condition;
 use super::consumer::{self, Consumer, Event};
+use super::environment::variables;
 use super::fields::{self, FieldRole, Part};
 use super::files::{Disk, Files};
 use super::group::{self, Template};
@@ -100,14 +101,16 @@ pub enum StoredValue {
 
 /// Finds and reads a project; none where there is none.
 ///
-/// `module` is `DJANGO_SETTINGS_MODULE` where somebody named it. The environment of the server's process is not looked at.
+/// `module` is `DJANGO_SETTINGS_MODULE` where somebody named it. `env` is the text of a file with the environment of the
+/// server's process, `NAME=value` a line; without it what depends on it is unknown or assumed.
 #[must_use]
-pub fn survey(given: &Path, module: Option<&str>) -> Option<Survey> {
-    of(&Disk, given, module)
+pub fn survey(given: &Path, module: Option<&str>, env: Option<&str>) -> Option<Survey> {
+    of(&Disk, given, module, env)
 }
 
-pub(super) fn of(files: &dyn Files, given: &Path, module: Option<&str>) -> Option<Survey> {
-    let settings = super::read(files, given, None, module)?;
+pub(super) fn of(files: &dyn Files, given: &Path, module: Option<&str>, env: Option<&str>) -> Option<Survey> {
+    let env = env.map(variables);
+    let settings = super::read(files, given, env.as_ref(), module)?;
     let tree = Tree::read(files, settings.root());
     let models = model::models(&tree, &settings);
     let talk = consumer::read(&tree, &models);

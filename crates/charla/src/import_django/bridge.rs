@@ -259,6 +259,12 @@ fn fields(paper: &mut Paper<'_>, event: &Event) {
             paper.set(name, &quoted(&key));
         }
     }
+    handled(paper, event);
+}
+
+/// What the consumer's method makes of the event.
+fn handled(paper: &mut Paper<'_>, event: &Event) {
+    let lang = paper.lang;
     if event.purpose == Purpose::Other {
         let kept: Vec<String> = match &event.sends {
             Sends::Fields(fields) => fields.iter().filter_map(|(_, from)| from.clone()).collect(),

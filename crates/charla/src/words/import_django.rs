@@ -243,6 +243,7 @@ words! {
         "{folder}: no Django project. Looked for: manage.py, asgi.py or wsgi.py that name DJANGO_SETTINGS_MODULE, settings.py, settings/production.py and settings/__init__.py, in the folder, one below and up to three above it. --settings names a module."
         "{folder}: no hay un proyecto Django. Se buscó: manage.py, asgi.py o wsgi.py que nombren DJANGO_SETTINGS_MODULE, settings.py, settings/production.py y settings/__init__.py, en la carpeta, una más abajo y hasta tres más arriba. --settings nombra un módulo."
     no_folder(folder) "{folder}: there is no such folder" "{folder}: no existe esa carpeta"
+    not_readable(file, error) "{file} cannot be read: {error}" "no se puede leer {file}: {error}"
     is_there(files)
         "already there: {files}; --force writes over them, --out writes elsewhere"
         "ya existen: {files}; --force los sobrescribe, --out escribe en otro lugar"

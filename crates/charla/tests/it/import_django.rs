@@ -217,3 +217,33 @@ fn settings_can_be_named() {
     let text = fs::read_to_string(out.path().join("charla.toml")).unwrap();
     assert!(!text.contains("[bridge]"), "{text}");
 }
+
+#[test]
+fn the_environment_can_be_given() {
+    let out = tempfile::tempdir().unwrap();
+    let env = out.path().join("unit.env");
+    fs::write(
+        &env,
+        "DATABASE_URL=postgres://rooms:given-password@db.internal/rooms\nREDIS_URL=rediss://:given-password@bus:6380/2\nCHANNELS_KEY=given-password\n",
+    )
+    .unwrap();
+    let project = here("tests/django/split");
+    run(&[
+        "import-django",
+        project.to_str().unwrap(),
+        "--env-file",
+        env.to_str().unwrap(),
+        "--out",
+        out.path().to_str().unwrap(),
+    ]);
+    let text = fs::read_to_string(out.path().join("charla.toml")).unwrap();
+    for line in [
+        "database_url = \"postgres://rooms@db.internal/rooms\"",
+        "hosts = [\"rediss://bus:6380/2\"]",
+        "kind = \"sql\"",
+        "password_file = \"/etc/charla/channels-password\"",
+    ] {
+        assert!(text.lines().any(|own| own == line), "{line}: {text}");
+    }
+    assert!(!text.contains("given-password"), "{text}");
+}

@@ -50,7 +50,7 @@ fn surveyed(connect: &str, more: &str) -> Survey {
         ("talk/consumers.py", consumer),
     ];
     let held = files.map(|(path, text)| (PathBuf::from("/srv").join(path), text));
-    of(&Held(held.into_iter().collect()), Path::new("/srv"), None).unwrap()
+    of(&Held(held.into_iter().collect()), Path::new("/srv"), None, None).unwrap()
 }
 
 #[test]
