@@ -277,9 +277,7 @@ impl Fault {
             Self::Entry { name, why } => entry(Lang::Es, name, why),
             Self::Statement { key, error } => format!("`{key}`: {error}"),
             Self::OtherDatabase { key } => other_database(Lang::Es, key),
-            Self::FileOnly { key } => {
-                format!("`{key}` solo se puede escribir en el archivo, como [[{key}]]")
-            }
+            Self::FileOnly { key } => format!("`{key}` solo se escribe en el archivo, como [[{key}]]"),
             Self::OneOf { keys } => format!("da solo una de estas: {}", listed(keys, "y")),
             Self::Needs { key, any } => format!("`{key}` necesita {}", listed(any, "o")),
             Self::KeyFile { key, path, error } => {

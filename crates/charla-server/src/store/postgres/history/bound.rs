@@ -60,9 +60,10 @@ fn value<'a>(name: &str, message: &'a Stored) -> Value<'a> {
 
 /// The type below a domain.
 fn base(of: &Type) -> &Type {
-    match of.kind() {
-        Kind::Domain(inner) => base(inner),
-        _ => of,
+    if let Kind::Domain(inner) = of.kind() {
+        base(inner)
+    } else {
+        of
     }
 }
 
