@@ -19,6 +19,7 @@ mod process;
 mod report;
 mod scenario;
 mod server;
+mod soak;
 mod stats;
 mod storm;
 
@@ -38,6 +39,8 @@ enum Command {
     Storm(storm::Storm),
     /// Measure what it costs to ask the application who may enter.
     Authority(authority::Authority),
+    /// Watch a server through an evening: memory, descriptors, disk.
+    Soak(soak::Soak),
     /// Serve the floor: a broadcast by one thread, one `send()` a socket.
     Floor {
         /// Address and port; port 0 picks one. The address is printed once it listens.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::All(all) => scenario::run(&all),
         Command::Storm(wanted) => storm::run(&wanted),
         Command::Authority(wanted) => authority::run(&wanted),
+        Command::Soak(wanted) => soak::run(&wanted),
         Command::Floor { listen } => floor::serve(listen),
         Command::Plain { listen } => plain::serve(listen),
     };

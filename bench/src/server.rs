@@ -296,7 +296,7 @@ impl Drop for Server {
 }
 
 /// The program, to be run with its defaults whatever the environment says: it reads `CHARLA_*` as settings.
-fn without_settings(program: &Path) -> Command {
+pub(crate) fn without_settings(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CHARLA_") {

@@ -44,7 +44,7 @@ pub(crate) enum Step {
     /// The client closed: the next frame answers with this code, and the server ends the socket.
     Answered(Option<u16>),
     /// These happen, in whatever order.
-    InAnyOrder(Vec<Step>),
+    InAnyOrder(Vec<Self>),
     /// The answer's body, whatever it says.
     Body,
     /// The client ends the socket without a word.
@@ -97,76 +97,88 @@ impl Case {
     /// # Errors
     /// What was expected and what came instead.
     pub(crate) fn attempt(&self, place: &Place, number: usize) -> Result<(), String> {
-        let mut peer = Peer::open(place, self.opening)?;
-        let mut peak = 0;
+        let mut stage = Stage {
+            peer: Peer::open(place, self.opening)?,
+            place,
+            opening: self.opening,
+            peak: 0,
+        };
         for (at, step) in self.steps.iter().enumerate() {
-            let done = match step {
-                Step::ForgetPeak => place
-                    .forget_peak()
-                    .and_then(|()| place.peak())
-                    .map(|now| peak = now),
-                Step::PeakBelow(most) => place.peak().and_then(|now| match now.saturating_sub(peak) {
-                    grown if grown <= *most => Ok(()),
-                    grown => Err(format!("memory grew by {grown} bytes, expected at most {most}")),
-                }),
-                Step::Lives => lives(&mut peer, number, at),
-                Step::EndsFirst(code) => ends_first(&mut peer, place, self.opening, *code),
-                other => carry_out(&mut peer, other),
-            };
+            let nonce = format!("alive {number}.{at}");
+            let done = stage.carry_out(step, &nonce);
             done.map_err(|wrong| format!("step {}: {wrong}", at + 1))?;
         }
         Ok(())
     }
 }
 
-fn carry_out(peer: &mut Peer, step: &Step) -> Result<(), String> {
-    match step {
-        Step::Send(bytes) => peer.send(bytes, bytes.len()),
-        Step::Trickle(bytes, size) => peer.send(bytes, *size),
-        Step::Status(status) => peer.expect_status(*status),
-        Step::Header(name, value) => expect_header(peer, name, Some(value)),
-        Step::NoHeader(name) => expect_header(peer, name, None),
-        Step::Cause(cause) => peer.expect_body_cause(cause),
-        Step::Message(text) => peer.expect_message(text, None),
-        Step::Squeezed(text) => peer.expect_message(text, Some(true)),
-        Step::Refused(cause) => peer.expect_error(cause),
-        Step::Pong(payload) => peer.expect_pong(payload),
-        Step::Close(code) => closes(peer, *code, false),
-        Step::CloseAtLast(code) => closes(peer, Some(*code), true),
-        Step::Answered(code) => peer.expect_close(*code, false).and_then(|_| peer.expect_end()),
-        Step::InAnyOrder(steps) => in_any_order(peer, steps),
-        Step::Body => peer.body().map(drop),
-        Step::Leaves => peer.part(),
-        Step::End => peer.expect_end(),
-        Step::Lives | Step::EndsFirst(_) | Step::ForgetPeak | Step::PeakBelow(_) => Ok(()),
-    }
+/// A case under way.
+struct Stage<'p> {
+    peer: Peer,
+    place: &'p Place,
+    opening: Opening,
+    /// The server's memory when it began to be watched, in bytes.
+    peak: u64,
 }
 
-fn lives(peer: &mut Peer, number: usize, at: usize) -> Result<(), String> {
-    let payload = format!("alive {number}.{at}").into_bytes();
-    let ping = wire::frame(PING, &payload);
-    peer.send(&ping, ping.len())?;
-    peer.expect_pong(&payload)
-}
-
-/// Messages go through the store and answers to control frames do not, so that one may overtake the other.
-fn in_any_order(peer: &mut Peer, steps: &[Step]) -> Result<(), String> {
-    let (mut pongs, mut rest): (Vec<&Step>, Vec<&Step>) =
-        steps.iter().partition(|step| matches!(step, Step::Pong(_)));
-    pongs.reverse();
-    rest.reverse();
-    while !(pongs.is_empty() && rest.is_empty()) {
-        let lane = if peer.next_is_pong()? {
-            &mut pongs
-        } else {
-            &mut rest
-        };
-        match lane.pop() {
-            Some(step) => carry_out(peer, step)?,
-            None => return Err("more came than was expected".into()),
+impl Stage<'_> {
+    fn carry_out(&mut self, step: &Step, nonce: &str) -> Result<(), String> {
+        let peer = &mut self.peer;
+        match step {
+            Step::Send(bytes) => peer.send(bytes, bytes.len()),
+            Step::Trickle(bytes, size) => peer.send(bytes, *size),
+            Step::Status(status) => peer.expect_status(*status),
+            Step::Header(name, value) => expect_header(peer, name, Some(value)),
+            Step::NoHeader(name) => expect_header(peer, name, None),
+            Step::Body => peer.body().map(drop),
+            Step::Cause(cause) => peer.expect_body_cause(cause),
+            Step::Message(text) => peer.expect_message(text, None),
+            Step::Squeezed(text) => peer.expect_message(text, Some(true)),
+            Step::Refused(cause) => peer.expect_error(cause),
+            Step::Pong(payload) => peer.expect_pong(payload),
+            Step::InAnyOrder(steps) => self.in_any_order(steps, nonce),
+            Step::Close(code) => closes(peer, *code, false),
+            Step::CloseAtLast(code) => closes(peer, Some(*code), true),
+            Step::Answered(code) => peer.expect_close(*code, false).and_then(|_| peer.expect_end()),
+            Step::EndsFirst(code) => ends_first(peer, self.place, self.opening, *code),
+            Step::Lives => lives(peer, nonce),
+            Step::Leaves => peer.part(),
+            Step::End => peer.expect_end(),
+            Step::ForgetPeak => {
+                self.place.forget_peak()?;
+                self.peak = self.place.peak()?;
+                Ok(())
+            }
+            Step::PeakBelow(most) => match self.place.peak()?.saturating_sub(self.peak) {
+                grown if grown <= *most => Ok(()),
+                grown => Err(format!("memory grew by {grown} bytes, expected at most {most}")),
+            },
         }
     }
-    Ok(())
+
+    /// Messages go through the store and answers to control frames do not, so that one may overtake the other.
+    fn in_any_order(&mut self, steps: &[Step], nonce: &str) -> Result<(), String> {
+        let is_pong = |step: &&Step| matches!(step, Step::Pong(_));
+        let (mut pongs, mut rest): (Vec<&Step>, Vec<&Step>) = steps.iter().rev().partition(is_pong);
+        while !(pongs.is_empty() && rest.is_empty()) {
+            let lane = if self.peer.next_is_pong()? {
+                &mut pongs
+            } else {
+                &mut rest
+            };
+            match lane.pop() {
+                Some(step) => self.carry_out(step, nonce)?,
+                None => return Err("more came than was expected".into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lives(peer: &mut Peer, nonce: &str) -> Result<(), String> {
+    let ping = wire::frame(PING, nonce.as_bytes());
+    peer.send(&ping, ping.len())?;
+    peer.expect_pong(nonce.as_bytes())
 }
 
 /// Two connections are closed alike and the second answers: it must end while the server still waits for the other's answer. An order,

@@ -17,6 +17,7 @@ mod install;
 mod lab;
 mod run;
 mod sim;
+mod soak;
 mod test;
 mod tidy;
 
@@ -35,7 +36,8 @@ cargo xtask <chore>
   lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each
   faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history
   django [ARGUMENTS]    half the clients on uvicorn with Channels, half on Charla: everybody hears everybody once
-  conformance [ARGS]    build and run charla-conformance: every frame rule of RFC 6455 and 7692 over real sockets";
+  conformance [ARGS]    build and run charla-conformance: every frame rule of RFC 6455 and 7692 over real sockets
+  soak [--release] [ARGS]  build and run charla-bench soak: an evening of 500 people, and what grows";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["lab", rest @ ..] => lab::run_with(root, rest),
         ["faults", rest @ ..] => faults::run_with(root, rest),
         ["django", rest @ ..] => django::run_with(root, rest),
+        ["soak", rest @ ..] => soak::run_with(root, rest),
         ["conformance", rest @ ..] => conformance::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -5,6 +5,10 @@ use crate::case::{Case, Step};
 use crate::wire::{CLOSE, PING, PONG, TEXT, Width, frame, header};
 
 pub(super) fn cases() -> Vec<Case> {
+    [forms(), pings(), pongs()].concat()
+}
+
+fn forms() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, opcode) in [("ping", PING), ("pong", PONG), ("close", CLOSE)] {
         let row =
@@ -18,6 +22,11 @@ pub(super) fn cases() -> Vec<Case> {
         cases.push(row("that begins a fragment", frame(opcode & 0x0f, b"\x03\xe8")));
         cases.push(row("that begins an empty fragment", frame(opcode & 0x0f, b"")));
     }
+    cases
+}
+
+fn pings() -> Vec<Case> {
+    let mut cases = Vec::new();
     for length in [0_usize, 1, 4, 124, 125] {
         let payload: Vec<u8> = (0..=255).cycle().skip(200).take(length).collect();
         let steps = vec![
@@ -63,6 +72,11 @@ pub(super) fn cases() -> Vec<Case> {
         "300 pings at once",
         vec![Step::Send(flood), Step::CloseAtLast(4413)],
     ));
+    cases
+}
+
+fn pongs() -> Vec<Case> {
+    let mut cases = Vec::new();
     for (name, payload) in [("empty", &b""[..]), ("of 125 bytes", &[7; 125])] {
         let bytes = [frame(PONG, payload), frame(TEXT, b"hola")].concat();
         cases.push(Case::plain(

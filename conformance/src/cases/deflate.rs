@@ -9,7 +9,16 @@ use crate::wire::{BINARY, CLOSE, ENDS, GOES_ON, PING, PONG, RSV1, TEXT, TEXT_BEG
 const MEMORY: u64 = 8 << 20;
 
 pub(super) fn cases() -> Vec<Case> {
-    let cases = [messages(), blocks(), answers(), breaches(), bombs()].concat();
+    let cases = [
+        messages(),
+        pieces_of_them(),
+        blocks(),
+        behind_final_blocks(),
+        answers(),
+        breaches(),
+        bombs(),
+    ]
+    .concat();
     let over = |case: Case| {
         if case.opening == Opening::V1 {
             case
@@ -53,33 +62,6 @@ fn messages() -> Vec<Case> {
             heard(squeezed(&deflate(&hola_in(length), 6)), "hola"),
         ));
     }
-    let whole = deflate("hola, ¿qué tal?".as_bytes(), 6);
-    for size in 1..whole.len() {
-        let parts: Vec<&[u8]> = whole.chunks(size).collect();
-        let steps = heard(pieces(TEXT | RSV1, &parts), "hola, ¿qué tal?");
-        cases.push(Case::plain("7692 6.1", format!("pieces of {size} bytes"), steps));
-    }
-    let steps = vec![
-        Step::Trickle(squeezed(&whole), 1),
-        Step::Message("hola, ¿qué tal?".into()),
-    ];
-    cases.push(Case::plain("7692 6.1", "a byte at a time", steps));
-    let around = [
-        frame(TEXT_BEGINS | RSV1, &whole[..4]),
-        frame(PING, b"p"),
-        frame(ENDS, &whole[4..]),
-    ]
-    .concat();
-    let steps = vec![
-        Step::Send(around),
-        Step::Pong(b"p".to_vec()),
-        Step::Message("hola, ¿qué tal?".into()),
-    ];
-    cases.push(Case::plain(
-        "7692 6.1",
-        "a ping between pieces is not compressed",
-        steps,
-    ));
     cases.push(Case::plain(
         "7692 6",
         "not compressed, though it might be",
@@ -113,106 +95,148 @@ fn messages() -> Vec<Case> {
     cases
 }
 
-fn blocks() -> Vec<Case> {
-    let hello = b"Hello";
+fn pieces_of_them() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut row = |section, name: &str, payload: &[u8], text: &str| {
-        cases.push(Case::plain(section, name, heard(squeezed(payload), text)));
-    };
-    row(
-        "7692 7.2.3.1",
-        "the RFC's own example",
-        &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
-        "Hello",
-    );
-    row(
-        "7692 7.2.3.3",
-        "the RFC's stored block",
-        &[0x00, 0x05, 0x00, 0xfa, 0xff, b'H', b'e', b'l', b'l', b'o', 0x00],
-        "Hello",
-    );
-    row(
-        "7692 7.2.3.4",
-        "the RFC's final block",
-        &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
-        "Hello",
-    );
-    row(
-        "7692 7.2.3.5",
-        "the RFC's two blocks",
-        &[
-            0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00,
-        ],
-        "Hello",
-    );
-    row(
-        "7692 7.2.1",
-        "three flushes",
-        &in_blocks(&[b"uno ", b"dos ", b"tres"]),
-        "uno dos tres",
-    );
-    row(
-        "7692 7.2.1",
-        "a block a letter",
-        &in_blocks(&[b"h", b"o", b"l", b"a"]),
-        "hola",
-    );
-    row(
-        "7692 7.2.1",
-        "stored blocks",
-        &[stored(b"ho", false), stored(b"la", false), vec![0]].concat(),
-        "hola",
-    );
-    row(
-        "7692 7.2.1",
-        "an empty stored block in front",
-        &[stored(b"", false), stored(b"hola", false), vec![0]].concat(),
-        "hola",
-    );
-    row(
-        "7692 7.2.1",
-        "a stored block of 16,384 bytes",
-        &[stored(&[b'x'; 16_384], false), vec![0]].concat(),
-        &"x".repeat(16_384),
-    );
-    row(
-        "7692 7.2.1",
-        "stored, then compressed",
-        &[stored(b"ho", false), deflate(b"la", 6)].concat(),
-        "hola",
-    );
-    row("7692 7.2.3.4", "a final block", &final_block(hello), "Hello");
-    row(
-        "7692 7.2.3.4",
-        "a final block with nothing behind",
-        &finished(hello),
-        "Hello",
-    );
-    row(
-        "7692 7.2.3.4",
-        "a final stored block",
-        &[stored(hello, true), vec![0]].concat(),
-        "Hello",
-    );
-    row(
-        "7692 7.2.1",
-        "a block behind a final block",
-        &[finished(b"ho"), deflate(b"la", 6)].concat(),
-        "hola",
-    );
-    row(
-        "7692 7.2.1",
-        "a stored block behind a final one",
-        &[stored(b"ho", true), stored(b"la", false), vec![0]].concat(),
-        "hola",
-    );
-    row(
-        "7692 7.2.1",
-        "three final blocks",
-        &[finished(b"u"), finished(b"n"), final_block(b"o")].concat(),
-        "uno",
-    );
+    let whole = deflate("hola, ¿qué tal?".as_bytes(), 6);
+    for size in 1..whole.len() {
+        let parts: Vec<&[u8]> = whole.chunks(size).collect();
+        let steps = heard(pieces(TEXT | RSV1, &parts), "hola, ¿qué tal?");
+        cases.push(Case::plain("7692 6.1", format!("pieces of {size} bytes"), steps));
+    }
+    let steps = vec![
+        Step::Trickle(squeezed(&whole), 1),
+        Step::Message("hola, ¿qué tal?".into()),
+    ];
+    cases.push(Case::plain("7692 6.1", "a byte at a time", steps));
+    let (front, back) = whole.split_at(4);
+    let around = [
+        frame(TEXT_BEGINS | RSV1, front),
+        frame(PING, b"p"),
+        frame(ENDS, back),
+    ]
+    .concat();
+    let steps = vec![
+        Step::Send(around),
+        Step::Pong(b"p".to_vec()),
+        Step::Message("hola, ¿qué tal?".into()),
+    ];
+    cases.push(Case::plain(
+        "7692 6.1",
+        "a ping between pieces is not compressed",
+        steps,
+    ));
     cases
+}
+
+fn blocks() -> Vec<Case> {
+    let row = |section, name: &str, payload: &[u8], text: &str| {
+        Case::plain(section, name, heard(squeezed(payload), text))
+    };
+    vec![
+        row(
+            "7692 7.2.3.1",
+            "the RFC's own example",
+            &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
+            "Hello",
+        ),
+        row(
+            "7692 7.2.3.3",
+            "the RFC's stored block",
+            &[0x00, 0x05, 0x00, 0xfa, 0xff, b'H', b'e', b'l', b'l', b'o', 0x00],
+            "Hello",
+        ),
+        row(
+            "7692 7.2.3.4",
+            "the RFC's final block",
+            &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
+            "Hello",
+        ),
+        row(
+            "7692 7.2.3.5",
+            "the RFC's two blocks",
+            &[
+                0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00,
+            ],
+            "Hello",
+        ),
+        row(
+            "7692 7.2.1",
+            "three flushes",
+            &in_blocks(&[b"uno ", b"dos ", b"tres"]),
+            "uno dos tres",
+        ),
+        row(
+            "7692 7.2.1",
+            "a block a letter",
+            &in_blocks(&[b"h", b"o", b"l", b"a"]),
+            "hola",
+        ),
+        row(
+            "7692 7.2.1",
+            "stored blocks",
+            &[stored(b"ho", false), stored(b"la", false), vec![0]].concat(),
+            "hola",
+        ),
+        row(
+            "7692 7.2.1",
+            "an empty stored block in front",
+            &[stored(b"", false), stored(b"hola", false), vec![0]].concat(),
+            "hola",
+        ),
+        row(
+            "7692 7.2.1",
+            "a stored block of 16,384 bytes",
+            &[stored(&[b'x'; 16_384], false), vec![0]].concat(),
+            &"x".repeat(16_384),
+        ),
+        row(
+            "7692 7.2.1",
+            "stored, then compressed",
+            &[stored(b"ho", false), deflate(b"la", 6)].concat(),
+            "hola",
+        ),
+    ]
+}
+
+/// A stream may say that it is the last and be followed by another.
+fn behind_final_blocks() -> Vec<Case> {
+    let hello = b"Hello";
+    let row = |section, name: &str, payload: &[u8], text: &str| {
+        Case::plain(section, name, heard(squeezed(payload), text))
+    };
+    vec![
+        row("7692 7.2.3.4", "a final block", &final_block(hello), "Hello"),
+        row(
+            "7692 7.2.3.4",
+            "a final block with nothing behind",
+            &finished(hello),
+            "Hello",
+        ),
+        row(
+            "7692 7.2.3.4",
+            "a final stored block",
+            &[stored(hello, true), vec![0]].concat(),
+            "Hello",
+        ),
+        row(
+            "7692 7.2.1",
+            "a block behind a final block",
+            &[finished(b"ho"), deflate(b"la", 6)].concat(),
+            "hola",
+        ),
+        row(
+            "7692 7.2.1",
+            "a stored block behind a final one",
+            &[stored(b"ho", true), stored(b"la", false), vec![0]].concat(),
+            "hola",
+        ),
+        row(
+            "7692 7.2.1",
+            "three final blocks",
+            &[finished(b"u"), finished(b"n"), final_block(b"o")].concat(),
+            "uno",
+        ),
+    ]
 }
 
 fn answers() -> Vec<Case> {
@@ -259,17 +283,14 @@ fn answers() -> Vec<Case> {
 fn breaches() -> Vec<Case> {
     let mut cases = Vec::new();
     let good = deflate(b"hola", 6);
+    let (front, back) = good.split_at(2);
     for (name, bytes) in [
         ("a compressed ping", frame(PING | RSV1, b"")),
         ("a compressed pong", frame(PONG | RSV1, b"")),
         ("a compressed close", frame(CLOSE | RSV1, b"\x03\xe8")),
         (
             "a piece that says compressed",
-            [
-                frame(TEXT_BEGINS | RSV1, &good[..2]),
-                frame(ENDS | RSV1, &good[2..]),
-            ]
-            .concat(),
+            [frame(TEXT_BEGINS | RSV1, front), frame(ENDS | RSV1, back)].concat(),
         ),
         (
             "a piece that says so of a plain text",
@@ -277,7 +298,7 @@ fn breaches() -> Vec<Case> {
         ),
         (
             "a middle piece that says so",
-            [frame(TEXT_BEGINS | RSV1, &good[..2]), frame(GOES_ON | RSV1, b"")].concat(),
+            [frame(TEXT_BEGINS | RSV1, front), frame(GOES_ON | RSV1, b"")].concat(),
         ),
         ("RSV2", frame(TEXT | 0x20, b"hola")),
         ("RSV3", frame(TEXT | 0x10, b"hola")),
@@ -298,7 +319,7 @@ fn breaches() -> Vec<Case> {
         ),
         ("plain text that claims to be compressed", b"hola, hola, hola"),
         ("a distance before the beginning", &[0x4b, 0x04, 0x61, 0x00]),
-        ("a compressed block cut short", good.get(..2).unwrap_or_default()),
+        ("a compressed block cut short", front),
     ] {
         cases.push(Case::plain("7692 7.2.2", name, closed(squeezed(payload), 1002)));
     }

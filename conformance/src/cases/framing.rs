@@ -8,7 +8,7 @@ use crate::wire::{
 };
 
 pub(super) fn cases() -> Vec<Case> {
-    [masks(), reserved(), lengths(), trickles(), data()].concat()
+    [masks(), reserved(), lengths(), trickles(), packets(), data()].concat()
 }
 
 fn masks() -> Vec<Case> {
@@ -185,6 +185,12 @@ fn trickles() -> Vec<Case> {
             steps,
         ));
     }
+    cases
+}
+
+/// Several frames, cut where they should not matter.
+fn packets() -> Vec<Case> {
+    let mut cases = Vec::new();
     let said = || {
         vec![
             Step::Message("uno".into()),

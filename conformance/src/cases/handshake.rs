@@ -98,6 +98,13 @@ fn good(place: &Place) -> Vec<Case> {
             &request().version("HTTP/1.0").without("Host"),
         ),
     ];
+    cases.extend(spellings(&request()));
+    cases
+}
+
+fn spellings(request: &Request) -> Vec<Case> {
+    let request = || request.clone();
+    let mut cases = Vec::new();
     for value in ["WebSocket", "WEBSOCKET", "h2c, websocket", "websocket, x/1"] {
         cases.push(opens(
             "6455 4.2.1",

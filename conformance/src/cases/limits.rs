@@ -11,6 +11,11 @@ const MESSAGE: usize = 65_536;
 const MEMORY: u64 = 8 << 20;
 
 pub(super) fn cases() -> Vec<Case> {
+    [sizes(), lines()].concat()
+}
+
+/// What ends a connection.
+fn sizes() -> Vec<Case> {
     let row = |name: &str, bytes| Case::plain(SECTION, name, closed(bytes, 1009));
     let mut cases = vec![
         row("65,537 bytes", frame(TEXT, &hola_in(MESSAGE + 1))),
@@ -54,6 +59,12 @@ pub(super) fn cases() -> Vec<Case> {
         "a message without end costs no memory",
         steps,
     ));
+    cases
+}
+
+/// What only costs the message.
+fn lines() -> Vec<Case> {
+    let mut cases = Vec::new();
     let steps = vec![
         Step::Send(frame(TEXT, "x".repeat(16_385).as_bytes())),
         Step::Refused("message_too_long"),
