@@ -1,6 +1,7 @@
 //! A case is data: what is sent, and what must come back. [`Case::attempt`] carries it out over a socket of its own.
 
 use crate::peer::{Peer, Place};
+use crate::request::Request;
 use crate::wire::{self, PING};
 
 /// How a case's connection begins.
@@ -184,12 +185,21 @@ fn lives(peer: &mut Peer, nonce: &str) -> Result<(), String> {
 /// Two connections are closed alike and the second answers: it must end while the server still waits for the other's answer. An order,
 /// not a time.
 fn ends_first(peer: &mut Peer, place: &Place, opening: Opening, code: u16) -> Result<(), String> {
+    let provocation = if opening == Opening::Bare {
+        Request::handshake(place).without("Authorization").bytes()
+    } else {
+        wire::frame(wire::BINARY, b"\x00")
+    };
+    let provoke = |peer: &mut Peer| {
+        peer.send(&provocation, provocation.len())?;
+        if opening == Opening::Bare {
+            peer.expect_status(101)?;
+        }
+        peer.expect_close(Some(code), false)
+    };
     let mut other = Peer::open(place, opening)?;
-    let cause = wire::frame(wire::BINARY, b"\x00");
-    other.send(&cause, cause.len())?;
-    other.expect_close(Some(code), false)?;
-    peer.send(&cause, cause.len())?;
-    let answer = peer.expect_close(Some(code), false)?;
+    provoke(&mut other)?;
+    let answer = provoke(peer)?;
     peer.send(&answer, answer.len())?;
     peer.expect_end()?;
     if other.has_ended()? {

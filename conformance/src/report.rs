@@ -75,7 +75,7 @@ const CHOICES: &[(&str, &str)] = &[
 
 /// What others' cases said, by hand.
 const AUTOBAHN: &str = "\n## Autobahn's cases\n\n\
-    [kosoku](https://pypi.org/project/kosoku/) 0.1.0 drives the cases of the Autobahn suite; run by hand on 2026-11-28 against \
+    kosoku 0.1.0, a Python package, drives the cases of the Autobahn suite; run by hand on 2026-11-28 against \
     `charla demo --no-limits --json --set compression.enabled=true --set limits.pings_per_second=100000`:\n\n\
     ```sh\nkosoku -p 1 -x '9.*' -x '12.*' -x '13.*' 'ws://127.0.0.1:9001/ws/chat/5/?token=...'\n```\n\n\
     Of 247 cases, 96 want the very bytes back, which a chat does not send (nor do the 270 left out, whose messages are large or \

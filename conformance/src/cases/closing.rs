@@ -117,6 +117,12 @@ fn order() -> Vec<Case> {
         let name = format!("the server ends the socket when it is answered, {opening:?}");
         cases.push(Case::plain("6455 7.1.1", name, vec![Step::EndsFirst(1003)]).over(opening));
     }
+    let refused = Case::plain(
+        "6455 7.1.1",
+        "the server ends the socket when a refusal is answered",
+        vec![Step::EndsFirst(4401)],
+    );
+    cases.push(refused.over(Opening::Bare));
     let steps = vec![
         Step::Send(frame(TEXT, b"hola")),
         Step::Message("hola".into()),

@@ -282,3 +282,32 @@ async fn a_restart_says_when_to_come_back_and_loses_nothing() {
     assert_eq!((acked, &subscribed["seq"]), (20, &json!(20)));
     assert_eq!(subscribed["messages"].as_array().unwrap().len(), 20);
 }
+
+#[tokio::test]
+async fn a_good_bye_that_is_answered_ends_the_socket() {
+    let serving = Serving::start().await;
+    let token = serving.token("ana").await;
+    let bearer = format!("Authorization: Bearer {token}");
+    let refused: (&[&str], &[u8], u16) = (&[], b"", 4401);
+    let binary: (&[&str], &[u8], u16) = (&[&bearer], &frame(0x82, b"x"), 1003);
+    for (headers, provocation, code) in [refused, binary] {
+        let closed = async || {
+            let mut raw = Raw::open(serving.address).await;
+            raw.upgrade("/ws/chat/5/", headers).await;
+            raw.write(provocation).await;
+            assert_eq!(raw.end().await.0, code);
+            raw
+        };
+        // The one that does not answer was told first, so that its time would be over first.
+        let silent = closed().await;
+        let mut polite = closed().await;
+        polite.write(&frame(0x88, &code.to_be_bytes())).await;
+        assert_eq!(polite.rest().await, b"");
+        let still_waits = silent.socket.try_read(&mut [0]);
+        assert_eq!(
+            still_waits.map_err(|error| error.kind()),
+            Err(std::io::ErrorKind::WouldBlock),
+            "{code}: ended for want of an answer"
+        );
+    }
+}
