@@ -14,6 +14,7 @@ const READY_WITHIN_MS = 60_000;
 
 export class Demo {
   #child = null;
+  #said = [];
   #data;
   #listen = "127.0.0.1:0";
   #settings;
@@ -42,7 +43,7 @@ export class Demo {
     const args = ["demo", "--listen", this.#listen, "--data", this.#data, "--json", ...this.#limits, ...this.#settings];
     const child = spawn(BINARY, args, { env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    const said = [];
+    const said = (this.#said = []);
     child.stderr.on("data", (chunk) => said.push(chunk));
     const line = await new Promise((resolve, reject) => {
       const fail = (why) => reject(new Error(`${why}\n${Buffer.concat(said)}`));
@@ -66,6 +67,11 @@ export class Demo {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
+  }
+
+  /** What it wrote since it was started last. */
+  log() {
+    return Buffer.concat(this.#said).toString();
   }
 
   async stop() {

@@ -1,7 +1,7 @@
 /** @file The nodes, and how each does by its store and its bus. */
 import { h } from "/assets/web/page/dom.js";
-import { currentLanguage } from "/assets/web/page/words.js";
-import { clock, code, head, number, showList, wideTable } from "./operator.js";
+import { busView } from "./nodes-view.js";
+import { clock, head, number, showList, wideTable } from "./operator.js";
 import { t } from "./words.js";
 
 showList({ name: "nodes", view });
@@ -15,14 +15,6 @@ function view({ bus, nodes, at }) {
     h("p", { class: "quiet" }, t("nodes.at", { time: clock(at), n: nodes.length })),
     wideTable(t("nodes.title"), heads, nodes.map((node) => row(node, bus))),
   );
-}
-
-/** What happens when nothing gets through is said first: it is what somebody on call came to see. */
-function busView({ kind, address, alive, carried_by: carriedBy, since }) {
-  if (kind === "none") return h("p", { class: "bus" }, t("nodes.bus.none"));
-  const words = alive ? t("nodes.bus.alive", { address, since: clock(since) }) : t(`nodes.bus.away.${carriedBy}`, { address, since: clock(since) });
-  const cause = h("a", { class: "cause-id", href: `/docs/causes/broker_unavailable?lang=${currentLanguage()}` }, h("code", {}, "broker_unavailable"));
-  return h("p", { class: alive ? "bus" : "bus is-bad", role: alive ? null : "alert" }, !alive && h("strong", {}, t("nodes.degraded"), " ", cause), h("span", {}, ...code(words)));
 }
 
 function row(node, bus) {

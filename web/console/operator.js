@@ -8,7 +8,9 @@ import { chooseLanguage, currentLanguage, LANGUAGES, setLanguage } from "/assets
 import { isWord, t } from "./words.js";
 
 /** The operator's pages, in the order of the frame's links. */
-const PAGES = ["doctor", "nodes", "loops"];
+const PAGES = ["overview", "doctor", "nodes", "loops"];
+/** Where they are, unless it is by their name. */
+const PLACES = { overview: "/console" };
 
 /**
  * Draws a page around one list.
@@ -66,7 +68,7 @@ export function showList({ name, view }) {
 /** The top of a page of the operator's. @param {string} here @param {(tag: string) => void} change */
 export function frame(here, change) {
   const language = (tag) => h("button", { type: "button", lang: tag, "aria-pressed": String(tag === currentLanguage()), title: LANGUAGES[tag], on: { click: () => change(tag) } }, tag.toUpperCase());
-  const others = PAGES.filter((page) => page !== here).map((page) => h("a", { href: `/console/${page}` }, t(`page.${page}`)));
+  const others = PAGES.filter((page) => page !== here).map((page) => h("a", { href: PLACES[page] ?? `/console/${page}` }, t(`page.${page}`)));
   return h(
     "header",
     { class: "top" },

@@ -47,6 +47,7 @@ const WORDS = {
   "mark.warning": { en: "warning", es: "advertencia" },
   "mark.fault": { en: "wrong", es: "mal" },
   "mark.skipped": { en: "not looked at", es: "no se miró" },
+  "page.overview": { en: "Console", es: "Consola" },
   "page.doctor": { en: "Doctor", es: "Doctor" },
   "page.nodes": { en: "Nodes", es: "Nodos" },
   "page.loops": { en: "Loops", es: "Bucles" },

@@ -6,6 +6,7 @@ mod caller;
 mod cause_pages;
 mod causes;
 mod chats;
+mod console;
 mod credentials;
 mod doctor;
 mod face;
@@ -18,6 +19,7 @@ mod messages;
 mod nodes;
 mod notifications;
 mod openapi;
+mod overseer;
 mod pages;
 mod problem;
 mod shapes;
@@ -36,6 +38,7 @@ use charla_core::{Rate, UserKey};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::node::Node;
+pub(crate) use console::line as console_line;
 use problem::Problem;
 use throttle::Throttle;
 
@@ -97,6 +100,7 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(loops::routes())
         .merge(nodes::routes())
         .merge(authority::routes())
+        .merge(console::routes())
         .merge(causes::routes())
         .merge(openapi::routes())
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -12,7 +12,9 @@ use charla_core::outbox::Full;
 use charla_core::{Millis, Outbox, OutboxLimits};
 use charla_wire::{Cause, ChatId, Timestamp, codec};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::clock::Uptime;
@@ -22,7 +24,8 @@ use crate::happening::Variant;
 const SLICES: usize = 16;
 
 /// Who ended a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Initiator {
     /// We did, for a cause.
     Server,
@@ -104,6 +107,9 @@ pub struct Connection {
     time_passed: AtomicBool,
     /// Sends handed to the store whose outcome is not known yet.
     in_flight: AtomicUsize,
+    // On the node's clock; 0 for never.
+    pinged_at: AtomicU64,
+    ponged_at: AtomicU64,
 }
 
 /// What a connection's task finds when it looks.
@@ -129,6 +135,8 @@ impl Connection {
             writing: Mutex::default(),
             time_passed: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
+            pinged_at: AtomicU64::new(0),
+            ponged_at: AtomicU64::new(0),
         }
     }
 
@@ -270,6 +278,26 @@ impl Connection {
     /// Bytes that wait.
     pub fn waiting_bytes(&self) -> usize {
         self.writing.lock().outbox.bytes()
+    }
+
+    /// The server has just asked whether the client lives.
+    pub fn note_ping(&self) {
+        self.pinged_at.store(self.opening.uptime.now(), Ordering::Relaxed);
+    }
+
+    /// The client has just answered that.
+    pub fn note_pong(&self) {
+        self.ponged_at.store(self.opening.uptime.now(), Ordering::Relaxed);
+    }
+
+    /// When the server pinged last and when the client answered last, by the time of day.
+    pub fn heartbeats(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let moment = |at: &AtomicU64| {
+            let at = at.load(Ordering::Relaxed);
+            let after = i64::try_from(at.saturating_sub(self.opening.opened_at)).unwrap_or(i64::MAX);
+            (at > 0).then(|| Timestamp::from_millis(self.opening.since.as_millis().saturating_add(after)))
+        };
+        (moment(&self.pinged_at), moment(&self.ponged_at))
     }
 
     /// Sends on their way to the store.

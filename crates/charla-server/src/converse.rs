@@ -141,6 +141,7 @@ fn accept(
     }
     node.connections_moved(&connection.opening.visitor.key);
     node.metrics.connections.inc();
+    node.count_opened(&connection);
     let broken = Ending {
         cause: Some(Cause::InternalError),
         initiator: Initiator::Server,
@@ -194,6 +195,7 @@ fn conclude(node: &Node, connection: &Connection, ending: Ending) {
         .closes
         .get_or_create(&CloseLabels { cause, initiator })
         .inc();
+    node.count_closed(connection, ending);
     let lasted = node.uptime.now().saturating_sub(opening.opened_at);
     tracing::info!(
         connection = %opening.id, cause, initiator, lasted_ms = lasted, address = %opening.address,

@@ -45,6 +45,7 @@ impl Server {
                 "the drain time is over"
             );
         }
+        node.tell_figures();
         if let Some(bridge) = node.bridge.get() {
             // Without a word the others find out a little later.
             let _ = timeout_at(end - last, bridge.end()).await;
@@ -67,6 +68,7 @@ impl Server {
 impl Node {
     /// Tells everybody to go, and when to come back.
     fn send_away(&self) {
+        self.console.watchers.end();
         let connections = self.users.all(|_| true);
         self.returns.count_on(Some(self.peers().accept_rate()));
         let accept_rate = self.returns.pace(Cause::Restarting);

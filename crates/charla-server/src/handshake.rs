@@ -64,7 +64,7 @@ pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr) -> Answer {
         Err(broken) => {
             tracing::info!(cause = %broken.cause, detail = broken.detail, %address, path = parts.uri.path(), "no handshake");
             count(&node.metrics.handshakes, Some(broken.cause));
-            note_broken(node, parts, broken.cause);
+            note_broken(node, parts, &Refused::new(broken.cause, broken.detail), address);
             return Answer::Reply(reply::broken(&broken));
         }
     };
@@ -120,6 +120,7 @@ async fn upgraded(
     let verdict = match verdict {
         Ok(admitted) => {
             count(&node.metrics.handshakes, None);
+            node.count_accepted();
             note_receipt(node, asked.attempt.as_deref(), id, Outcome::Accepted, None);
             Ok((admitted, underway))
         }
@@ -171,6 +172,7 @@ fn switch_headers(upgrade: &Upgrade, deflate: bool) -> Vec<(&'static str, String
 fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address: IpAddr) {
     let cause = refused.cause;
     count(&node.metrics.handshakes, Some(cause));
+    node.count_refused(asked, refused, id, address);
     note_receipt(node, asked.attempt.as_deref(), id, Outcome::Refused, Some(cause));
     if cause == Cause::LoopDetected {
         // Said once a wait, by whoever began it.
@@ -206,15 +208,20 @@ pub(crate) fn note_receipt(
 }
 
 /// A handshake that came maimed did come: its client, which saw no more than a failure, may learn what was wrong with it.
-fn note_broken(node: &Node, parts: &Parts, cause: Cause) {
-    let Some(attempt) = asked::attempt(parts) else {
-        return;
+fn note_broken(node: &Node, parts: &Parts, broken: &Refused, address: IpAddr) {
+    let (cause, connection) = (broken.cause, Uuid::now_v7());
+    let attempt = asked::attempt(parts);
+    let asked = Asked {
+        attempt: attempt.clone(),
+        ..Asked::default()
     };
+    node.count_refused(&asked, broken, connection, address);
+    let Some(attempt) = attempt else { return };
     let receipt = Receipt {
         outcome: Outcome::Refused,
         cause: Some(cause),
         code: None,
-        connection: Uuid::now_v7().to_string(),
+        connection: connection.to_string(),
         at: (node.clock)(),
     };
     node.receipts.note(&attempt, receipt, node.uptime.now());

@@ -11,6 +11,7 @@ pub mod bridge;
 pub mod broker;
 pub mod clock;
 pub mod connection;
+pub mod console;
 mod converse;
 mod deliver;
 pub mod doctor;

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::attended::Attended;
 use crate::node::Node;
 
-pub(crate) use http_face::{ClientAddress, HttpFace};
+pub(crate) use http_face::{ClientAddress, HttpFace, Neighbour};
 
 /// Connections that may wait to be accepted: a restart brings everybody back at once.
 const BACKLOG: i32 = 8192;

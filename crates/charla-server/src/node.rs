@@ -25,6 +25,7 @@ use crate::bridge::{Bridge, Said};
 use crate::broker::{Broker, Health};
 use crate::clock::{Clock, Uptime};
 use crate::connection::Connection;
+use crate::console::Console;
 use crate::deliver::RoomShards;
 use crate::doctor::{Doctor, Surgery};
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
@@ -81,6 +82,7 @@ pub struct Node {
     pub(crate) admission: Arc<Admission>,
     pub(crate) returns: Arc<Returns>,
     pub(crate) loops: LoopBreaker,
+    pub(crate) console: Console,
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
@@ -139,6 +141,7 @@ impl Node {
             admission: Arc::default(),
             returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),
             loops: LoopBreaker::new(limits),
+            console: Console::new(settings.console.enabled),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
             catching_up_rooms: Mutex::default(),
@@ -284,19 +287,11 @@ impl Node {
 
 fn session_limits(settings: &Settings) -> SessionLimits {
     let limits = &settings.limits;
+    let rate = |per_second, burst| Rate { per_second, burst };
     SessionLimits {
-        sends: Rate {
-            per_second: limits.sends_per_second,
-            burst: limits.send_burst,
-        },
-        requests: Rate {
-            per_second: limits.requests_per_second,
-            burst: limits.request_burst,
-        },
-        pings: Rate {
-            per_second: limits.pings_per_second,
-            burst: limits.pings_per_second * 4,
-        },
+        sends: rate(limits.sends_per_second, limits.send_burst),
+        requests: rate(limits.requests_per_second, limits.request_burst),
+        pings: rate(limits.pings_per_second, limits.pings_per_second * 4),
         text_bytes: limits.text_bytes,
         data_bytes: limits.data_bytes,
         subscriptions: limits.subscriptions,

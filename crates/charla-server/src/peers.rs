@@ -129,7 +129,7 @@ impl Node {
             .is_some_and(|until| *until <= self.uptime.now())
     }
 
-    fn say(&self, to: Option<NodeId>, word: NodeWord) {
+    pub(crate) fn say(&self, to: Option<NodeId>, word: NodeWord) {
         self.publish(Happening::Node {
             from: self.id(),
             to,
@@ -199,6 +199,9 @@ impl Node {
                 if is_new {
                     tracing::info!(node = %from, %name, "another node is there");
                 }
+                if is_new || pulse == Pulse::Anew {
+                    self.ask_past(from);
+                }
                 if to.is_some() || self.is_draining() {
                     return;
                 }
@@ -215,6 +218,7 @@ impl Node {
                 }
             }
             NodeWord::GoodBye => {
+                self.forget_present(from);
                 if self.peers.lock().left(from) {
                     let leaves_at = now + self.presence_linger();
                     self.forget(from, Some(leaves_at));
@@ -229,6 +233,9 @@ impl Node {
             NodeWord::Answer(answer) => {
                 self.peers.lock().heard(from, None, now);
                 self.believe(from, answer);
+            }
+            NodeWord::Console(word) => {
+                self.hear_console(from, to, *word);
             }
         }
     }
@@ -264,6 +271,7 @@ impl Node {
     fn forget(self: &Arc<Self>, gone: NodeId, leaves_at: Option<Millis>) {
         tracing::info!(node = %gone, said_good_bye = leaves_at.is_some(), "a node is gone");
         self.asks.node_gone(gone);
+        self.forget_present(gone);
         self.connections_elsewhere.lock().node_gone(gone);
         let moved = self.presence.lock().node_gone(gone, leaves_at);
         for moved in moved {

@@ -61,6 +61,7 @@ pub async fn publish_committed(node: Arc<Node>, mut groups: mpsc::Receiver<Vec<C
         for Committed { outcome, receipt } in group {
             if let Ok(Appended::New(stored)) = &outcome {
                 node.metrics.messages.inc();
+                node.count_message(&stored.draft.room.tenant);
                 node.tell_room(&stored.draft.room, RoomEvent::Message(stored.clone()), None);
                 node.inbox.moved(&stored.draft.room);
                 if let Some(bridge) = node.bridge.get() {

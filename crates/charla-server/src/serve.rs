@@ -296,7 +296,7 @@ impl Serving {
                 }
             }
             // Any byte is a sign of life; an unasked pong is none more.
-            Event::Pong => {}
+            Event::Pong => self.connection.note_pong(),
             Event::Close { code, .. } => {
                 let code = code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
                 self.connection
@@ -423,7 +423,10 @@ impl Serving {
         }
         while let Some(due) = self.session.handle_timeout(limits, now) {
             match due {
-                Due::Ping => self.connection.deliver(codec::ping().bytes()),
+                Due::Ping => {
+                    self.connection.deliver(codec::ping().bytes());
+                    self.connection.note_ping();
+                }
                 Due::TokenExpiring(_) if self.connection.opening.variant.plain => {}
                 Due::TokenExpiring(in_ms) => {
                     self.node

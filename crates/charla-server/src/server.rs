@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
-use crate::{clock, follow, inbox, loops, outage, peers, publish, timers};
+use crate::{clock, console, follow, inbox, loops, outage, peers, publish, timers};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -133,6 +133,7 @@ impl Server {
             tokio::spawn(keep_time(Arc::clone(&node))),
             tokio::spawn(loops::tell_loops(Arc::clone(&node))),
             tokio::spawn(authority::ask_again(Arc::clone(&node))),
+            tokio::spawn(console::keep_figures(Arc::clone(&node))),
         ];
         tasks.extend(bridging.into_iter().flatten());
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));
@@ -157,6 +158,11 @@ impl Server {
     #[must_use]
     pub const fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// Comes back when an operator wants this server to drain.
+    pub async fn drain_asked(&self) {
+        self.node.console.drain_asked.notified().await;
     }
 
     /// Comes back once the store writes nothing any more, after an `fsync` that failed, say: only a new process may

@@ -11,6 +11,7 @@ mod application;
 mod authority;
 mod bridge;
 mod broker_url;
+mod console;
 mod default_file;
 mod history;
 mod keys;
@@ -35,6 +36,7 @@ pub use bridge::{
     GroupSettings, Named, Serializer,
 };
 pub use broker_url::{BrokerPlace, BrokerSettings, BrokerUrl, BusKind};
+pub use console::ConsoleSettings;
 pub use default_file::default_file;
 pub use history::HistorySettings;
 pub(crate) use history::NAMES as HISTORY_NAMES;
@@ -76,6 +78,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Who may read `/metrics`.
     pub metrics: MetricsSettings,
+    /// The operator's overview.
+    pub console: ConsoleSettings,
 }
 
 /// How a handshake that a gate refuses is answered.

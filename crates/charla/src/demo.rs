@@ -111,6 +111,10 @@ fn for_demo(loaded: &Loaded) -> Settings {
     if unset("auth.access_ttl") {
         settings.auth.access_ttl = Duration::from_secs(TOKEN_HOURS * 3600);
     }
+    if unset("console.enabled") {
+        settings.console.enabled = true;
+    }
+    settings.console.open_on_loopback = true;
     if unset("log.filter") {
         settings.log.filter = "warn".into();
     }
@@ -207,7 +211,7 @@ impl Addresses {
         screen.line(format_args!("\n{}", words::demo_doctor(lang)))?;
         screen.line(format_args!("  {} doctor \"{socket}\"", program()))?;
         screen.line(format_args!("\n{}", words::demo_console(lang)))?;
-        screen.line(format_args!("  {}/console/doctor", self.url()))?;
+        screen.line(format_args!("  {}/console", self.url()))?;
         screen.line(format_args!("  {}\n", key.expose_secret()))?;
         screen.line(words::demo_passwords(lang))
     }

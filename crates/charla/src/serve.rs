@@ -67,6 +67,7 @@ impl Stop {
     pub(crate) async fn drain(mut self, server: Server, supervised: &Supervised) -> Outcome {
         let exit = tokio::select! {
             () = self.next() => Exit::Done,
+            () = server.drain_asked() => Exit::Done,
             () = server.store_ended() => Exit::Failed,
         };
         supervised.stopping(server.node());

@@ -117,7 +117,7 @@ words! {
     demo_agent() "support" "soporte"
     demo_wscat() "From a terminal, what is typed arrives in the page:" "Desde una terminal, lo que escribes llega a la página:"
     demo_doctor() "Why does a connection fail? Ask:" "¿Por qué falla una conexión? Pregunta:"
-    demo_console() "Or in the browser, with this key of the operator:" "O en el navegador, con esta clave del operador:"
+    demo_console() "The operator's console; its doctor takes this key:" "La consola del operador; su doctor pide esta clave:"
     demo_passwords()
         "Passwords are the names. Tokens last {DEMO_HOURS} h."
         "Las contraseñas son los nombres. Los tokens duran {DEMO_HOURS} h."

@@ -108,7 +108,7 @@ impl FromRequestParts<Api> for Operator {
     }
 }
 
-fn no_key() -> Problem {
+pub(super) fn no_key() -> Problem {
     Problem::new(
         Cause::UnauthorizedKey,
         "send `Authorization: Bearer` with an API key",

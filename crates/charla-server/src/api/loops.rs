@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
-use super::caller::Operator;
+use super::overseer::Overseer;
 use super::problem::Problem;
 use crate::loops::{Key, Who};
 use crate::node::Node;
@@ -82,7 +82,7 @@ struct Loop {
 #[utoipa::path(get, path = "/api/v1/loops", tag = "loops", responses((status = 200, body = LoopList)), security(("key" = [])))]
 async fn list(
     State(node): State<Arc<Node>>,
-    _: Operator,
+    _: Overseer,
 ) -> Result<([(HeaderName, &'static str); 1], Json<LoopList>), Problem> {
     let now = node.uptime.now();
     let at = (node.clock)();

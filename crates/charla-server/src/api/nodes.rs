@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use charla_core::{Millis, peers};
 use charla_wire::Timestamp;
-use http::{HeaderName, header};
+use http::{HeaderName, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,17 +14,19 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Api;
-use super::caller::Operator;
+use super::asked::At;
+use super::overseer::Overseer;
+use super::problem::Problem;
 use crate::node::Node;
 use crate::settings::BusKind;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(drain))
 }
 
 /// The nodes as one of them knows them.
 #[derive(Serialize, ToSchema)]
-struct NodeList {
+pub(super) struct NodeList {
     /// The bus as the node that answers has it.
     bus: Bus,
     /// The node that answers first, the others by name. While the bus is away the others are as they were heard last.
@@ -80,6 +82,9 @@ struct Member {
     /// When it was heard last; `null` for the node that answers.
     #[schema(value_type = Option<String>, format = DateTime)]
     heard_at: Option<Timestamp>,
+    /// Since when its figures are known here; `null` where the console is off, here or there.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    figures_since: Option<Timestamp>,
 }
 
 /// Lists the nodes.
@@ -88,34 +93,67 @@ struct Member {
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", responses((status = 200, body = NodeList)), security(("key" = [])))]
 async fn list(
     State(node): State<Arc<Node>>,
-    _: Operator,
+    _: Overseer,
 ) -> ([(HeaderName, &'static str); 1], Json<NodeList>) {
     let trouble = node.store.ready().await.err();
-    let clock = Moments::now(&node);
-    let own = Member {
-        id: node.id(),
-        name: node.name.get().map(Arc::clone),
-        this: true,
-        version: Some(env!("CARGO_PKG_VERSION").into()),
-        connections: node.connection_count(),
-        accept_rate: node.accept_rate(),
-        leaving: node.is_leaving(),
-        store_up: trouble.is_none(),
-        store_trouble: trouble.map(|error| error.to_string()),
-        heard_at: None,
-    };
-    let mut others: Vec<Member> = node
-        .peers()
-        .beats()
-        .map(|heard| Member::of(heard, &clock))
-        .collect();
-    others.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-    let list = NodeList {
-        bus: Bus::of(&node, &clock),
-        nodes: std::iter::once(own).chain(others).collect(),
-        at: clock.at,
-    };
+    let list = NodeList::of(&node, trouble.map(|error| error.to_string()));
     ([(header::CACHE_CONTROL, "no-store")], Json(list))
+}
+
+/// Has a node drain.
+///
+/// It tells its clients when to come back, finishes what is under way and ends, as on SIGTERM: whatever started it decides whether
+/// it is started again.
+#[utoipa::path(
+    post, path = "/api/v1/nodes/{id}/drain", tag = "nodes",
+    params(("id" = String, Path, description = "the node's id")), responses((status = 202)), security(("key" = []))
+)]
+async fn drain(
+    State(node): State<Arc<Node>>,
+    overseer: Overseer,
+    At(id): At<Uuid>,
+) -> Result<StatusCode, Problem> {
+    overseer.note("drain", format_args!("node {id}"));
+    if node.drain_node(id, overseer.name()) {
+        Ok(StatusCode::ACCEPTED)
+    } else {
+        Err(Problem::not_found("there is no such node, or it is not heard"))
+    }
+}
+
+impl NodeList {
+    /// As this node knows them; `trouble` is what its store said.
+    pub(super) fn of(node: &Node, trouble: Option<String>) -> Self {
+        let clock = Moments::now(node);
+        let own = Member {
+            id: node.id(),
+            name: node.name.get().map(Arc::clone),
+            this: true,
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+            connections: node.connection_count(),
+            accept_rate: node.accept_rate(),
+            leaving: node.is_leaving(),
+            store_up: trouble.is_none(),
+            store_trouble: trouble,
+            heard_at: None,
+            figures_since: None,
+        };
+        let mut others: Vec<Member> = node
+            .peers()
+            .beats()
+            .map(|heard| Member::of(heard, &clock))
+            .collect();
+        others.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        let mut nodes: Vec<Member> = std::iter::once(own).chain(others).collect();
+        for member in &mut nodes {
+            member.figures_since = node.known_since(member.id);
+        }
+        Self {
+            bus: Bus::of(node, &clock),
+            nodes,
+            at: clock.at,
+        }
+    }
 }
 
 /// Turns moments of the node's uptime into times of day.
@@ -181,6 +219,7 @@ impl Member {
             store_up: beat.store_up,
             store_trouble: None,
             heard_at: Some(clock.of(heard.at)),
+            figures_since: None,
         }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! In a debug build they are read from the source tree, so that a reload shows a change.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,6 +15,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use super::Api;
 use super::asked::At;
 use super::problem::Problem;
+use crate::node::Node;
 
 /// Nothing but our own files: no inline script, no other host, no frame around us.
 const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; \
@@ -51,8 +55,17 @@ pub(super) fn routes() -> Router<Api> {
             "/console/nodes",
             get(|headers: HeaderMap| async move { page::<Web>("console/nodes.html", &headers) }),
         )
+        .route("/console", get(overview))
         .route("/assets/web/{*path}", get(asset::<Web>))
         .route("/assets/charla/{*path}", get(asset::<BrowserClient>))
+}
+
+/// The overview is there where the console is on; the other pages of the operator's always are.
+async fn overview(State(node): State<Arc<Node>>, headers: HeaderMap) -> Result<Response, Problem> {
+    if !node.settings.console.enabled {
+        return Err(Problem::not_found("the console is off: set console.enabled"));
+    }
+    page::<Web>("console/index.html", &headers)
 }
 
 async fn asset<E: RustEmbed>(At(path): At<String>, headers: HeaderMap) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use charla_core::UserKey;
 use charla_wire::{Cause, ChatId, UserId};
@@ -25,6 +25,7 @@ use super::caller::{BackEnd, Caller};
 use super::chats::{check_words, made, new_chat_id};
 use super::problem::Problem;
 use super::shapes::{Chat, RoleWord, User};
+use crate::listen::ClientAddress;
 use crate::node::Node;
 use crate::store::{self, UserChange};
 
@@ -241,11 +242,17 @@ async fn sign_out(
 async fn disconnect(
     State(node): State<Arc<Node>>,
     back_end: BackEnd,
+    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
     At(id): At<UserId>,
     Perhaps(which): Perhaps<Connections>,
 ) -> Result<StatusCode, Problem> {
+    let label = back_end.key.label.clone();
     let key = back_end.user_key(id);
     find(&node, &key).await?;
+    tracing::warn!(
+        target: "charla::audit", by = format_args!("key {label:?}"), action = "disconnect", %address,
+        whom = format_args!("user {:?} of {}", key.user.as_str(), key.tenant), "a back end acts"
+    );
     node.disconnect(&key, which.chat, Cause::DisconnectedByOperator);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,6 +5,8 @@ use charla_core::peers::Beat;
 use charla_core::presence::Statement;
 use charla_core::{RoomKey, UserKey};
 
+use crate::console::ConsoleWord;
+
 /// What a node says to the others.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NodeWord {
@@ -21,6 +23,8 @@ pub enum NodeWord {
     Ask(Ask),
     /// It says who is where.
     Answer(Answer),
+    /// Something for the operator's overview.
+    Console(Box<ConsoleWord>),
 }
 
 /// What a beat says besides that its node lives.

@@ -32,6 +32,10 @@ pub(crate) struct HttpFace {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientAddress(pub IpAddr);
 
+/// Who is at the other end of the socket itself: a proxy, perhaps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Neighbour(pub IpAddr);
+
 impl HttpFace {
     /// Serves this router.
     #[must_use]
@@ -93,6 +97,7 @@ async fn respond(
     }
     let address = handshake::client_address(&node, &parts, peer);
     parts.extensions.insert(ConnectInfo(ClientAddress(address)));
+    parts.extensions.insert(Neighbour(peer));
     let Ok(response) = router.call(Request::from_parts(parts, Body::new(body))).await;
     response
 }

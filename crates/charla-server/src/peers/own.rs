@@ -45,7 +45,7 @@ impl Node {
     }
 
     /// Asks the store how it is, unless it has yet to answer the last time.
-    pub(super) fn look_at_store(self: &Arc<Self>) {
+    pub(crate) fn look_at_store(self: &Arc<Self>) {
         if self.own.looking.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -55,6 +55,12 @@ impl Node {
             node.own.store_up.store(is_up, Ordering::Relaxed);
             node.own.looking.store(false, Ordering::Relaxed);
         });
+    }
+
+    /// What is said of the store where it was not asked just now.
+    pub(crate) fn store_trouble(&self) -> Option<String> {
+        let is_up = self.own.store_up.load(Ordering::Relaxed);
+        (!is_up).then(|| "it did not answer when it was asked last".to_owned())
     }
 
     /// The bus has just become what it is.

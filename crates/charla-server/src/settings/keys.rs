@@ -87,7 +87,7 @@ pub(super) const LISTS: [(&str, &[&str]); 3] = [
 ];
 
 /// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 16] = [
+pub(super) const SECTIONS: [(&str, &str); 17] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -122,6 +122,7 @@ pub(super) const SECTIONS: [(&str, &str); 16] = [
     ("compression", "permessage-deflate."),
     ("log", "What is written down, on standard error."),
     ("metrics", "Who may read /metrics."),
+    ("console", "The operator's overview at /console."),
 ];
 
 impl Key {
@@ -438,6 +439,10 @@ keys! {
 
     "metrics.allow", Rule::Networks, Some(|s| &mut s.metrics.allow), "",
         "Networks that may read /metrics; others get 404.";
+    "console.enabled", Rule::Flag, Some(|s| &mut s.console.enabled), "",
+        "Whether this node keeps the last hours and the close ledger, and shows them at /console.";
+    "console.user_header", Rule::Text, Some(|s| &mut s.console.user_header), "X-Auth-Request-Email",
+        "Header with an operator's name, instead of a key; believed from server.trusted_proxies alone, which have to remove it from what comes in.";
 }
 
 #[cfg(test)]

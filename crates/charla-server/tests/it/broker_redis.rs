@@ -8,6 +8,7 @@ use crate::bus::Bus;
 use crate::cluster::Cluster;
 use crate::serving::{Client, Serving, soon, until};
 
+mod console;
 mod deaths;
 mod ends;
 mod nodes;

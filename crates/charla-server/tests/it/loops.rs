@@ -54,7 +54,7 @@ async fn enters(serving: &Serving, path: &str, token: &str) {
 }
 
 /// A token whose time was over before anybody used it.
-async fn expired(serving: &Serving, user: &str) -> String {
+pub(crate) async fn expired(serving: &Serving, user: &str) -> String {
     let store = &serving.node().store;
     let user = store.user(&user_key("demo", user)).await.unwrap().unwrap();
     let auth = &serving.node().auth;

@@ -20,6 +20,7 @@ mod cause_snippets;
 mod chat;
 mod client;
 mod cluster;
+mod console;
 mod hints;
 mod loops;
 mod rolling;

@@ -149,6 +149,11 @@ impl Serving {
         http(self.address, method, path, headers, body).await
     }
 
+    /// Comes back when an operator wants it to drain.
+    pub(crate) async fn drain_asked(&self) {
+        self.server.drain_asked().await;
+    }
+
     /// Ends the server as SIGTERM would; the folder stays.
     pub(crate) async fn drain(self) -> tempfile::TempDir {
         self.server.drain().await;

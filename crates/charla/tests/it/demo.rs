@@ -43,7 +43,7 @@ fn the_banner_has_a_page_for_each_and_lines_to_copy() {
     }
     assert!(banner.contains("wscat -c \"ws://127.0.0.1:"), "{banner}");
     assert!(banner.contains("charla doctor \"ws://127.0.0.1:"), "{banner}");
-    assert!(banner.contains("/console/doctor\n  charla_"), "{banner}");
+    assert!(banner.contains("/console\n  charla_"), "{banner}");
     let folder = banner
         .lines()
         .find_map(|line| line.strip_prefix("Data in "))

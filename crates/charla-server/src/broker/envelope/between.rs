@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Person;
+use crate::console::ConsoleWord;
 use crate::happening::{Answer, Ask, NodeWord, Pulse};
 
 const fn yes() -> bool {
@@ -46,6 +47,9 @@ pub(super) enum Word {
         number: u64,
         rooms: Vec<Room>,
         users: Vec<Vec<Connection>>,
+    },
+    Console {
+        word: Box<ConsoleWord>,
     },
 }
 
@@ -114,6 +118,7 @@ impl From<&NodeWord> for Word {
                     .map(|open| open.iter().map(connection).collect())
                     .collect(),
             },
+            NodeWord::Console(word) => Self::Console { word: word.clone() },
         }
     }
 }
@@ -164,6 +169,7 @@ impl From<Word> for NodeWord {
                     .map(|open| open.into_iter().map(opened).collect())
                     .collect(),
             }),
+            Word::Console { word } => Self::Console(word),
         }
     }
 }

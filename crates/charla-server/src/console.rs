@@ -1,0 +1,446 @@
+//! What the operator's overview stands on: the last hours by the minute, the close ledger, each tenant's figures, and those of
+//! all nodes together.
+//!
+//! Nothing is kept where `console.enabled` is off. What nodes tell each other of it is [`ConsoleWord`]; who may see it is decided in
+//! [`crate::api`].
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use charla_core::{Millis, NodeId};
+use charla_wire::{Cause, TenantId, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
+
+use crate::connection::{Connection, Ending};
+use crate::handshake::{Asked, Refused};
+use crate::happening::NodeWord;
+use crate::node::Node;
+
+pub mod ledger;
+pub mod minutes;
+mod search;
+pub mod tenants;
+mod told;
+mod watchers;
+
+pub(crate) use search::TooManySearches;
+pub use told::{ConsoleWord, Recalled, Report, Slow};
+pub(crate) use watchers::TooManyWatchers;
+
+use ledger::{Entry, Kind, Ledger, Query};
+use minutes::{MINUTES_MAX, Minute, Minutes, Why};
+use search::Searches;
+use tenants::{Recent, TenantFigures, Tenants};
+use watchers::Watchers;
+
+/// How often this node looks at its figures and shows them to whoever watches.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often nodes tell each other theirs: of a node that is killed no more than this is lost.
+const TELL_EVERY: u32 = 2;
+/// Tenants that a node tells of.
+const TENANTS_TOLD: usize = 50;
+/// Slow clients that a node tells of.
+const SLOW_TOLD: usize = 5;
+/// Minutes of one answer about the past: some 20 KiB.
+const RECALLED_AT_ONCE: usize = 60;
+
+/// What one node keeps for the operator.
+pub(crate) struct Console {
+    enabled: bool,
+    state: Mutex<State>,
+    ledger: Mutex<Ledger>,
+    searches: Searches,
+    pub(crate) watchers: Watchers,
+    /// Somebody wants this node to drain.
+    pub(crate) drain_asked: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    minutes: Minutes,
+    tenants: Tenants,
+    messages: Recent,
+    reports: HashMap<NodeId, Report>,
+}
+
+/// What is seen now, of all nodes together.
+pub(crate) struct Now {
+    /// Clients connected to the nodes that are heard.
+    pub(crate) connections: u64,
+    /// Messages of the last minute.
+    pub(crate) messages: u64,
+    /// The busiest tenants.
+    pub(crate) tenants: Vec<TenantFigures>,
+    /// Bytes that wait for slow clients.
+    pub(crate) queued: u64,
+    /// The slowest clients, each with its node.
+    pub(crate) slow: Vec<(NodeId, Slow)>,
+    /// Nodes that are heard and tell nothing for the console.
+    pub(crate) silent: Vec<NodeId>,
+}
+
+impl Console {
+    /// Nothing yet, and nothing ever unless `enabled`.
+    pub(crate) fn new(enabled: bool) -> Self {
+        Self {
+            enabled,
+            state: Mutex::default(),
+            ledger: Mutex::default(),
+            searches: Searches::default(),
+            watchers: Watchers::default(),
+            drain_asked: Notify::new(),
+        }
+    }
+
+    /// Whether anything is kept, and may be shown.
+    pub(crate) const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+}
+
+/// The minute of a time of day.
+pub(crate) const fn minute_of(at: Timestamp) -> i64 {
+    at.as_millis().div_euclid(60_000)
+}
+
+/// What happens on this node is counted.
+impl Node {
+    fn count(&self, change: impl FnOnce(&mut Minute)) {
+        if self.console.enabled {
+            let at = minute_of((self.clock)());
+            change(self.console.state.lock().minutes.count(at, self.id()));
+        }
+    }
+
+    /// A handshake was let in.
+    pub(crate) fn count_accepted(&self) {
+        self.count(|minute| minute.accepted += 1);
+    }
+
+    /// A handshake was refused.
+    pub(crate) fn count_refused(&self, asked: &Asked, refused: &Refused, connection: Uuid, address: IpAddr) {
+        self.count(|minute| minute.add_refused(Why(Some(refused.cause)), 1));
+        // Whoever runs in circles would fill the ledger: what it was refused for stands in it already.
+        if !self.console.enabled || refused.cause == Cause::LoopDetected {
+            return;
+        }
+        self.console.ledger.lock().note(Entry {
+            kind: Kind::Refused,
+            connection,
+            attempt: asked.attempt.as_deref().map(Into::into),
+            at: (self.clock)(),
+            opened_at: None,
+            cause: Why(Some(refused.cause)),
+            initiator: None,
+            detail: ledger::detail(&refused.detail),
+            lasted_ms: None,
+            pinged_at: None,
+            ponged_at: None,
+            queued_bytes: 0,
+            address,
+            tenant: refused.tenant.clone(),
+            user: refused.user.clone(),
+            chat: asked.chat.clone(),
+        });
+    }
+
+    /// A connection begins.
+    pub(crate) fn count_opened(&self, connection: &Connection) {
+        if self.console.enabled {
+            let tenant = &connection.opening.visitor.key.tenant;
+            self.console.state.lock().tenants.opened(tenant);
+        }
+    }
+
+    /// A connection has ended.
+    pub(crate) fn count_closed(&self, connection: &Connection, ending: Ending) {
+        if !self.console.enabled {
+            return;
+        }
+        self.count(|minute| minute.add_closed(Why(ending.cause), ending.initiator, 1));
+        let tenant = &connection.opening.visitor.key.tenant;
+        self.console.state.lock().tenants.closed(tenant);
+        let entry = Entry {
+            kind: Kind::Ended,
+            at: (self.clock)(),
+            cause: Why(ending.cause),
+            initiator: Some(ending.initiator),
+            ..self.open_entry(connection)
+        };
+        self.console.ledger.lock().note(entry);
+    }
+
+    /// A message was stored.
+    pub(crate) fn count_message(&self, tenant: &TenantId) {
+        if !self.console.enabled {
+            return;
+        }
+        self.count(|minute| minute.messages += 1);
+        let now = self.uptime.now();
+        let mut state = self.console.state.lock();
+        state.messages.add(now);
+        state.tenants.message(tenant, now);
+    }
+
+    fn open_entry(&self, connection: &Connection) -> Entry {
+        let opening = &connection.opening;
+        let (pinged_at, ponged_at) = connection.heartbeats();
+        Entry {
+            kind: Kind::Open,
+            connection: opening.id,
+            attempt: opening.attempt.clone(),
+            at: opening.since,
+            opened_at: Some(opening.since),
+            cause: Why::NONE,
+            initiator: None,
+            detail: None,
+            lasted_ms: Some(self.uptime.now().saturating_sub(opening.opened_at)),
+            pinged_at,
+            ponged_at,
+            queued_bytes: u64::try_from(connection.waiting_bytes()).unwrap_or(u64::MAX),
+            address: opening.address,
+            tenant: Some(opening.visitor.key.tenant.clone()),
+            user: Some(opening.visitor.key.user.clone()),
+            chat: opening.home.clone(),
+        }
+    }
+
+    fn search_here(&self, query: &Query) -> ledger::Found {
+        let open = self
+            .users
+            .all(|connection| query.wants(&self.open_entry(connection)));
+        let open = open
+            .iter()
+            .map(|connection| self.open_entry(connection))
+            .collect();
+        self.console.ledger.lock().search(query, open)
+    }
+}
+
+/// What nodes tell each other of it.
+impl Node {
+    /// What this node says of itself now.
+    fn own_report(&self, minutes_from: i64, now: Millis) -> Report {
+        let (queued, slow) = self.slowest();
+        let node = self.id();
+        let mut state = self.console.state.lock();
+        Report {
+            minutes: state.minutes.own(node, minutes_from),
+            tenants: state.tenants.busiest(TENANTS_TOLD, now).0,
+            messages: state.messages.count(now),
+            queued,
+            slow,
+        }
+    }
+
+    fn slowest(&self) -> (u64, Vec<Slow>) {
+        let waiting = self.users.all(|connection| connection.waiting_bytes() > 0);
+        let mut slow: Vec<Slow> = waiting
+            .iter()
+            .map(|connection| Slow {
+                connection: connection.opening.id,
+                tenant: connection.opening.visitor.key.tenant.clone(),
+                user: connection.opening.visitor.key.user.clone(),
+                queued: u64::try_from(connection.waiting_bytes()).unwrap_or(u64::MAX),
+            })
+            .collect();
+        slow.sort_by_key(|one| std::cmp::Reverse(one.queued));
+        let queued = slow.iter().map(|one| one.queued).sum();
+        slow.truncate(SLOW_TOLD);
+        (queued, slow)
+    }
+
+    /// Asks a node for what was before this one heard it.
+    pub(crate) fn ask_past(&self, of: NodeId) {
+        if self.console.enabled {
+            self.say(Some(of), NodeWord::Console(Box::new(ConsoleWord::Recall)));
+        }
+    }
+
+    /// A node is gone: its past is kept, its present is not.
+    pub(crate) fn forget_present(&self, gone: NodeId) {
+        self.console.state.lock().reports.remove(&gone);
+        self.console.searches.node_gone(gone);
+    }
+
+    /// What another node says.
+    pub(crate) fn hear_console(&self, from: NodeId, to: Option<NodeId>, word: ConsoleWord) {
+        let drain = matches!(word, ConsoleWord::Drain { .. });
+        if !self.console.enabled && !drain {
+            return;
+        }
+        let today = minute_of((self.clock)());
+        match word {
+            ConsoleWord::Report(mut report) => {
+                // Its last words come behind its good-bye.
+                let is_there = self.peers().ids().any(|peer| peer == from);
+                let mut state = self.console.state.lock();
+                for minute in report.minutes.drain(..) {
+                    state.minutes.hear(from, minute, today);
+                }
+                if is_there {
+                    state.reports.insert(from, report);
+                }
+            }
+            ConsoleWord::Recall => self.recall(from),
+            ConsoleWord::Recalled(recalled) => {
+                let mut state = self.console.state.lock();
+                for Recalled { node, minute } in recalled {
+                    // What we counted ourselves nobody knows better.
+                    if node != self.id() {
+                        state.minutes.hear(node, minute, today);
+                    }
+                }
+            }
+            ConsoleWord::Search { number, query } => {
+                let found = self.search_here(&query);
+                let word = ConsoleWord::Found { number, found };
+                self.say(Some(from), NodeWord::Console(Box::new(word)));
+            }
+            ConsoleWord::Found { number, found } => self.console.searches.answered(number, from, found),
+            ConsoleWord::Drain { by } if to == Some(self.id()) => {
+                tracing::warn!(target: "charla::audit", %by, from = %from, "this node was told to drain");
+                self.console.drain_asked.notify_one();
+            }
+            ConsoleWord::Drain { .. } => {}
+        }
+    }
+
+    /// Tells a node our minutes, and those of nodes that cannot tell theirs any more.
+    fn recall(&self, to: NodeId) {
+        let living: Vec<NodeId> = self.peers().ids().collect();
+        let state = self.console.state.lock();
+        let known = state.minutes.of(|node| !living.contains(&node));
+        drop(state);
+        for some in known.chunks(RECALLED_AT_ONCE) {
+            let recalled = some.iter().map(|(node, minute)| Recalled {
+                node: *node,
+                minute: minute.clone(),
+            });
+            let word = ConsoleWord::Recalled(recalled.collect());
+            self.say(Some(to), NodeWord::Console(Box::new(word)));
+        }
+    }
+
+    /// Has a node drain: this one, or another by the bus. Whether it is known.
+    pub(crate) fn drain_node(&self, node: NodeId, by: &str) -> bool {
+        if node == self.id() {
+            self.console.drain_asked.notify_one();
+            return true;
+        }
+        let is_known = self.peers().ids().any(|peer| peer == node);
+        if is_known {
+            let word = ConsoleWord::Drain { by: by.to_owned() };
+            self.say(Some(node), NodeWord::Console(Box::new(word)));
+        }
+        is_known
+    }
+}
+
+/// What is shown.
+impl Node {
+    /// The present, of this node and of those that are heard.
+    pub(crate) fn console_now(&self) -> Now {
+        let own = self.own_report(i64::MAX, self.uptime.now());
+        let others: Vec<(NodeId, u64)> = self
+            .peers()
+            .beats()
+            .map(|heard| (heard.node, heard.beat.connections))
+            .collect();
+        let state = self.console.state.lock();
+        let mut now = Now {
+            connections: self.connection_count() + others.iter().map(|(_, count)| count).sum::<u64>(),
+            messages: 0,
+            tenants: Vec::new(),
+            queued: 0,
+            slow: Vec::new(),
+            silent: Vec::new(),
+        };
+        now.add(self.id(), &own);
+        for (node, _) in others {
+            match state.reports.get(&node) {
+                Some(report) => now.add(node, report),
+                None => now.silent.push(node),
+            }
+        }
+        tenants::sort(&mut now.tenants);
+        now.tenants.truncate(TENANTS_TOLD);
+        now.slow.sort_by_key(|(_, slow)| std::cmp::Reverse(slow.queued));
+        now
+    }
+
+    /// The last hours, all nodes together, and since when anything is known of a node.
+    pub(crate) fn console_minutes(&self) -> Vec<Minute> {
+        let from = minute_of((self.clock)()) - MINUTES_MAX;
+        self.console.state.lock().minutes.sums(from)
+    }
+
+    /// The first minute that is known of a node.
+    pub(crate) fn known_since(&self, node: NodeId) -> Option<Timestamp> {
+        let at = self.console.state.lock().minutes.since(node)?;
+        Some(Timestamp::from_millis(at * 60_000))
+    }
+}
+
+impl Now {
+    fn add(&mut self, node: NodeId, report: &Report) {
+        self.messages += report.messages;
+        self.queued += report.queued;
+        self.slow
+            .extend(report.slow.iter().map(|slow| (node, slow.clone())));
+        for figures in &report.tenants {
+            let known = self.tenants.iter_mut().find(|one| one.tenant == figures.tenant);
+            match known {
+                Some(known) => {
+                    known.connections += figures.connections;
+                    known.messages += figures.messages;
+                }
+                None => self.tenants.push(figures.clone()),
+            }
+        }
+    }
+}
+
+/// Looks at the figures, tells them to the other nodes and to whoever watches, for as long as the node lives.
+pub(crate) async fn keep_figures(node: Arc<Node>) {
+    if !node.console.enabled {
+        return;
+    }
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for turn in 0_u32.. {
+        ticks.tick().await;
+        let at = minute_of((node.clock)());
+        let connections = node.connection_count();
+        let changed = {
+            let mut state = node.console.state.lock();
+            state.minutes.count(at, node.id()).connections = connections;
+            state.minutes.forget(at);
+            state.minutes.take_changed()
+        };
+        if turn % TELL_EVERY == 0 {
+            node.look_at_store();
+            node.tell_figures();
+        }
+        if !node.console.watchers.is_empty() {
+            let line = crate::api::console_line(&node, &changed);
+            node.console.watchers.tell(&line, node.uptime.now());
+        }
+    }
+}
+
+impl Node {
+    /// Tells the running minute, and the one before: what was lost on the way is said again.
+    pub(crate) fn tell_figures(&self) {
+        if self.console.enabled && self.broker().is_some_and(crate::broker::Broker::has_peers) {
+            let at = minute_of((self.clock)());
+            let report = self.own_report(at - 1, self.uptime.now());
+            self.say(None, NodeWord::Console(Box::new(ConsoleWord::Report(report))));
+        }
+    }
+}
