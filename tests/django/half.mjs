@@ -4,16 +4,11 @@
  * Paced: no more than {@link UNHEARD_MAX} messages are on their way at a time. channels_redis drops in silence what finds 100 messages
  * waiting for a process; how fast a stack may be pushed until it does is another question than whether anything is lost between two of them.
  */
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { Ledger } from "./ledger.mjs";
-import { Site, token } from "./site.mjs";
+import { Site, token, WebSocket } from "./site.mjs";
 import { World } from "./world.mjs";
-
-const MODULES = process.env.CHARLA_NODE_MODULES ?? join(process.env.CHARLA_TOOLS_NODE ?? ".", "node_modules");
-const { WebSocket } = createRequire(join(MODULES, "wscat/package.json"))("ws");
 
 /** Less than half of what channels_redis lets wait for a process. */
 const UNHEARD_MAX = 40;
@@ -57,11 +52,11 @@ async function talk(clients, messages, { ear = (client, frame) => [[client, fram
   const total = messages + clients.length;
   const run = Math.random().toString(36).slice(2, 8);
   let [said, done] = [0, 0];
-  await new Promise((resolve) => {
+  await new Promise((finish) => {
     let silence;
     const wake = () => {
       clearTimeout(silence);
-      silence = setTimeout(resolve, silenceMs);
+      silence = setTimeout(finish, silenceMs);
     };
     const next = () => {
       while (said < total && said - done < UNHEARD_MAX && (said < messages || done >= messages)) {
@@ -73,7 +68,7 @@ async function talk(clients, messages, { ear = (client, frame) => [[client, fram
       }
       if (done < total) return;
       clearTimeout(silence);
-      resolve();
+      finish();
     };
     const hear = (client, data) => {
       wake();

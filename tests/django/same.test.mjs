@@ -1,4 +1,4 @@
-/** @file The example's front end, as it stands there, in Chromium: every frame that its browsers receive. */
+/** @file The example's front end, as it stands there, against uvicorn, against Charla, and against both in turn: its browsers receive the same. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -45,7 +45,7 @@ async function played(chat) {
 }
 
 test("the same frames, the same page, the same history, nobody cut off", async () => {
-  const under = { uvicorn: await played("uvicorn") };
+  const under = { uvicorn: await played("uvicorn"), charla: await played("charla"), half: await played("half") };
   const message = (autor, texto) => ({ autor, texto, oportunidad_id: 7, tenant: "acme" });
   const talk = [
     message("ana", "hola, ¿hay alguien?"),
@@ -64,4 +64,6 @@ test("the same frames, the same page, the same history, nobody cut off", async (
   });
   assert.deepEqual(under.uvicorn.history, talk);
   assert.equal(under.uvicorn.cut, 0);
+  assert.deepEqual(under.charla, under.uvicorn);
+  assert.deepEqual(under.half, under.uvicorn);
 });

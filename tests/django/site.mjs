@@ -6,8 +6,6 @@ import { createRequire } from "node:module";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { createHmac } from "node:crypto";
 
 import { freePort, Nginx } from "../proxy/nginx.mjs";
@@ -22,19 +20,19 @@ export const BINARY = process.env.CHARLA_BIN ?? new URL("../../target/debug/char
 const PORTS = { 8080: "http", 9001: "uvicorn", 9002: "charla" };
 
 /** Sends a second: nobody's limit. */
-const MANY = "1000000";
+const MANY = 1_000_000;
 
 export class Site {
   /**
    * @param {import("./world.mjs").World} world
    * @param {object} options
-   * @param {"uvicorn" | "charla"} options.chat Who serves the sockets behind nginx. Charla runs with both when `both` is set.
-   * @param {boolean} [options.both]
+   * @param {"uvicorn" | "charla" | "half"} options.chat Who serves the sockets behind nginx; half: both, in turn.
+   * @param {boolean} [options.both] Whether Charla runs; Django always does.
    * @param {boolean} [options.bare] Groups without the company in their names.
    * @param {"core" | "pubsub"} [options.layer]
    * @param {boolean} [options.limits] Whether Charla's limits on rates hold.
    */
-  static async start(world, { chat, both = chat === "charla", bare = false, layer = "core", limits = true }) {
+  static async start(world, { chat, both = chat !== "uvicorn", bare = false, layer = "core", limits = true }) {
     const site = new Site();
     Object.assign(site, { world, chat, bare, layer, limits, ...(await world.plot()) });
     site.ports = { http: await freePort(), uvicorn: await freePort(), charla: await freePort() };
@@ -56,22 +54,20 @@ export class Site {
 
   async #charla() {
     const { world } = this;
+    const given = (await readFile(join(EXAMPLE, "charla.toml"), "utf8"))
+      .replace("127.0.0.1:9002", `127.0.0.1:${this.ports.charla}`)
+      .replaceAll("postgres://charla@127.0.0.1:5432/soporte", world.databaseUrl(this.database, "charla"))
+      .replace("redis://127.0.0.1:6379/0", world.redisUrl(this.number))
+      .replace('layer = "core"', `layer = "${this.layer}"`)
+      // Where the name does not say whose a group is, the event must.
+      .replaceAll(/group = "\{tenant\}\.(.*)"/g, (line, name) => (this.bare ? `group = "${name}"\ntenant_field = "tenant"` : line));
+    const limits = this.limits ? "" : `\n[limits]\nsends_per_second = ${MANY}\nsend_burst = ${MANY}\n`;
+    const config = join(world.folder, `${this.database}.toml`);
+    await writeFile(config, given + limits);
     // Variables named CHARLA_ are settings to the server, and the tests' own are none.
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith("CHARLA_"));
-    const env = {
-      ...Object.fromEntries(own),
-      DJANGO_SECRET_KEY: SECRET,
-      CHARLA_STORE_URL: world.databaseUrl(this.database, "charla"),
-      CHARLA_SERVER_LISTEN: `127.0.0.1:${this.ports.charla}`,
-      ...(!this.limits && { CHARLA_LIMITS_SENDS_PER_SECOND: MANY, CHARLA_LIMITS_SEND_BURST: MANY }),
-    };
-    for (const [tenant, people] of Object.entries({ acme: ["ana", "luis", "clara", "marta"], globex: ["ines", "pablo", "sara", "tomas"] })) {
-      const cli = (...args) => promisify(execFile)(BINARY, [...args, "--config", join(EXAMPLE, "charla.toml")], { env });
-      await cli("tenant", "add", tenant);
-      for (const [n, name] of people.entries()) await cli("user", "add", String(n + 1), "--tenant", tenant, "--name", name, ...(n > 1 ? ["--role", "agent"] : []));
-      for (const [chat, customer] of Object.entries({ 5: 1, 6: 2, 7: 1 })) await cli("chat", "add", chat, "--tenant", tenant, "--member", String(customer));
-    }
-    this.charla = await Program.start(BINARY, ["serve", "--config", join(EXAMPLE, "charla.toml")], /listening/, { env });
+    const env = { ...Object.fromEntries(own), DJANGO_SECRET_KEY: SECRET };
+    this.charla = await Program.start(BINARY, ["serve", "--config", config], /listening/, { env });
   }
 
   async #nginx() {

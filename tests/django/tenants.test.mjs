@@ -49,9 +49,9 @@ test("under Channels, groups named without the company: what acme says reaches g
   }
 });
 
-for (const chat of ["uvicorn", "charla"]) {
-  test(`under ${chat}, the company in the name or no groups at all: nothing crosses`, async () => {
-    const site = await Site.start(world, { chat });
+for (const [chat, bare] of [["uvicorn", false], ["charla", false], ["charla", true], ["half", false]]) {
+  test(`under ${chat}, groups named ${bare ? "without" : "with"} the company: nothing crosses`, async () => {
+    const site = await Site.start(world, { chat, bare });
     try {
       const { ana, clara, ines, heard } = await talk(site);
       await ines.hears(1);
@@ -68,6 +68,33 @@ for (const chat of ["uvicorn", "charla"]) {
     }
   });
 }
+
+test("half and half, groups named without the company: what is on Charla hears its own company alone, what is on uvicorn hears both as before", async () => {
+  const site = await Site.start(world, { chat: "half", bare: true });
+  try {
+    const { ana, clara, ines, heard } = await talk(site);
+    const sara = await Person.enter(browser, site, { tenant: "globex", name: "sara" });
+    await sara.is("conectado");
+    const MORE = ["globex", "y algo más"];
+    for (const each of [ana, ines, clara]) await each.hears(each === clara ? 1 : 2);
+    await ines.say(MORE[1]);
+    await sara.hears(1);
+    // Said on Charla: it is the last for everybody who hears acme.
+    const LAST = ["acme", "visto"];
+    await clara.say(LAST[1]);
+    for (const each of [ana, ines]) await each.hears(4);
+    await clara.hears(2);
+    // Python writes a space after each colon: that is how uvicorn's frames are told.
+    const under = (person) => (person.frames[0].startsWith('{"autor": ') ? "uvicorn" : "charla");
+    assert.deepEqual([ana, clara, ines, sara].map(under), ["uvicorn", "charla", "uvicorn", "charla"]);
+    for (const each of [ana, ines]) assert.deepEqual(heard(each), [SECRET, HELLO, MORE, LAST], each.name);
+    assert.deepEqual(heard(clara), [SECRET, LAST]);
+    assert.deepEqual(heard(sara), [MORE]);
+    for (const each of [ana, clara, ines, sara]) await each.leave();
+  } finally {
+    await site.end();
+  }
+});
 
 test("a token of acme at globex: Channels takes it for globex' user of that number, Charla does not where the token names its company", async () => {
   const site = await Site.start(world, { chat: "uvicorn", both: true });

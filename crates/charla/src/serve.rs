@@ -119,7 +119,8 @@ pub(crate) fn not_started(error: &StartError, screen: &Screen) -> Failure {
         StartError::Auth(_)
         | StartError::Broker(_)
         | StartError::Application(_)
-        | StartError::Authority(_) => Exit::Usage,
+        | StartError::Authority(_)
+        | StartError::Bridge(_) => Exit::Usage,
         StartError::Store(_) | StartError::Listen { .. } => Exit::Failed,
     };
     Failure::Say(exit, words::not_started(screen.lang, error))
