@@ -19,6 +19,7 @@ export const CAUSE_TITLES = {
   token_invalid: { en: "The token was not accepted", es: "El token no fue aceptado" },
   token_expired: { en: "The token has expired", es: "El token ha caducado" },
   token_not_yet_valid: { en: "The token is not valid yet", es: "El token todavía no es válido" },
+  session_invalid: { en: "The session of the application does not hold", es: "La sesión de la aplicación no vale" },
   token_revoked: { en: "The token was revoked", es: "El token fue revocado" },
   token_user_mismatch: { en: "The new token belongs to another user", es: "El token nuevo es de otro usuario" },
   ticket_invalid: { en: "The ticket is unknown, used or too old", es: "El ticket no existe, ya se usó o caducó" },

@@ -184,6 +184,7 @@ registry! {
     disconnected_by_operator
     session_replaced
     ticket_invalid
+    session_invalid
     token_user_mismatch
     tenant_missing
     forbidden

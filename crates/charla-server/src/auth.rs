@@ -3,11 +3,12 @@
 //! [`Auth`] holds one of each. What a token says is an [`Identity`]; whether that person may enter is
 //! decided elsewhere, by the store's standing of the user.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use charla_wire::{Cause, TenantId, Timestamp, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::application::Application;
 use crate::clock::Clock;
 use crate::settings::AuthSettings;
 use crate::store::Store;
@@ -15,6 +16,7 @@ use crate::store::Store;
 mod accounts;
 mod api_key;
 mod claims;
+mod django;
 mod identity;
 mod inspect;
 mod issue;
@@ -52,6 +54,7 @@ pub struct Auth {
     pub tickets: Tickets,
     /// Keys of back ends.
     pub api_keys: ApiKeys,
+    django: OnceLock<django::Django>,
     clock: Clock,
 }
 
@@ -77,12 +80,56 @@ impl Auth {
             revoked,
             tickets: Tickets::new(Arc::clone(&store)),
             api_keys: ApiKeys::new(store),
+            django: OnceLock::new(),
             clock,
         }))
     }
 
+    /// Has Django asked for what it alone knows, where the settings say so. Once, before anybody comes.
+    ///
+    /// # Errors
+    /// A setting that cannot be used.
+    pub fn ask_django(
+        &self,
+        settings: &AuthSettings,
+        application: Option<&Arc<Application>>,
+    ) -> Result<(), AuthSetupError> {
+        if let Some(django) = django::Django::open(settings, application)? {
+            let _ = self.django.set(django);
+        }
+        Ok(())
+    }
+
+    /// The name of the cookie that is a credential, if one is.
+    pub(crate) fn session_cookie(&self) -> Option<&str> {
+        self.django.get()?.session_cookie()
+    }
+
+    /// Who bears a session's cookie, in the tenant that the address names.
+    ///
+    /// # Errors
+    /// `session_invalid`, `user_inactive`, `authority_unavailable`.
+    pub(crate) async fn session(&self, tenant: Option<&TenantId>, key: &str) -> Result<Identity, Refusal> {
+        let django = self.django.get();
+        let django =
+            django.ok_or_else(|| Refusal::new(Cause::TokenMissing, "sessions are no credential here"))?;
+        django.session(tenant, key, (self.clock)()).await
+    }
+
+    /// Whether the identity's token has been taken back, here or by the application.
+    ///
+    /// # Errors
+    /// `token_revoked`, `authority_unavailable`.
+    pub async fn check_taken_back(&self, identity: &Identity, tenant: &TenantId) -> Result<(), Refusal> {
+        self.check_revoked(identity, tenant)?;
+        match (self.django.get(), &identity.jti) {
+            (Some(django), Some(jti)) if !identity.builtin => django.check_blacklist(tenant, jti).await,
+            (Some(_) | None, _) => Ok(()),
+        }
+    }
+
     /// Who bears this token. Where the token names its tenant, a revoked one is refused here already; where
-    /// the address does, [`Self::check_revoked`] has to follow.
+    /// the address does, [`Self::check_taken_back`] has to follow.
     ///
     /// # Errors
     /// As [`Verifier::verify`], and `token_revoked`.

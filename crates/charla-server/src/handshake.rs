@@ -22,9 +22,10 @@ use crate::receipts::{Outcome, Receipt};
 use crate::returns::Underway;
 use crate::settings::Rejects;
 
+pub(crate) use asked::cookie;
 pub use asked::{Asked, Credential, Dialect, is_socket_path};
 pub use gates::{Admitted, Refused, client_address};
-pub(crate) use gates::{is_allowed_origin, recognise};
+pub(crate) use gates::{is_allowed_origin, recognise, recognise_session};
 pub(crate) use reply::READABLE;
 pub use reply::Reply;
 
@@ -69,6 +70,7 @@ pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr) -> Answer {
         }
     };
     let asked = Asked::read(parts);
+    let asked = asked.map(|asked| asked.with_session(node.auth.session_cookie(), &parts.headers));
     match kind {
         Kind::Options => Answer::Reply(reply::options()),
         Kind::Preflight => Answer::Reply(preflight(node, parts, asked, address).await),

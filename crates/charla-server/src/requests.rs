@@ -270,7 +270,8 @@ async fn refresh(
     // In this order: a token revoked just now is found here, one revoked from now on finds the connection.
     connection.renew_token(identity.jti.as_deref());
     node.auth
-        .check_revoked(&identity, &visitor.key.tenant)
+        .check_taken_back(&identity, &visitor.key.tenant)
+        .await
         .map_err(closing)?;
     let frame = ServerFrame::Refreshed {
         reference,

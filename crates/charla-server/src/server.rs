@@ -112,6 +112,7 @@ impl Server {
         }));
         let application = Application::open(&settings.application)?.map(Arc::new);
         let auth = Auth::start(&settings.auth, Arc::clone(&store), Arc::clone(&clock)).await?;
+        auth.ask_django(&settings.auth, application.as_ref())?;
         let authority = Authority::open(&settings, application.as_ref(), Arc::clone(&metrics))?;
         let mut node = Node::new(settings, Arc::clone(&store), auth, authority, metrics, clock);
         node.application = application;

@@ -1,7 +1,6 @@
 //! What an operator can set, as the rest of the server sees it: every value present, checked, in its own unit.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -13,6 +12,7 @@ mod bridge;
 mod broker_url;
 mod console;
 mod default_file;
+mod django;
 mod history;
 mod keys;
 mod limits;
@@ -24,6 +24,7 @@ mod rule;
 mod secrets;
 mod slot;
 mod source;
+mod store;
 mod store_url;
 #[cfg(test)]
 mod tests;
@@ -38,12 +39,14 @@ pub use bridge::{
 pub use broker_url::{BrokerPlace, BrokerSettings, BrokerUrl, BusKind};
 pub use console::ConsoleSettings;
 pub use default_file::default_file;
+pub use django::{CacheUrl, DjangoSettings, SessionBackend};
 pub use history::HistorySettings;
 pub(crate) use history::NAMES as HISTORY_NAMES;
 pub use limits::{LimitSettings, WhenFull};
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;
 pub use problem::{Place, Problem};
+pub use store::StoreSettings;
 pub use store_url::StoreUrl;
 pub use units::{parse_duration, print_duration};
 
@@ -211,25 +214,8 @@ pub struct AuthSettings {
     pub refresh_ttl: Duration,
     /// The secret that built-in tokens are signed with; `None`: made once and kept in the store.
     pub secret: Option<SecretString>,
-}
-
-/// `[store]`
-#[derive(Debug, Clone)]
-pub struct StoreSettings {
-    /// The folder of the SQLite database.
-    pub path: PathBuf,
-    /// The PostgreSQL database that is used instead, if any.
-    pub url: Option<StoreUrl>,
-    /// The file with the password for it, read at the start.
-    pub password_file: Option<PathBuf>,
-    /// Connections to PostgreSQL besides the one that appends.
-    pub connections: usize,
-    /// Most messages that share one commit.
-    pub group_max: usize,
-    /// Drafts that may wait for the writer; more are refused with `overloaded`.
-    pub queue_max: usize,
-    /// The application's own table of messages.
-    pub history: HistorySettings,
+    /// What Django knows of tokens and sessions.
+    pub django: DjangoSettings,
 }
 
 /// `[liveness]`
@@ -357,20 +343,7 @@ impl Default for AuthSettings {
             access_ttl: Duration::from_secs(15 * 60),
             refresh_ttl: Duration::from_secs(7 * 24 * 3600),
             secret: None,
-        }
-    }
-}
-
-impl Default for StoreSettings {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::from("charla-data"),
-            url: None,
-            password_file: None,
-            connections: 8,
-            group_max: 256,
-            queue_max: 8192,
-            history: HistorySettings::default(),
+            django: DjangoSettings::default(),
         }
     }
 }

@@ -36,6 +36,7 @@ family! {
     disconnected_by_operator DisconnectedByOperator Access
     session_replaced SessionReplaced Access
     ticket_invalid TicketInvalid Access
+    session_invalid SessionInvalid Access
     token_user_mismatch TokenUserMismatch Access
     tenant_missing TenantMissing Access
     forbidden Forbidden Access

@@ -56,10 +56,13 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         match bearer(parts)? {
-            None => Err(Problem::new(
-                Cause::TokenMissing,
-                "send `Authorization: Bearer` with a token or an API key",
-            )),
+            None => match session_of(parts, api) {
+                Some(session) => person_of_session(parts, api, &session).await.map(Self::Person),
+                None => Err(Problem::new(
+                    Cause::TokenMissing,
+                    "send `Authorization: Bearer` with a token or an API key",
+                )),
+            },
             Some(key) if key.starts_with(API_KEY_PREFIX) => {
                 back_end(parts, api, key).await.map(Self::BackEnd)
             }
@@ -155,6 +158,22 @@ pub(super) fn named_tenant(parts: &Parts) -> Result<Option<TenantId>, Problem> {
 
 fn is_of_chat(parts: &Parts) -> bool {
     parts.uri.path().starts_with(CHATS)
+}
+
+/// The cookie of one of Django's sessions, where such cookies are credentials.
+fn session_of(parts: &Parts, api: &Api) -> Option<String> {
+    handshake::cookie(&parts.headers, api.node.auth.session_cookie()?)
+}
+
+async fn person_of_session(parts: &Parts, api: &Api, session: &str) -> Result<Box<Person>, Problem> {
+    let tenant = named_tenant(parts)?;
+    let of_chat = is_of_chat(parts);
+    let (identity, visitor) =
+        handshake::recognise_session(&api.node, parts, session, tenant.as_ref(), of_chat).await?;
+    api.people
+        .take(visitor.key.clone(), api.node.uptime.now())
+        .map_err(Problem::too_fast)?;
+    Ok(Box::new(Person { visitor, identity }))
 }
 
 async fn person(parts: &Parts, api: &Api, token: &str) -> Result<Box<Person>, Problem> {

@@ -26,6 +26,8 @@ pub(super) struct Rules {
     issuer: Option<String>,
     audience: Option<String>,
     leeway_millis: i64,
+    /// Whether SimpleJWT's sliding tokens do as access tokens.
+    sliding: bool,
 }
 
 /// Whose key the signature was good for.
@@ -57,6 +59,7 @@ impl Rules {
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
             leeway_millis: i64::try_from(settings.leeway.as_millis()).unwrap_or(i64::MAX),
+            sliding: settings.django.sliding,
         }
     }
 
@@ -67,6 +70,7 @@ impl Rules {
             issuer: None,
             audience: None,
             leeway_millis: Self::foreign(settings).leeway_millis.max(1_000),
+            sliding: false,
         }
     }
 
@@ -152,6 +156,7 @@ impl Rules {
         match claims.get("token_type") {
             None => Ok(()),
             Some(Value::String(kind)) if kind == expected => Ok(()),
+            Some(Value::String(kind)) if kind == "sliding" && expected == "access" && self.sliding => Ok(()),
             Some(Value::String(kind)) => Err(Refusal::invalid(format!(
                 "a token of type {} is no {expected} token",
                 quoted(kind)

@@ -39,6 +39,9 @@ pub enum AuthSetupError {
     /// The store holds secret and revocations, and does not answer.
     #[error("auth: {0}")]
     Store(StoreError),
+    /// `[auth.django]` cannot be used.
+    #[error("{0}")]
+    Django(String),
     /// The machine gives no random bytes.
     #[error("auth: the machine gives no random bytes")]
     Random,

@@ -37,6 +37,8 @@ pub enum Credential {
     Token(String),
     /// A one-time ticket.
     Ticket(String),
+    /// The key of one of Django's sessions, from a cookie.
+    Session(String),
 }
 
 /// What is asked.
@@ -254,7 +256,7 @@ impl Asked {
     pub(crate) fn shown(&self) -> Option<&str> {
         match &self.credential {
             Credential::None => None,
-            Credential::Token(shown) | Credential::Ticket(shown) => Some(shown),
+            Credential::Token(shown) | Credential::Ticket(shown) | Credential::Session(shown) => Some(shown),
         }
     }
 
@@ -262,8 +264,18 @@ impl Asked {
     pub(crate) fn token(&self) -> Option<&str> {
         match &self.credential {
             Credential::Token(token) => Some(token),
-            Credential::None | Credential::Ticket(_) => None,
+            Credential::None | Credential::Ticket(_) | Credential::Session(_) => None,
         }
+    }
+
+    /// With the cookie of this name as the credential, where there is no other: browsers send cookies unasked.
+    pub(super) fn with_session(mut self, cookie_name: Option<&str>, headers: &HeaderMap) -> Self {
+        if self.credential == Credential::None
+            && let Some(session) = cookie_name.and_then(|name| cookie(headers, name))
+        {
+            self.credential = Credential::Session(session);
+        }
+        self
     }
 
     /// Reads path, parameters and credential.
@@ -371,6 +383,19 @@ fn chat(path: &str) -> Result<Option<ChatId>, Refused> {
         }
         None => Err(bad("not a socket's path".into())),
     }
+}
+
+/// The first cookie of a name, if it is not empty.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    let mut cookies = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|cookie| cookie.split_once('='));
+    let (_, value) = cookies.find(|(found, _)| found.trim() == name)?;
+    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// A token from `Authorization` or from the sub-protocols.

@@ -145,6 +145,9 @@ async fn gate_by_gate(
         .enter(address, limits)
         .map_err(|cause| Refused::new(cause, ""))?;
     check_origin(node, parts, address)?;
+    if matches!(asked.credential, Credential::Session(_)) {
+        check_page(node, parts)?;
+    }
     let (identity, chat) = identify(node, asked, errand).await?;
     let tenant = choose_tenant(node, asked.tenant.as_ref(), asked.chat.is_some(), &identity)?;
     let known = |refused: Refused| Refused {
@@ -153,7 +156,8 @@ async fn gate_by_gate(
         ..refused
     };
     node.auth
-        .check_revoked(&identity, &tenant)
+        .check_taken_back(&identity, &tenant)
+        .await
         .map_err(|refusal| known(refusal.into()))?;
     let key = UserKey {
         tenant: tenant.clone(),
@@ -198,6 +202,25 @@ fn check_origin(node: &Node, parts: &Parts, address: IpAddr) -> Result<(), Refus
     ))
 }
 
+/// Browsers send a cookie along whichever page asks, so the page itself must be one that is meant: the server's own or one
+/// listed by name. No word of a page is not enough, but for the browser's own that a page's plain `fetch` comes from here.
+fn check_page(node: &Node, parts: &Parts) -> Result<(), Refused> {
+    let word = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let meant = match parts.headers.get(header::ORIGIN) {
+        Some(origin) => origin
+            .to_str()
+            .is_ok_and(|origin| is_named_origin(node, parts, origin)),
+        None => word("sec-fetch-site") == Some("same-origin"),
+    };
+    if meant {
+        return Ok(());
+    }
+    Err(Refused::new(
+        Cause::OriginForbidden,
+        "a session's cookie counts only from this server's pages and from those in `origins.allow` by name",
+    ))
+}
+
 /// Whether host and port are this machine's, as seen from itself.
 fn is_loopback(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {
@@ -209,9 +232,17 @@ fn is_loopback(authority: &str) -> bool {
 
 /// Whether pages of an origin may ask this server.
 pub(crate) fn is_allowed_origin(node: &Node, parts: &Parts, origin: &str) -> bool {
+    node.settings.origins.allow.iter().any(|allowed| allowed == "*") || is_named_origin(node, parts, origin)
+}
+
+/// The same without those that are allowed because all are.
+fn is_named_origin(node: &Node, parts: &Parts, origin: &str) -> bool {
     let settings = &node.settings.origins;
-    let listed = |allowed: &String| allowed == "*" || allowed.eq_ignore_ascii_case(origin);
-    if settings.allow.iter().any(listed) {
+    if settings
+        .allow
+        .iter()
+        .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    {
         return true;
     }
     let Some((_, authority)) = origin.split_once("://") else {
@@ -249,8 +280,34 @@ pub(crate) async fn recognise(
     of_chat: bool,
 ) -> Result<(Identity, Visitor), Refused> {
     let identity = node.auth.verify(token).await?;
+    known(node, identity, tenant, of_chat).await
+}
+
+/// The same for who bears one of Django's sessions, from a page that may use it.
+///
+/// # Errors
+/// The first gate that says no.
+pub(crate) async fn recognise_session(
+    node: &Node,
+    parts: &Parts,
+    session: &str,
+    tenant: Option<&TenantId>,
+    of_chat: bool,
+) -> Result<(Identity, Visitor), Refused> {
+    check_page(node, parts)?;
+    let place = tenant.or(node.settings.server.default_tenant.as_ref());
+    let identity = node.auth.session(place, session).await?;
+    known(node, identity, tenant, of_chat).await
+}
+
+async fn known(
+    node: &Node,
+    identity: Identity,
+    tenant: Option<&TenantId>,
+    of_chat: bool,
+) -> Result<(Identity, Visitor), Refused> {
     let tenant = choose_tenant(node, tenant, of_chat, &identity)?;
-    node.auth.check_revoked(&identity, &tenant)?;
+    node.auth.check_taken_back(&identity, &tenant).await?;
     let key = UserKey {
         tenant,
         user: identity.user.clone(),
@@ -263,6 +320,13 @@ async fn identify(node: &Node, asked: &Asked, errand: Errand) -> Result<(Identit
     match &asked.credential {
         Credential::None => Err(Refused::new(Cause::TokenMissing, "")),
         Credential::Token(token) => Ok((node.auth.verify(token).await?, asked.chat.clone())),
+        Credential::Session(session) => {
+            let tenant = asked
+                .tenant
+                .as_ref()
+                .or(node.settings.server.default_tenant.as_ref());
+            Ok((node.auth.session(tenant, session).await?, asked.chat.clone()))
+        }
         Credential::Ticket(ticket) => {
             let (tickets, now) = (&node.auth.tickets, (node.clock)());
             let granted = match errand {

@@ -28,10 +28,14 @@ pub(super) struct Key {
 
 /// Secrets that can be given in three ways, each by the key that stands for all three: `auth.secret` for
 /// `auth.secret_file` and `auth.secret_env` too.
-pub(super) const SECRETS: [Secret; 2] = [
+pub(super) const SECRETS: [Secret; 3] = [
     Secret {
         path: "auth.secret",
         slot: |s| &mut s.auth.secret,
+    },
+    Secret {
+        path: "auth.django.secret",
+        slot: |s| &mut s.auth.django.secret,
     },
     Secret {
         path: "authority.secret",
@@ -87,7 +91,7 @@ pub(super) const LISTS: [(&str, &[&str]); 3] = [
 ];
 
 /// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 17] = [
+pub(super) const SECTIONS: [(&str, &str); 18] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -97,6 +101,10 @@ pub(super) const SECTIONS: [(&str, &str); 17] = [
     (
         "auth.claims",
         "Where a token says what. The defaults are SimpleJWT's names.",
+    ),
+    (
+        "auth.django",
+        "Django's sessions and SimpleJWT's blacklist: docs/tokens.md.",
     ),
     ("store", "Where chats live."),
     (
@@ -256,6 +264,27 @@ keys! {
         "The claim with the tenant.";
     "auth.claims.role", Rule::Text, Some(|s| &mut s.auth.claims.role), "",
         "The claim with the role; \"agent\" makes support staff.";
+
+    "auth.django.blacklist", Rule::Flag, Some(|s| &mut s.auth.django.blacklist), "",
+        "Whether SimpleJWT's token_blacklist is asked for each token's jti, in the application's database.";
+    "auth.django.sliding", Rule::Flag, Some(|s| &mut s.auth.django.sliding), "",
+        "Whether SimpleJWT's sliding tokens are taken as access tokens are.";
+    "auth.django.sessions", Rule::Choice(&["database", "cache", "cached_db"]), Some(|s| &mut s.auth.django.sessions), "cached_db",
+        "Whose cookie is a credential: \"database\" (django_session), \"cache\" (Redis) or \"cached_db\" (both), as SESSION_ENGINE says. Not set: no cookie is.";
+    "auth.django.session_cookie", Rule::Text, Some(|s| &mut s.auth.django.session_cookie), "",
+        "The cookie's name: SESSION_COOKIE_NAME.";
+    "auth.django.cache_url", Rule::Text, Some(|s| &mut s.auth.django.cache_url), "redis://127.0.0.1:6379/1",
+        "The Redis with the sessions, and its database: LOCATION of CACHES. A password in it best in the variable.";
+    "auth.django.cache_prefix", Rule::Text, Some(|s| &mut s.auth.django.cache_prefix), "",
+        "What stands before the cache's keys: KEY_PREFIX, a colon, VERSION.";
+    "auth.django.user_query", Rule::Text, Some(|s| &mut s.auth.django.user_query), "",
+        "The user behind a session, :user; columns password, is_active and, if there is one, name.";
+    "auth.django.secret", Rule::Secret, None, "Django's SECRET_KEY",
+        "Django's SECRET_KEY, which sessions are signed with. Give one of the three. Its fallbacks: the HS* keys of auth.keys.";
+    "auth.django.secret_file", Rule::SecretFile, None, "/etc/charla/django-secret-key",
+        "The same, read from a file; a line end at its end is cut.";
+    "auth.django.secret_env", Rule::SecretEnv, None, "DJANGO_SECRET_KEY",
+        "The same, read from this variable.";
 
     "store.path", Rule::Path, Some(|s| &mut s.store.path), "",
         "The folder of the SQLite database. In this file, paths start at the file's own folder.";

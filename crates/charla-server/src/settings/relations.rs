@@ -1,5 +1,6 @@
 //! Values that are right alone and wrong together.
 
+use super::django;
 use super::history;
 use super::keys;
 use super::load::Loaded;
@@ -74,6 +75,7 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     }
     check_broker(loaded, problems);
     check_application(loaded, problems);
+    django::check(loaded, problems);
     history::check(loaded, problems);
     check_bridge(loaded, problems);
 }

@@ -10,10 +10,9 @@ use toml_edit::Value;
 
 use super::rule::Rule;
 use super::units::{parse_duration, parse_size, print_duration, print_size};
-use super::{
-    ApplicationUrl, AuthorityKind, AuthorityPreset, BridgeHost, BrokerUrl, ChannelLayer, DialectPreset,
-    LogFormat, Rejects, Serializer, StoreUrl, WhenFull,
-};
+
+mod address;
+mod choice;
 
 /// A value as it was given.
 #[derive(Debug, Clone)]
@@ -266,140 +265,6 @@ impl Slot for Option<PathBuf> {
 
     fn print(&self, _: Rule) -> Option<String> {
         self.as_ref().map(|path| quoted(&path.display().to_string()))
-    }
-}
-
-impl Slot for Option<StoreUrl> {
-    /// Empty text takes the value away again.
-    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
-        let text = raw.text()?;
-        *self = if text.is_empty() {
-            None
-        } else {
-            Some(StoreUrl::parse(text)?)
-        };
-        Some(())
-    }
-
-    fn print(&self, _: Rule) -> Option<String> {
-        self.as_ref().map(|url| quoted(url.shown()))
-    }
-}
-
-impl Slot for Option<BrokerUrl> {
-    /// Empty text takes the value away again.
-    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
-        let text = raw.text()?;
-        *self = if text.is_empty() {
-            None
-        } else {
-            Some(BrokerUrl::parse(text)?)
-        };
-        Some(())
-    }
-
-    fn print(&self, _: Rule) -> Option<String> {
-        self.as_ref().map(|url| quoted(url.shown()))
-    }
-}
-
-impl Slot for Option<ApplicationUrl> {
-    /// Empty text takes the value away again.
-    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
-        let text = raw.text()?;
-        *self = if text.is_empty() {
-            None
-        } else {
-            Some(ApplicationUrl::parse(text)?)
-        };
-        Some(())
-    }
-
-    fn print(&self, _: Rule) -> Option<String> {
-        self.as_ref().map(|url| quoted(&url.shown()))
-    }
-}
-
-impl Slot for Vec<BridgeHost> {
-    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
-        *self = raw
-            .texts()?
-            .iter()
-            .map(|text| BridgeHost::parse(text))
-            .collect::<Option<_>>()?;
-        Some(())
-    }
-
-    fn print(&self, _: Rule) -> Option<String> {
-        Some(listed(self.iter().map(BridgeHost::shown)))
-    }
-}
-
-impl Slot for Option<ChannelLayer> {
-    /// Empty text takes the value away again.
-    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
-        *self = match raw.text()? {
-            "" => None,
-            "core" => Some(ChannelLayer::Core),
-            "pubsub" => Some(ChannelLayer::PubSub),
-            _ => return None,
-        };
-        Some(())
-    }
-
-    fn print(&self, _: Rule) -> Option<String> {
-        self.as_ref().map(|layer| {
-            quoted(match layer {
-                ChannelLayer::Core => "core",
-                ChannelLayer::PubSub => "pubsub",
-            })
-        })
-    }
-}
-
-macro_rules! choice {
-    ($type:ty, $($word:literal => $value:path),+) => {
-        impl Slot for $type {
-            fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
-                *self = match raw.text()? {
-                    $($word => $value,)+
-                    _ => return None,
-                };
-                Some(())
-            }
-
-            fn print(&self, _: Rule) -> Option<String> {
-                Some(quoted(match self {
-                    $($value => $word,)+
-                }))
-            }
-        }
-    };
-}
-
-choice!(AuthorityKind, "builtin" => AuthorityKind::Builtin, "sql" => AuthorityKind::Sql, "http" => AuthorityKind::Http);
-choice!(AuthorityPreset, "django" => AuthorityPreset::Django, "django-tenants" => AuthorityPreset::DjangoTenants);
-choice!(Rejects, "close" => Rejects::Close, "http" => Rejects::Http);
-choice!(DialectPreset, "plain" => DialectPreset::Plain, "channels-es" => DialectPreset::ChannelsEs);
-choice!(WhenFull, "refuse" => WhenFull::Refuse, "replace_oldest" => WhenFull::ReplaceOldest);
-choice!(Serializer, "msgpack" => Serializer::Msgpack, "json" => Serializer::Json);
-choice!(LogFormat, "pretty" => LogFormat::Pretty, "json" => LogFormat::Json);
-
-impl Slot for Option<AuthorityPreset> {
-    /// Empty text takes the value away again.
-    fn take(&mut self, raw: &Raw, rule: Rule) -> Option<()> {
-        let mut preset = AuthorityPreset::Django;
-        *self = if raw.text()?.is_empty() {
-            None
-        } else {
-            preset.take(raw, rule)?;
-            Some(preset)
-        };
-        Some(())
-    }
-
-    fn print(&self, rule: Rule) -> Option<String> {
-        self.and_then(|preset| preset.print(rule))
     }
 }
 

@@ -387,16 +387,7 @@ impl Store for Postgres {
         any: bool,
         text: &'a str,
     ) -> StoreFuture<'a, Changed> {
-        let (key, by, text) = (key.clone(), by.clone(), text.to_owned());
-        let history = self.history.clone();
-        change!(self, |s, now| messages::change(
-            s,
-            now,
-            (&key, seq),
-            (&by, any),
-            Change::Edit(&text),
-            history.as_deref()
-        ))
+        self.change_message((key, seq), (by, any), Change::Edit(text.to_owned()))
     }
 
     fn delete<'a>(
@@ -406,16 +397,7 @@ impl Store for Postgres {
         by: &'a UserId,
         any: bool,
     ) -> StoreFuture<'a, Changed> {
-        let (key, by) = (key.clone(), by.clone());
-        let history = self.history.clone();
-        change!(self, |s, now| messages::change(
-            s,
-            now,
-            (&key, seq),
-            (&by, any),
-            Change::Delete,
-            history.as_deref()
-        ))
+        self.change_message((key, seq), (by, any), Change::Delete)
     }
 
     fn mark_read<'a>(&'a self, key: &'a RoomKey, user: &'a UserId, seq: Seq) -> StoreFuture<'a, Option<Seq>> {

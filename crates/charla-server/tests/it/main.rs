@@ -21,6 +21,7 @@ mod chat;
 mod client;
 mod cluster;
 mod console;
+mod django_auth;
 mod hints;
 mod loops;
 mod rolling;

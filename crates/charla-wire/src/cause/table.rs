@@ -39,6 +39,8 @@ pub enum Cause {
     TokenExpired,
     /// The token is not valid yet.
     TokenNotYetValid,
+    /// The session of the application does not hold.
+    SessionInvalid,
     /// The token was revoked.
     TokenRevoked,
     /// The new token belongs to another user.
@@ -305,6 +307,7 @@ impl Cause {
         Self::TokenInvalid,
         Self::TokenExpired,
         Self::TokenNotYetValid,
+        Self::SessionInvalid,
         Self::TokenRevoked,
         Self::TokenUserMismatch,
         Self::TicketInvalid,
@@ -451,6 +454,7 @@ impl Cause {
             "token_invalid" => Self::TokenInvalid,
             "token_expired" => Self::TokenExpired,
             "token_not_yet_valid" => Self::TokenNotYetValid,
+            "session_invalid" => Self::SessionInvalid,
             "token_revoked" => Self::TokenRevoked,
             "token_user_mismatch" => Self::TokenUserMismatch,
             "ticket_invalid" => Self::TicketInvalid,
@@ -1040,6 +1044,32 @@ impl Cause {
                         "# charla.toml: mientras tanto, admite más diferencia\n[auth]\nleeway = \"60s\"",
                     ],
                     check: "Las dos máquinas dicen NTPSynchronized=yes y un token nuevo se acepta al momento.",
+                },
+            },
+            Self::SessionInvalid => &Row {
+                id: "session_invalid",
+                side: Side::Server,
+                group: Group::Token,
+                code: Some(4401),
+                status: Some(401),
+                retry: Retry::Stop,
+                en: Words {
+                    title: "The session of the application does not hold",
+                    explain: "The cookie is of no session that Django would take: it ended or expired, nobody is signed in with it, the password was changed since, or it is signed with another SECRET_KEY.",
+                    fix: &[
+                        "# sign in again at the application: it sets a new cookie\ncurl -si https://app.example.org/login/ | grep -i set-cookie",
+                        "# does Charla have the project's key and its backend?\ncharla config show | grep auth.django\npython manage.py shell -c 'from django.conf import settings; print(settings.SESSION_ENGINE, settings.SESSION_COOKIE_NAME)'",
+                    ],
+                    check: "After signing in again, `charla doctor` or the page opens its socket.",
+                },
+                es: Words {
+                    title: "La sesión de la aplicación no vale",
+                    explain: "La cookie no es de ninguna sesión que Django aceptaría: terminó o caducó, nadie ha iniciado sesión con ella, la contraseña cambió desde entonces o está firmada con otra SECRET_KEY.",
+                    fix: &[
+                        "# vuelve a iniciar sesión en la aplicación: pone una cookie nueva\ncurl -si https://app.example.org/login/ | grep -i set-cookie",
+                        "# ¿tiene Charla la clave del proyecto y su backend?\ncharla config show | grep auth.django\npython manage.py shell -c 'from django.conf import settings; print(settings.SESSION_ENGINE, settings.SESSION_COOKIE_NAME)'",
+                    ],
+                    check: "Tras iniciar sesión de nuevo, la página abre su socket.",
                 },
             },
             Self::TokenRevoked => &Row {

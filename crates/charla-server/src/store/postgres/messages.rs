@@ -3,11 +3,12 @@
 use charla_core::{RoomKey, Seq, Stored};
 use charla_wire::{Timestamp, UserId};
 
+use super::Postgres;
 use super::fault::Fault;
 use super::history::{History, Unwritten, What};
 use super::rows::{self, MESSAGE_WIDTH, escaped, id, limit, message_columns, number, unsigned};
 use super::session::Session;
-use crate::store::{Changed, Page, StoreError};
+use crate::store::{Changed, Page, StoreError, StoreFuture};
 
 /// The messages of a chat named by tenant and id, up to the condition on their numbers.
 macro_rules! messages_of_chat {
@@ -78,14 +79,14 @@ pub(super) async fn changes(
 }
 
 /// What is to become of a message's words.
-pub(super) enum Change<'a> {
+pub(super) enum Change {
     /// Others.
-    Edit(&'a str),
+    Edit(String),
     /// None.
     Delete,
 }
 
-impl Change<'_> {
+impl Change {
     const fn what(&self) -> What {
         match self {
             Self::Edit(_) => What::Update,
@@ -94,14 +95,31 @@ impl Change<'_> {
     }
 }
 
+impl Postgres {
+    /// Edits or deletes a message, in the application's own table too.
+    pub(super) fn change_message<'a>(
+        &self,
+        (key, seq): (&RoomKey, Seq),
+        (by, any): (&UserId, bool),
+        change: Change,
+    ) -> StoreFuture<'a, Changed> {
+        let (key, by, history) = (key.clone(), by.clone(), self.history.clone());
+        self.change(move |s, now| {
+            Box::pin(
+                async move { change_one(s, now, (&key, seq), (&by, any), change, history.as_deref()).await },
+            )
+        })
+    }
+}
+
 /// Edits or deletes; both give the chat its next revision. The chat is held meanwhile, so that revisions are seen
 /// in their order.
-pub(super) async fn change(
+async fn change_one(
     session: &mut Session,
     now: Timestamp,
     (key, seq): (&RoomKey, Seq),
     (by, any): (&UserId, bool),
-    change: Change<'_>,
+    change: Change,
     history: Option<&History>,
 ) -> Result<Changed, Fault> {
     const ONE: &str = concat!(
