@@ -11,6 +11,10 @@ use super::bridge::{EVENT_FIELDS, GROUP_FIELDS};
 use super::rule::Rule;
 use super::slot::Slot;
 
+mod sections;
+
+pub(super) use sections::SECTIONS;
+
 /// One key.
 #[derive(Debug)]
 pub(super) struct Key {
@@ -88,49 +92,6 @@ pub(super) const LISTS: [(&str, &[&str]); 3] = [
     (FOREIGN_KEYS, &FOREIGN_KEY_FIELDS),
     (BRIDGE_GROUPS, &GROUP_FIELDS),
     (BRIDGE_EVENTS, &EVENT_FIELDS),
-];
-
-/// The sections in the order of the file, each with its line for people.
-pub(super) const SECTIONS: [(&str, &str); 18] = [
-    ("server", "Sockets and HTTP."),
-    (
-        "origins",
-        "Which pages may connect. The server's own pages always may.",
-    ),
-    ("auth", "Whose tokens are believed."),
-    (
-        "auth.claims",
-        "Where a token says what. The defaults are SimpleJWT's names.",
-    ),
-    (
-        "auth.django",
-        "Django's sessions and SimpleJWT's blacklist: docs/tokens.md.",
-    ),
-    ("store", "Where chats live."),
-    (
-        "history",
-        "The application's own table of messages, written along: PostgreSQL only, in the database of store.url.",
-    ),
-    (
-        "broker",
-        "How several nodes on one PostgreSQL hear of each other.",
-    ),
-    (
-        "application",
-        "The application's own database, which is only read: who may enter, which tokens and sessions hold.",
-    ),
-    ("authority", "Who says who may enter: docs/authority.md."),
-    (
-        "bridge",
-        "Django Channels beside Charla, over the Redis of channels_redis: each hears what is said through the other.",
-    ),
-    ("limits", "How much anybody may do."),
-    ("liveness", "Pings and presence."),
-    ("plain", "Front ends that know nothing of charla.v1."),
-    ("compression", "permessage-deflate."),
-    ("log", "What is written down, on standard error."),
-    ("metrics", "Who may read /metrics."),
-    ("console", "The operator's overview at /console."),
 ];
 
 impl Key {
