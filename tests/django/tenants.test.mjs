@@ -57,7 +57,7 @@ for (const [chat, bare] of [["uvicorn", false], ["charla", false], ["charla", tr
       await ines.hears(1);
       // Sent after the other's: had that crossed, it would have come first.
       await ana.say("y otra cosa");
-      await clara.hears(2);
+      for (const each of [ana, clara]) await each.hears(2);
       for (const each of [ana, clara]) assert.deepEqual(heard(each), [SECRET, ["acme", "y otra cosa"]], each.name);
       await ines.say("adiós");
       await ines.hears(2);
