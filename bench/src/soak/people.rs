@@ -119,3 +119,36 @@ pub(super) fn id(number: u64) -> ([u8; 16], String) {
     }
     (bits.to_be_bytes(), uuid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missed_or_doubled_is_counted() {
+        let mut person = Person {
+            phase: Phase::There,
+            connection: 0,
+            place: Some((200, 0)),
+            own: None,
+        };
+        let mut figures = Figures::default();
+        for seq in [201, 202, 202, 205, 206] {
+            person.advance(seq, &mut figures);
+        }
+        assert_eq!((figures.missed, figures.doubled), (2, 1));
+        assert_eq!(person.place, Some((206, 0)));
+    }
+
+    #[test]
+    fn ids_are_of_version_seven_and_as_written() {
+        let (bytes, text) = id(42);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(text.replace('-', ""), hex);
+        assert_eq!(
+            (text.len(), text.get(14..15), text.get(19..20)),
+            (36, Some("7"), Some("8"))
+        );
+        assert_ne!(id(42).0, id(43).0);
+    }
+}
