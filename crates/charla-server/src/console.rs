@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charla_core::{Millis, NodeId};
-use charla_wire::{Cause, TenantId, Timestamp};
+use charla_wire::{Cause, TenantId, Timestamp, UserId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
@@ -42,6 +42,10 @@ use watchers::Watchers;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often nodes tell each other theirs: of a node that is killed no more than this is lost.
 const TELL_EVERY: u32 = 2;
+/// After so many looks a node asks once more for what was: an answer may have been lost, or a node thought to be alive.
+const ASK_AGAIN_AT: u32 = 30;
+/// What a bus at hand takes to pass on a node's last word, many times over.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Tenants that a node tells of.
 const TENANTS_TOLD: usize = 50;
 /// Slow clients that a node tells of.
@@ -67,6 +71,9 @@ struct State {
     messages: Recent,
     reports: HashMap<NodeId, Report>,
 }
+
+/// Whose a handshake was, as far as known.
+type Owner = (Option<TenantId>, Option<UserId>);
 
 /// What is seen now, of all nodes together.
 pub(crate) struct Now {
@@ -122,8 +129,31 @@ impl Node {
         self.count(|minute| minute.accepted += 1);
     }
 
+    /// Whose handshake was refused, for the ledger: as proved, or as the token says whose signature is good, an expired one,
+    /// say; else the tenant of the address.
+    pub(crate) async fn owner(&self, asked: &Asked, refused: &Refused) -> Owner {
+        let tenant = refused.tenant.clone().or_else(|| asked.tenant.clone());
+        // Whoever runs in circles is not judged again, and not looked at again either.
+        let is_looked_at = self.console.enabled && refused.cause != Cause::LoopDetected;
+        if refused.user.is_none()
+            && is_looked_at
+            && let Some(token) = asked.token()
+            && let Some((own, user)) = self.auth.bearer(token).await
+        {
+            return (own.or(tenant), Some(user));
+        }
+        (tenant, refused.user.clone())
+    }
+
     /// A handshake was refused.
-    pub(crate) fn count_refused(&self, asked: &Asked, refused: &Refused, connection: Uuid, address: IpAddr) {
+    pub(crate) fn count_refused(
+        &self,
+        asked: &Asked,
+        refused: &Refused,
+        (tenant, user): Owner,
+        connection: Uuid,
+        address: IpAddr,
+    ) {
         self.count(|minute| minute.add_refused(Why(Some(refused.cause)), 1));
         // Whoever runs in circles would fill the ledger: what it was refused for stands in it already.
         if !self.console.enabled || refused.cause == Cause::LoopDetected {
@@ -143,8 +173,8 @@ impl Node {
             ponged_at: None,
             queued_bytes: 0,
             address,
-            tenant: refused.tenant.clone(),
-            user: refused.user.clone(),
+            tenant,
+            user,
             chat: asked.chat.clone(),
         });
     }
@@ -262,6 +292,14 @@ impl Node {
         }
     }
 
+    /// Asks all nodes for what was: those that were heard before this node could be.
+    pub(crate) fn ask_all_pasts(&self) {
+        let peers: Vec<NodeId> = self.peers().ids().collect();
+        for peer in peers {
+            self.ask_past(peer);
+        }
+    }
+
     /// A node is gone: its past is kept, its present is not.
     pub(crate) fn forget_present(&self, gone: NodeId) {
         self.console.state.lock().reports.remove(&gone);
@@ -313,7 +351,8 @@ impl Node {
 
     /// Tells a node our minutes, and those of nodes that cannot tell theirs any more.
     fn recall(&self, to: NodeId) {
-        let living: Vec<NodeId> = self.peers().ids().collect();
+        // A node that was killed a moment ago is believed to live, and is told of when it is asked for again.
+        let living: Vec<NodeId> = self.peers().beats().map(|heard| heard.node).collect();
         let state = self.console.state.lock();
         let known = state.minutes.of(|node| !living.contains(&node));
         drop(state);
@@ -423,6 +462,9 @@ pub(crate) async fn keep_figures(node: Arc<Node>) {
             state.minutes.forget(at);
             state.minutes.take_changed()
         };
+        if turn == ASK_AGAIN_AT {
+            node.ask_all_pasts();
+        }
         if turn % TELL_EVERY == 0 {
             node.look_at_store();
             node.tell_figures();
@@ -435,6 +477,14 @@ pub(crate) async fn keep_figures(node: Arc<Node>) {
 }
 
 impl Node {
+    /// The last word of a node that drains, given time to get through: the bus says nothing of when it has.
+    pub(crate) async fn tell_last_figures(&self) {
+        self.tell_figures();
+        if self.console.enabled && self.broker().is_some_and(crate::broker::Broker::has_peers) {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+    }
+
     /// Tells the running minute, and the one before: what was lost on the way is said again.
     pub(crate) fn tell_figures(&self) {
         if self.console.enabled && self.broker().is_some_and(crate::broker::Broker::has_peers) {

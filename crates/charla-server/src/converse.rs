@@ -179,8 +179,9 @@ impl Drop for Held {
         }
         drop(self.counted.take());
         self.node.connections_moved(&self.connection.opening.visitor.key);
-        self.node.metrics.connections.dec();
+        // Whoever finds nobody left finds everybody counted.
         conclude(&self.node, &self.connection, self.ending);
+        self.node.metrics.connections.dec();
         note_conduct(&self.node, &self.connection, self.ending, self.conduct);
         self.node.drained.notify_waiters();
     }

@@ -45,7 +45,7 @@ impl Server {
                 "the drain time is over"
             );
         }
-        node.tell_figures();
+        node.tell_last_figures().await;
         if let Some(bridge) = node.bridge.get() {
             // Without a word the others find out a little later.
             let _ = timeout_at(end - last, bridge.end()).await;

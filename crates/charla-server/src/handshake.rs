@@ -127,6 +127,8 @@ async fn upgraded(
             Ok((admitted, underway))
         }
         Err(refused) => {
+            let owner = node.owner(&asked, &refused).await;
+            node.count_refused(&asked, &refused, owner, id, address);
             note_refusal(node, &asked, &refused, id, address);
             if refused.user.is_some() {
                 // Past the token it cost what a welcome one costs.
@@ -174,7 +176,6 @@ fn switch_headers(upgrade: &Upgrade, deflate: bool) -> Vec<(&'static str, String
 fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address: IpAddr) {
     let cause = refused.cause;
     count(&node.metrics.handshakes, Some(cause));
-    node.count_refused(asked, refused, id, address);
     note_receipt(node, asked.attempt.as_deref(), id, Outcome::Refused, Some(cause));
     if cause == Cause::LoopDetected {
         // Said once a wait, by whoever began it.
@@ -217,7 +218,7 @@ fn note_broken(node: &Node, parts: &Parts, broken: &Refused, address: IpAddr) {
         attempt: attempt.clone(),
         ..Asked::default()
     };
-    node.count_refused(&asked, broken, connection, address);
+    node.count_refused(&asked, broken, (None, None), connection, address);
     let Some(attempt) = attempt else { return };
     let receipt = Receipt {
         outcome: Outcome::Refused,

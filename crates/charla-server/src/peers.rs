@@ -63,7 +63,8 @@ pub(crate) async fn keep_company(node: Arc<Node>, name: Arc<str>) {
             }
             _ = beats.tick() => {
                 node.look_at_store();
-                if !node.is_degraded() {
+                // Behind its good-bye a beat would call it back.
+                if !node.is_degraded() && !node.is_draining() {
                     node.say(None, NodeWord::Beat { beat: node.own_beat(), pulse: Pulse::Steady });
                     again.ask_some(&node, beats.period());
                 }
@@ -158,6 +159,7 @@ impl Node {
                 let beat = self.own_beat();
                 self.say(None, NodeWord::Beat { beat, pulse });
                 self.ask_everything();
+                self.ask_all_pasts();
                 self.words_lost.notify_one();
             }
         }

@@ -70,10 +70,10 @@ pub struct Entry {
     /// Where from.
     #[schema(value_type = String, example = "192.0.2.7")]
     pub address: IpAddr,
-    /// As proved, or as the address has it.
+    /// As proved, or as the token or the address has it.
     #[schema(value_type = Option<String>)]
     pub tenant: Option<TenantId>,
-    /// Who, where it was proved.
+    /// Who: as proved, or as a token says that was refused and has a good signature.
     #[schema(value_type = Option<String>)]
     pub user: Option<UserId>,
     /// The chat of the address.

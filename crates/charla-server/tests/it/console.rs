@@ -153,6 +153,7 @@ async fn the_ledger_finds_by_all_that_is_known_and_holds_no_token() {
     let all = ledger(&node, "tenant=demo").await;
     assert_eq!(all["entries"].as_array().unwrap().len(), 2, "{all}");
     assert_eq!(all["entries"][1]["cause"], "token_expired");
+    assert_eq!(all["entries"][1]["user"], "ana", "its signature is good");
     for secret in [&stale, &node.token("ana").await] {
         let signature = secret.rsplit('.').next().unwrap();
         assert!(!all.to_string().contains(signature));
