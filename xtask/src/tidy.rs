@@ -55,6 +55,14 @@ fn read_tree(root: &Path) -> io::Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// What a file says; of a picture nothing, but it is there to be linked to.
+fn text(path: &Path) -> Option<String> {
+    if path.extension().is_some_and(|kind| kind == "png") {
+        return Some(String::new());
+    }
+    fs::read_to_string(path).ok()
+}
+
 fn read_folder(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -66,7 +74,7 @@ fn read_folder(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> io::Res
         if entry.file_type()?.is_dir() {
             read_folder(root, &path, sources)?;
         } else if entry.file_type()?.is_file()
-            && let Ok(text) = fs::read_to_string(&path)
+            && let Some(text) = text(&path)
         {
             let path = path
                 .strip_prefix(root)
