@@ -42,8 +42,9 @@ use watchers::Watchers;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often nodes tell each other theirs: of a node that is killed no more than this is lost.
 const TELL_EVERY: u32 = 2;
-/// After so many looks a node asks once more for what was: an answer may have been lost, or a node thought to be alive.
-const ASK_AGAIN_AT: u32 = 30;
+/// After so many looks a node asks again for what was: it may have heard others before it could be heard, or a node that
+/// was killed was thought to be alive.
+const ASK_AGAIN_AT: [u32; 2] = [3, 30];
 /// What a bus at hand takes to pass on a node's last word, many times over.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Tenants that a node tells of.
@@ -462,7 +463,7 @@ pub(crate) async fn keep_figures(node: Arc<Node>) {
             state.minutes.forget(at);
             state.minutes.take_changed()
         };
-        if turn == ASK_AGAIN_AT {
+        if ASK_AGAIN_AT.contains(&turn) {
             node.ask_all_pasts();
         }
         if turn % TELL_EVERY == 0 {

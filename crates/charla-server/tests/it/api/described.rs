@@ -79,7 +79,7 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
 
 #[tokio::test]
 async fn the_document_lists_every_route_and_every_route_is_there() {
-    let serving = Serving::start().await;
+    let serving = Serving::start_with(|settings| settings.console.enabled = true).await;
     let document = document(&serving).await;
     let listed: BTreeSet<_> = operations(&document)
         .into_iter()
