@@ -244,7 +244,8 @@ impl Paper<'_> {
              its cores, and other work ran on it.\n\n\
              {PEOPLE} people in {CHATS} chats on `charla serve` with SQLite, for {} minutes. {}\n\n\
              ![memory, descriptors and threads over time](soak.svg)\n\n\
-             ## Growth\n\nA sample a second; the first fifth, at most ten minutes, is warm-up. An hour's growth is the median of the slopes \
+             ## Growth\n\nA sample a second; the first fifth, at most ten minutes, is warm-up, and the store's page cache was \
+             filled before. An hour's growth is the median of the slopes \
              between all pairs of samples (Theil and Sen), in parentheses the middle half of them.{length} The disk must grow with the \
              messages, and nothing else may.\n\n{}\n## Checks\n\n{}",
             self.wanted.minutes,

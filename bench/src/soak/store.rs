@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::people::Said;
-use super::town::HISTORY;
+use super::town::{ARCHIVE, HISTORY};
 use crate::failure::Outcome;
 
 /// How the two differ.
@@ -28,9 +28,9 @@ pub(crate) struct Kept {
 pub(crate) fn compare(data: &Path, said: &HashMap<[u8; 16], Said>) -> Outcome<Kept> {
     let store = rusqlite::Connection::open(data.join("charla.db"))?;
     let mut rows = store.prepare(
-        "SELECT c.chat, m.seq, m.id FROM messages m JOIN chats c ON c.id = m.chat WHERE m.seq > ?1 ORDER BY m.chat, m.seq",
+        "SELECT c.chat, m.seq, m.id FROM messages m JOIN chats c ON c.id = m.chat WHERE m.seq > ?1 AND c.chat != ?2 ORDER BY m.chat, m.seq",
     )?;
-    let rows = rows.query_map([i64::try_from(HISTORY).unwrap_or(i64::MAX)], |row| {
+    let rows = rows.query_map((i64::try_from(HISTORY).unwrap_or(i64::MAX), ARCHIVE), |row| {
         Ok((
             row.get::<_, String>(0)?,
             row.get::<_, i64>(1)?,

@@ -24,6 +24,12 @@ pub(crate) const PEOPLE: usize = 500;
 pub(crate) const CHATS: usize = 50;
 /// Messages of each chat before anybody comes.
 pub(crate) const HISTORY: u64 = 200;
+/// A chat that nobody is in, with what fills the store's cache.
+pub(crate) const ARCHIVE: &str = "archive";
+/// Messages that do: of this length, more than the 16 MiB that the store's writer keeps of its pages. Otherwise it would take an evening
+/// to fill, and look like a leak meanwhile.
+const LONG_MESSAGES: usize = 1_400;
+const LONG: usize = 16_000;
 /// Whose they all are.
 const TENANT: &str = "soak";
 /// What tokens are signed with.
@@ -95,7 +101,29 @@ impl Town {
                 .to_owned(),
         };
         town.wait("did not listen", |town| TcpStream::connect(town.address).is_ok())?;
+        town.fill_cache()?;
         Ok(town)
+    }
+
+    fn fill_cache(&self) -> Outcome<()> {
+        let body = json!({ "author": "u0", "text": "x".repeat(LONG) }).to_string();
+        let request = format!(
+            "POST /api/v1/chats/{ARCHIVE}/messages HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            self.key,
+            body.len()
+        );
+        for _ in 0..LONG_MESSAGES {
+            let (status, said) = http::ask(self.address, request.as_bytes())?;
+            if status != "201" {
+                let said = String::from_utf8_lossy(&said).into_owned();
+                return Err(Failure::Server(format!(
+                    "a message was answered {status}: {said}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn wait(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) -> Outcome<()> {
@@ -282,6 +310,14 @@ fn fill(data: &Path) -> Outcome<()> {
             )?;
         }
     }
+    rows.execute(
+        "INSERT INTO chats (tenant, chat, title, moved, created_at) VALUES (?1, ?2, ?2, ?3, 0)",
+        (TENANT, ARCHIVE, history),
+    )?;
+    rows.execute(
+        "INSERT INTO members (chat, tenant, user, joined_at) VALUES (?1, ?2, 'u0', 0)",
+        (rows.last_insert_rowid(), TENANT),
+    )?;
     Ok(rows.commit()?)
 }
 
