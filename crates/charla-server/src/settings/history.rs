@@ -19,9 +19,6 @@ pub(crate) const NAMES: [&str; 10] = [
     "edited_at",
 ];
 
-/// The names that the backfill may use.
-const BACKFILL_NAMES: [&str; 1] = ["tenant"];
-
 /// `[history]`
 #[derive(Debug, Clone, Default)]
 pub struct HistorySettings {
@@ -31,8 +28,6 @@ pub struct HistorySettings {
     pub update: Option<String>,
     /// What takes a message back.
     pub delete: Option<String>,
-    /// What reads the messages that were there before Charla.
-    pub backfill: Option<String>,
     /// Whether messages that came over the bridge are written too: the application wrote them itself, as a rule.
     pub bridged: bool,
     /// `application.schema`, where the table is; no key of this section sets it.
@@ -46,13 +41,12 @@ impl HistorySettings {
         self.insert.is_some() || self.update.is_some() || self.delete.is_some()
     }
 
-    /// The statements that are set, each with its key and the names that it may use.
-    fn statements(&self) -> [(&'static str, Option<&str>, &'static [&'static str]); 4] {
+    /// The statements that are set, each with its key.
+    fn statements(&self) -> [(&'static str, Option<&str>); 3] {
         [
-            ("history.insert", self.insert.as_deref(), &NAMES),
-            ("history.update", self.update.as_deref(), &NAMES),
-            ("history.delete", self.delete.as_deref(), &NAMES),
-            ("history.backfill", self.backfill.as_deref(), &BACKFILL_NAMES),
+            ("history.insert", self.insert.as_deref()),
+            ("history.update", self.update.as_deref()),
+            ("history.delete", self.delete.as_deref()),
         ]
     }
 }
@@ -60,10 +54,10 @@ impl HistorySettings {
 /// What is written together must stand in one database, and be understood.
 pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let settings = &loaded.settings;
-    for (key, statement, names) in settings.store.history.statements() {
+    for (key, statement) in settings.store.history.statements() {
         let Some(statement) = statement else { continue };
         let mut refuse = |fault| problems.push(Problem::new(&loaded.place(key), fault));
-        if let Err(error) = Query::parse(statement, DatabaseKind::Postgres, names) {
+        if let Err(error) = Query::parse(statement, DatabaseKind::Postgres, &NAMES) {
             refuse(Fault::Statement { key, error });
         }
         let Some(store) = &settings.store.url else {

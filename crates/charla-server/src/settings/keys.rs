@@ -270,9 +270,6 @@ keys! {
         "Takes a message back there.";
     "history.bridged", Rule::Flag, Some(|s| &mut s.store.history.bridged), "",
         "Whether messages that the application sends over its channel layer are written too; as a rule it has written them itself.";
-    "history.backfill", Rule::Text, Some(|s| &mut s.store.history.backfill),
-        "SELECT id AS pk, chat_id AS chat, author_id AS author, author_name, text, sent_at FROM chat_message ORDER BY chat_id, sent_at, id",
-        "Reads the messages that were there before Charla; checked only, since this version has no command yet that imports them. Columns pk, chat, author, text, sent_at, author_name and data if there are, in the order of each chat; :tenant.";
 
     "broker.url", Rule::BrokerUrl, Some(|s| &mut s.broker.url), "redis://bus.example.org:6379",
         "The bus between nodes: redis:// (rediss:// with TLS), redis+sentinel://, redis+cluster:// or nats://. Not set: this node is alone. A password in it only in the variable.";

@@ -99,7 +99,7 @@ pub(super) fn application(paper: &mut Paper<'_>, survey: &Survey, tenancy: &Tena
     if let Some((_, _, Dialect::Postgres)) = found
         && let Some(stored) = &survey.stored
     {
-        history(paper, survey, stored);
+        history(paper, stored);
     }
 }
 
@@ -264,7 +264,7 @@ fn shown_as(user: &Model) -> &str {
         .unwrap_or(&user.key)
 }
 
-fn history(paper: &mut Paper<'_>, survey: &Survey, stored: &Stored) {
+fn history(paper: &mut Paper<'_>, stored: &Stored) {
     let lang = paper.lang;
     let at = paper.place(&stored.at);
     paper.gap();
@@ -284,14 +284,8 @@ fn history(paper: &mut Paper<'_>, survey: &Survey, stored: &Stored) {
         };
         values.push((column.clone(), value));
     }
-    let has = |wanted: StoredValue| {
-        stored
-            .columns
-            .iter()
-            .find(|(_, value)| *value == wanted)
-            .map(|(column, _)| column.clone())
-    };
-    if has(StoredValue::Chat).is_none() || has(StoredValue::Author).is_none() {
+    let has = |wanted: StoredValue| stored.columns.iter().any(|(_, value)| *value == wanted);
+    if !has(StoredValue::Chat) || !has(StoredValue::Author) {
         paper.ask(&say::history_incomplete(lang));
     }
     let name = |text: &str| Dialect::Postgres.name(text);
@@ -304,30 +298,6 @@ fn history(paper: &mut Paper<'_>, survey: &Survey, stored: &Stored) {
         given.join(", ")
     );
     paper.idle("[history]\ninsert", &quoted(&insert));
-    if let (Some(chat), Some(author), Some(text)) = (
-        has(StoredValue::Chat),
-        has(StoredValue::Author),
-        has(StoredValue::Text),
-    ) {
-        let user = survey.entry.as_ref().map(|entry| &entry.user);
-        let (users, key, shown) = user.map_or(("auth_user", "id", "username"), |user| {
-            (user.table.as_str(), user.key.as_str(), shown_as(user))
-        });
-        let own = name(&stored.model.key);
-        let sent = has(StoredValue::SentAt);
-        let date = sent
-            .as_deref()
-            .map_or_else(|| "now()".to_owned(), |sent| format!("m.{}", name(sent)));
-        let backfill = format!(
-            "SELECT m.{own} AS pk, m.{c} AS chat, m.{a} AS author, u.{shown} AS author_name, m.{t} AS text, {date} AS sent_at \
-             FROM {table} m JOIN {u} u ON u.{key} = m.{a} ORDER BY m.{c}, {date}, m.{own}",
-            c = name(&chat),
-            a = name(&author),
-            t = name(&text),
-            u = name(users),
-        );
-        paper.idle("backfill", &quoted(&backfill));
-    }
     paper.row(
         say::row_history(lang),
         State::Open,
