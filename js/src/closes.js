@@ -39,7 +39,7 @@ const CODES = {
 /** Below 4000 others close too, with words of their own: these are ours beside those above. */
 const OURS = /^(store|broker|authority)_unavailable$/;
 /** No new token helps against these, whatever the code says. */
-const FINAL = /^(token_user_mismatch|user_unknown|user_inactive)$/;
+const FINAL = /^(session_invalid|token_user_mismatch|user_unknown|user_inactive)$/;
 
 const REASON = /^([a-z][a-z0-9_]*)(?:: ?(.*))?$/s;
 const ADVICE = /retry in (\d{1,9}) ms/;
