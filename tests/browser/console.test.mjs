@@ -105,8 +105,12 @@ async function messagesShown(page, wanted) {
 async function table(page, n) {
   const chart = page.locator(".chart").nth(n);
   await chart.locator("summary").click();
-  const heads = await chart.locator("th").allTextContents();
-  const rows = await chart.locator("tbody tr").evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  // Drawn when it is opened, and anew whenever something happens: waited for, and read at one moment.
+  await chart.locator("tbody tr").first().waitFor();
+  const [heads, rows] = await chart.evaluate((chart) => {
+    const texts = (cells) => [...cells].map((cell) => cell.textContent);
+    return [texts(chart.querySelectorAll("th")), [...chart.querySelectorAll("tbody tr")].map((row) => texts(row.cells))];
+  });
   await chart.locator("summary").click();
   return heads.map((head, column) => [head, rows.map((row) => row[column])]);
 }
