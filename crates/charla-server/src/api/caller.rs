@@ -168,18 +168,19 @@ fn session_of(parts: &Parts, api: &Api) -> Option<String> {
 async fn person_of_session(parts: &Parts, api: &Api, session: &str) -> Result<Box<Person>, Problem> {
     let tenant = named_tenant(parts)?;
     let of_chat = is_of_chat(parts);
-    let (identity, visitor) =
+    let recognised =
         handshake::recognise_session(&api.node, parts, session, tenant.as_ref(), of_chat).await?;
-    api.people
-        .take(visitor.key.clone(), api.node.uptime.now())
-        .map_err(Problem::too_fast)?;
-    Ok(Box::new(Person { visitor, identity }))
+    in_turn(api, recognised)
 }
 
 async fn person(parts: &Parts, api: &Api, token: &str) -> Result<Box<Person>, Problem> {
     let tenant = named_tenant(parts)?;
-    let (identity, visitor) =
-        handshake::recognise(&api.node, token, tenant.as_ref(), is_of_chat(parts)).await?;
+    let recognised = handshake::recognise(&api.node, token, tenant.as_ref(), is_of_chat(parts)).await?;
+    in_turn(api, recognised)
+}
+
+/// Somebody who was recognised and does not ask too fast.
+fn in_turn(api: &Api, (identity, visitor): (Identity, Visitor)) -> Result<Box<Person>, Problem> {
     api.people
         .take(visitor.key.clone(), api.node.uptime.now())
         .map_err(Problem::too_fast)?;

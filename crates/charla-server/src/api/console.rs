@@ -166,7 +166,7 @@ async fn overview(
     With(over): With<Over>,
     headers: HeaderMap,
 ) -> ([(HeaderName, &'static str); 1], Json<Overview>) {
-    let trouble = node.store.ready().await.err().map(|error| error.to_string());
+    let trouble = node.ask_store().await;
     let over = over.minutes.unwrap_or(RANKED_OVER);
     (
         FRESH,
@@ -184,7 +184,7 @@ async fn live(
     _: ConsoleOverseer,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let trouble = node.store.ready().await.err().map(|error| error.to_string());
+    let trouble = node.ask_store().await;
     let first = Overview::of(&node, trouble, RANKED_OVER, language(&headers));
     let busy = |TooManyWatchers| Problem::new(Cause::Overloaded, "as many watch as may; retry in 5000 ms");
     let lines = node

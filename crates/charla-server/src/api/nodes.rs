@@ -95,8 +95,7 @@ async fn list(
     State(node): State<Arc<Node>>,
     _: Overseer,
 ) -> ([(HeaderName, &'static str); 1], Json<NodeList>) {
-    let trouble = node.store.ready().await.err();
-    let list = NodeList::of(&node, trouble.map(|error| error.to_string()));
+    let list = NodeList::of(&node, node.ask_store().await);
     ([(header::CACHE_CONTROL, "no-store")], Json(list))
 }
 

@@ -51,10 +51,15 @@ impl Node {
         }
         let node = Arc::clone(self);
         tokio::spawn(async move {
-            let is_up = node.store.ready().await.is_ok();
+            let is_up = node.ask_store().await.is_none();
             node.own.store_up.store(is_up, Ordering::Relaxed);
             node.own.looking.store(false, Ordering::Relaxed);
         });
+    }
+
+    /// What the store says when it is asked now, if it does not do well.
+    pub(crate) async fn ask_store(&self) -> Option<String> {
+        self.store.ready().await.err().map(|error| error.to_string())
     }
 
     /// What is said of the store where it was not asked just now.
