@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::failure::Outcome;
+use charla_ground::Outcome;
+
 use crate::stage::Stage;
 
 mod bus;

@@ -9,9 +9,8 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use charla_client::Uuid;
+use charla_ground::Outcome;
 use serde::Serialize;
-
-use crate::failure::Outcome;
 
 /// A chat of a tenant. Several tenants have chats of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

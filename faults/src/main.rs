@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use charla_ground::{Failure, Outcome, machine, process};
 use clap::Parser;
 use tokio::runtime::Handle;
 
-use crate::failure::{Failure, Outcome};
 use crate::fault::Fault;
 use crate::report::Report;
 use crate::run::Run;
@@ -23,13 +23,11 @@ use crate::world::World;
 
 mod checker;
 mod crowd;
-mod failure;
 mod fault;
 mod history;
 mod listener;
 mod network;
 mod presence;
-mod process;
 mod report;
 mod run;
 mod scale;
@@ -82,7 +80,7 @@ fn main() -> ExitCode {
     let within = if arguments.list {
         Ok(None)
     } else {
-        network::enter()
+        machine::enter()
     };
     let outcome = match within {
         Ok(Some(code)) => return code,
@@ -166,7 +164,7 @@ fn keep(folder: tempfile::TempDir) -> PathBuf {
 /// Measures nodes instead of breaking them.
 fn scale(arguments: &Arguments, runtime: &Handle, folder: &Path, charla: &Path) -> Outcome<()> {
     let rows = scale::measure(runtime, folder, charla)?;
-    let page = scale::page(&rows, &report::machine(), build(charla));
+    let page = scale::page(&rows, &machine::described(), build(charla));
     writeln!(io::stdout(), "{page}")?;
     if let Some(place) = &arguments.write {
         fs::write(place.join("NODES.md"), page)?;

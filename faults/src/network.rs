@@ -1,18 +1,13 @@
 //! Where programs stand: each node on a network of its own behind a bridge, where the kernel lets us; else on free ports.
 //!
-//! As root the run starts itself again in new network, process and mount namespaces (`unshare`), so that nothing of it
-//! reaches this machine's own network, and all of it is gone afterwards. There packets can be dropped without a word, which
-//! is how networks break.
+//! On a machine of the run's own packets can be dropped without a word, which is how networks break.
 
-use std::env;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::Command;
 
-use crate::failure::{Failure, Outcome};
-use crate::process::{free_port, output};
+use charla_ground::process::{free_port, output};
+use charla_ground::{Failure, Outcome, machine};
 
-/// Set in the inner run.
-const INSIDE: &str = "CHARLA_FAULTS_INSIDE";
 /// Most nodes that a run has at once.
 pub(crate) const NODES_MAX: usize = 4;
 /// What drops packets is called this everywhere.
@@ -33,46 +28,11 @@ pub(crate) enum Side {
     Node(usize),
 }
 
-/// Runs the program again on a machine of its own, if that is possible here: its exit code.
-pub(crate) fn enter() -> Outcome<Option<ExitCode>> {
-    if env::var_os(INSIDE).is_some() || !rustix::process::geteuid().is_root() {
-        return Ok(None);
-    }
-    let mut within = unshare();
-    within.args(["true"]).stdout(Stdio::null()).stderr(Stdio::null());
-    if !within.status().is_ok_and(|status| status.success()) {
-        return Ok(None);
-    }
-    // Named networks are files below /run/netns: a file system of our own there leaves none behind.
-    let made = "ip link set lo up && mkdir -p /run/netns && mount -t tmpfs none /run/netns && \"$0\" \"$@\"";
-    let status = unshare()
-        .args(["sh", "-c", made])
-        .arg(env::current_exe()?)
-        .args(env::args_os().skip(1))
-        .env(INSIDE, "1")
-        .status()?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(Some(ExitCode::from(code.unwrap_or(1))))
-}
-
-fn unshare() -> Command {
-    let mut command = Command::new("unshare");
-    command.args([
-        "--net",
-        "--pid",
-        "--mount",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-    ]);
-    command
-}
-
 impl Network {
     /// Builds the bridge and the nodes' networks.
     pub(crate) fn build() -> Outcome<Self> {
         let network = Self {
-            is_own: env::var_os(INSIDE).is_some(),
+            is_own: machine::is_own(),
         };
         if network.is_own {
             ip("link add hub type bridge")?;

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use charla_client::{Charla, Place, Proxies};
+use charla_ground::{Failure, Outcome};
 use serde_json::Value;
 
 use crate::checker::{Promise, Verdict, check_presence};
-use crate::failure::{Failure, Outcome};
 use crate::history::Room;
 use crate::stack::node::LINGER_SECONDS;
 use crate::stage::{Stage, room};
@@ -62,10 +62,10 @@ async fn look(address: &str) -> Outcome<Told> {
             .token(move |_| async move { Ok(token(tenant, OBSERVER)) })
             .proxies(Proxies::none())
             .connect();
-        let (client, _events) = built.map_err(|error| Failure::Broken(error.to_string()))?;
+        let (client, _events) = built.map_err(|error| Failure::Missed(error.to_string()))?;
         for chat in all_chats() {
             let frame = client.subscribe(&chat, Place::default()).await;
-            let frame = frame.map_err(|refusal| Failure::Broken(format!("the observer: {refusal}")))?;
+            let frame = frame.map_err(|refusal| Failure::Missed(format!("the observer: {refusal}")))?;
             let people = frame.json().get("members_online").and_then(Value::as_array);
             let people = people.into_iter().flatten().filter_map(|person| {
                 let id = person.get("id")?.as_str()?;
@@ -79,5 +79,5 @@ async fn look(address: &str) -> Outcome<Told> {
 }
 
 fn no_answer(address: &str) -> Failure {
-    Failure::Broken(format!("{address} did not let the observer in"))
+    Failure::Missed(format!("{address} did not let the observer in"))
 }

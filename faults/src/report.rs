@@ -4,13 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use charla_ground::{Failure, Outcome, machine};
 use serde::Serialize;
 
 use crate::Arguments;
 use crate::checker::{Promise, Verdict};
-use crate::failure::{Failure, Outcome};
 use crate::history::History;
-use crate::process::read;
 use crate::run::{Delays, Row};
 use crate::world::World;
 
@@ -39,7 +38,7 @@ impl Report {
         let minute = now.get(..16).unwrap_or(&now).replace('T', " ");
         Self {
             command: crate::command(arguments),
-            machine: machine(),
+            machine: machine::described(),
             began: format!("{minute} UTC"),
             own_network,
             clients: world.clients * 2,
@@ -132,7 +131,7 @@ impl Report {
         if bad.is_empty() && self.whole.is_clean() {
             return Ok(());
         }
-        Err(Failure::Broken(format!("not as promised: {}", bad.join(", "))))
+        Err(Failure::Missed(format!("not as promised: {}", bad.join(", "))))
     }
 
     /// Writes `FAULTS.md` to a folder.
@@ -298,28 +297,6 @@ fn seconds(ms: Option<u64>) -> String {
 
 fn spread(delays: Delays) -> String {
     format!("{} / {} / {}", delays.p50_ms, delays.p99_ms, delays.max_ms)
-}
-
-/// The machine in one line, without what a host appends to its kernel's version.
-pub(crate) fn machine() -> String {
-    let about = |file: &str| read(Path::new(file));
-    let cpus = about("/proc/cpuinfo");
-    let model = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
-    let memory = about("/proc/meminfo");
-    let kib = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());
-    let kib: u64 = kib.and_then(|kib| kib.parse().ok()).unwrap_or(0);
-    let kernel = about("/proc/sys/kernel/osrelease");
-    format!(
-        "{} cores of {}, {} GiB, Linux {}",
-        cpus.matches("processor\t").count(),
-        model.unwrap_or("an unknown processor").trim(),
-        kib.div_ceil(1024 * 1024),
-        kernel.trim().split('-').next().unwrap_or_default()
-    )
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use charla_ground::{Failure, Outcome};
 use serde::Serialize;
 
 use crate::checker::{Promise, Verdict, check};
 use crate::crowd::Tally;
-use crate::failure::{Failure, Outcome};
 use crate::fault::Fault;
 use crate::history::{History, Room, Stored};
 use crate::presence;
@@ -161,7 +161,7 @@ impl Run {
                 row.failed = Some(failure.to_string());
                 // Whatever happened is taken back as far as it can be.
                 if let Err(also) = (fault.heal)(stage) {
-                    return Err(Failure::Broken(format!("{failure}, and then {also}")));
+                    return Err(Failure::Missed(format!("{failure}, and then {also}")));
                 }
                 return Ok(tally);
             }

@@ -10,11 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use charla_client::{Charla, Event, Place, Proxies};
+use charla_ground::process::read;
+use charla_ground::{Failure, Outcome};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::failure::{Failure, Outcome};
-use crate::process::read;
 use crate::stack::Ground;
 use crate::stack::node::Node;
 use crate::world::{TENANTS, World, chat, rows, token};
@@ -117,10 +117,10 @@ impl Crowd {
                 })
                 .proxies(Proxies::none())
                 .connect();
-            let (client, mut events) = built.map_err(|error| Failure::Broken(error.to_string()))?;
-            let large = chat(0).ok_or_else(|| Failure::Broken("no name for a chat".to_owned()))?;
+            let (client, mut events) = built.map_err(|error| Failure::Missed(error.to_string()))?;
+            let large = chat(0).ok_or_else(|| Failure::Missed("no name for a chat".to_owned()))?;
             let entered = client.subscribe(&large, Place::default()).await;
-            entered.map_err(|refusal| Failure::Broken(format!("a listener: {refusal}")))?;
+            entered.map_err(|refusal| Failure::Missed(format!("a listener: {refusal}")))?;
             let count = Arc::clone(&heard);
             tokio::spawn(async move {
                 while let Some(event) = events.recv().await {
@@ -144,7 +144,7 @@ impl Crowd {
         while self.heard.load(Ordering::Relaxed) < due {
             if began.elapsed() > WITHIN {
                 let heard = self.heard.load(Ordering::Relaxed) - before;
-                return Err(Failure::Broken(format!("{heard} deliveries of {}", due - before)));
+                return Err(Failure::Missed(format!("{heard} deliveries of {}", due - before)));
             }
             thread::sleep(Duration::from_millis(2));
         }
@@ -173,7 +173,7 @@ impl Crowd {
         while let Some(said) = speakers.join_next().await {
             said.ok()
                 .flatten()
-                .ok_or_else(|| Failure::Broken("a speaker was refused".to_owned()))?;
+                .ok_or_else(|| Failure::Missed("a speaker was refused".to_owned()))?;
         }
         Ok(())
     }

@@ -8,9 +8,9 @@ pub(crate) mod redis;
 use std::fs;
 use std::path::Path;
 
+use charla_ground::Outcome;
 use tokio::runtime::Handle;
 
-use crate::failure::Outcome;
 use crate::network::Network;
 use crate::stack::node::Common;
 use crate::stack::postgres::Postgres;

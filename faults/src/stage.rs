@@ -9,15 +9,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use charla_client::{ChatId, Uuid};
+use charla_ground::process::{output, until};
+use charla_ground::{Failure, Outcome};
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
 use crate::crowd::Crowd;
-use crate::failure::{Failure, Outcome};
 use crate::fault::Replicated;
 use crate::history::{Room, Stored};
 use crate::network::Network;
-use crate::process::{output, until};
 use crate::stack::Ground;
 use crate::stack::nginx::Nginx;
 use crate::stack::node::{Common, Node};
@@ -109,7 +109,7 @@ impl Stage {
             unrest = self.crowd.unrest();
         }
         if let Some(unrest) = unrest {
-            return Err(Failure::Broken(format!("no calm within {within:?}: {unrest}")));
+            return Err(Failure::Missed(format!("no calm within {within:?}: {unrest}")));
         }
         let last = self.last_numbers()?;
         while Instant::now() < deadline && !self.has_heard(&last) {

@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use charla_ground::Outcome;
 use serde_json::Value;
 
-use crate::failure::Outcome;
 use crate::lab::Lab;
 use crate::scenario::Case;
 use crate::stack::charla::program;

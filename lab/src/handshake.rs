@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use crate::failure::{Failure, Outcome};
+use charla_ground::{Failure, Outcome};
 
 /// How long an answer may take: longer than any that comes, on a busy machine.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(15);

@@ -7,9 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use charla_ground::{Failure, Outcome};
 use tempfile::TempDir;
-
-use crate::failure::{Failure, Outcome};
 
 /// What the lab's Django signs tokens with, and what the doctor finds in its environment.
 pub(crate) const KEY: &str = "a-key-of-the-laboratory-alone-0123456789";

@@ -9,20 +9,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use charla_ground::{Failure, Outcome, machine};
 use clap::Parser;
 
-use crate::failure::{Failure, Outcome};
 use crate::lab::Lab;
 use crate::report::{Report, Row};
 use crate::scenario::Scenario;
 
 mod doctor;
-mod failure;
 mod handshake;
 mod jwt;
 mod lab;
 mod namespace;
-mod process;
 mod report;
 mod scenario;
 mod stack;
@@ -63,7 +61,7 @@ fn main() -> ExitCode {
     let within = if arguments.list {
         Ok(None)
     } else {
-        namespace::enter()
+        machine::enter()
     };
     let outcome = match within {
         Ok(Some(code)) => return code,

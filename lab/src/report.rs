@@ -5,12 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use charla_ground::{Failure, Outcome, machine};
 use serde::Serialize;
 
 use crate::doctor::Said;
-use crate::failure::{Failure, Outcome};
-use crate::namespace;
-use crate::process;
 use crate::scenario::{Case, Expected, Scenario};
 
 /// What must be named first and rightly.
@@ -233,8 +231,8 @@ impl Report {
                 .trim_end()
                 .to_owned(),
             date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            machine: machine(),
-            own_machine: namespace::is_own(),
+            machine: machine::described(),
+            own_machine: machine::is_own(),
             seconds: 0.0,
             began: Instant::now(),
             rows: Vec::new(),
@@ -431,29 +429,4 @@ fn title(family: &str) -> String {
     letters
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// The machine in one line, without what a host appends to its kernel's version.
-fn machine() -> String {
-    let cpuinfo = process::read(Path::new("/proc/cpuinfo"));
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = process::read(Path::new("/proc/meminfo"));
-    let kib = memory.lines().find_map(|line| {
-        line.strip_prefix("MemTotal:")?
-            .trim()
-            .strip_suffix(" kB")?
-            .parse::<u64>()
-            .ok()
-    });
-    let release = process::read(Path::new("/proc/sys/kernel/osrelease"));
-    format!(
-        "{cores} cores of {}, {} GiB, Linux {}",
-        model.trim_start_matches(['\t', ' ', ':']),
-        kib.unwrap_or_default().div_ceil(1 << 20),
-        release.split('-').next().unwrap_or_default().trim()
-    )
 }

@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::path::Path;
 
-use crate::failure::{Failure, Outcome};
+use charla_ground::{Failure, Outcome};
+
 use crate::handshake::{self, Answer};
 use crate::lab::Lab;
 

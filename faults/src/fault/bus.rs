@@ -1,11 +1,11 @@
 //! Redis: gone, frozen, full, out of reach, or rid of its clients. It is a hint: no connection may end for its sake.
 
+use charla_ground::process::until;
+use charla_ground::{Failure, Outcome};
 use rustix::process::Signal;
 
 use super::{Fault, by_itself, seconds};
-use crate::failure::{Failure, Outcome};
 use crate::network::Side;
-use crate::process::until;
 use crate::stage::{SHOWS_WITHIN, Stage};
 
 /// What a node says of itself while its bus is away.
@@ -97,7 +97,7 @@ fn kill(stage: &mut Stage) -> Outcome<String> {
     stage.redis.kill()?;
     match stage.redis.ask(&["PING"]) {
         Err(error) => Ok(format!("PING: {error}")),
-        Ok(answer) => Err(Failure::NotHappened {
+        Ok(answer) => Err(Failure::NotBroken {
             expected: "nobody at Redis' port".to_owned(),
             seen: answer,
         }),
@@ -195,7 +195,7 @@ fn expect_answer(what: &str, answer: &str, expected: &str) -> Outcome<String> {
     if answer.starts_with(expected) {
         return Ok(format!("{what} answers {answer}"));
     }
-    Err(Failure::NotHappened {
+    Err(Failure::NotBroken {
         expected: format!("{expected} from {what}"),
         seen: answer.to_owned(),
     })

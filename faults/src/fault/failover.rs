@@ -4,9 +4,10 @@ use std::fs;
 use std::net::SocketAddrV4;
 use std::process::Command;
 
+use charla_ground::Outcome;
+use charla_ground::process::{Running, converse, until};
+
 use super::{Fault, seconds};
-use crate::failure::Outcome;
-use crate::process::{Running, converse, is_open, until};
 use crate::stack::redis::Redis;
 use crate::stage::{SHOWS_WITHIN, Stage};
 
@@ -56,8 +57,8 @@ impl Replicated {
         )?;
         let mut command = Command::new("redis-server");
         command.arg(&conf).arg("--sentinel");
-        let mut running = Running::start(&mut command, &conf.with_extension("log"))?;
-        running.wait_until("listen", || is_open(sentinel))?;
+        let mut running = Running::start(&mut command, conf.with_extension("log"))?;
+        running.wait_for_address(sentinel)?;
         let replicated = Self {
             leader,
             replica,

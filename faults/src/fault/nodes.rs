@@ -2,12 +2,12 @@
 
 use std::thread;
 
+use charla_ground::process::{page, until};
+use charla_ground::{Failure, Outcome};
 use rustix::process::Signal;
 
 use super::{Fault, seconds};
-use crate::failure::{Failure, Outcome};
 use crate::network::Side;
-use crate::process::{page, until};
 use crate::stack::node::Node;
 use crate::stage::{SHOWS_WITHIN, Stage};
 use crate::world::{OBSERVER, TENANTS, token};

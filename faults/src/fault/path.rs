@@ -1,9 +1,10 @@
 //! The way between clients and nodes: nginx, and networks that swallow what is sent.
 
+use charla_ground::Outcome;
+use charla_ground::process::{is_open, until};
+
 use super::{Fault, by_itself, seconds};
-use crate::failure::Outcome;
 use crate::network::Side;
-use crate::process::{is_open, until};
 use crate::stage::{SHOWS_WITHIN, Stage};
 
 pub(super) const FAULTS: &[Fault] = &[

@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 
+use charla_ground::Outcome;
+use charla_ground::process::{read, until};
 use rustix::process::Signal;
 
 use super::{Fault, by_itself, seconds};
-use crate::failure::Outcome;
-use crate::process::{read, until};
 use crate::stage::{SHOWS_WITHIN, Stage};
 
 /// What a node says of itself while its store is away.

@@ -6,10 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use charla_ground::process::{Running, read};
+use charla_ground::{Failure, Outcome};
 use rustix::process::Signal;
-
-use crate::failure::{Failure, Outcome};
-use crate::process::{Running, is_open, read};
 
 /// An nginx.
 pub(crate) struct Nginx {
@@ -41,8 +40,8 @@ impl Nginx {
             .arg(self.log())
             .arg("-c")
             .arg(self.folder.join("nginx.conf"));
-        let mut running = Running::start(&mut command, &self.folder.join("nginx.out"))?;
-        running.wait_until("listen", || is_open(self.place))?;
+        let mut running = Running::start(&mut command, self.folder.join("nginx.out"))?;
+        running.wait_for_address(self.place)?;
         self.running = Some(running);
         Ok(())
     }

@@ -5,11 +5,11 @@ use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use charla_ground::process::{self, Running, page};
+use charla_ground::{Failure, Outcome};
 use rustix::process::Signal;
 
-use crate::failure::{Failure, Outcome};
 use crate::network::Network;
-use crate::process::{self, Running, page};
 use crate::world::KEY;
 
 /// How long a person who lost the connection still counts as present, in seconds. Shorter than by default, so that whoever
@@ -100,7 +100,7 @@ impl Node {
     }
 
     fn started(&mut self, command: &mut Command) -> Outcome<()> {
-        let mut running = Running::start(command, &self.log())?;
+        let mut running = Running::start(command, self.log())?;
         running.wait_until("become ready", || self.readiness().starts_with("200"))?;
         self.running = Some(running);
         Ok(())

@@ -7,12 +7,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use charla_ground::process::{Running, output, read};
+use charla_ground::{Failure, Outcome};
 use rustix::process::Signal;
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
-
-use crate::failure::{Failure, Outcome};
-use crate::process::{Running, output, read};
 
 /// Where Debian and others keep a server's own programs, below their versions.
 const PROGRAMS: [&str; 2] = ["/usr/lib/postgresql", "/usr/pgsql"];
@@ -60,7 +59,7 @@ impl Postgres {
             command.args(["-c", option]);
         }
         command.args(["-p", &self.place.port().to_string()]);
-        let mut running = Running::start(&mut command, &self.log())?;
+        let mut running = Running::start(&mut command, self.log())?;
         running.wait_until("let anybody in", || self.ask("postgres", "SELECT 1").is_ok())?;
         self.running = Some(running);
         Ok(())
@@ -88,7 +87,7 @@ impl Postgres {
 
     /// Has statements carried out by the operator; the rows of their answers.
     pub(crate) fn ask(&self, database: &str, sql: &str) -> Outcome<Vec<Vec<String>>> {
-        self.runtime.block_on(async {
+        let answer = async {
             let client = self.connect(database).await?;
             let rows = client.simple_query(sql).await?.into_iter();
             let rows = rows.filter_map(|message| match message {
@@ -100,19 +99,21 @@ impl Postgres {
                 _ => None,
             });
             Ok(rows.collect())
-        })
+        };
+        self.runtime.block_on(answer).map_err(|error| of_database(&error))
     }
 
     /// Begins a transaction, which lasts as long as the connection is held.
     pub(crate) fn hold(&self, sql: &str) -> Outcome<Client> {
-        self.runtime.block_on(async {
+        let begun = async {
             let client = self.connect("charla").await?;
             client.batch_execute(&format!("BEGIN; {sql}")).await?;
             Ok(client)
-        })
+        };
+        self.runtime.block_on(begun).map_err(|error| of_database(&error))
     }
 
-    async fn connect(&self, database: &str) -> Outcome<Client> {
+    async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
         let url = format!("postgres://postgres@{}/{database}?connect_timeout=3", self.place);
         let (client, driver) = tokio_postgres::connect(&url, NoTls).await?;
         tokio::spawn(driver);
@@ -140,6 +141,10 @@ impl Postgres {
         }
         Ok(command)
     }
+}
+
+fn of_database(error: &tokio_postgres::Error) -> Failure {
+    Failure::Tool("postgresql", error.to_string())
 }
 
 /// The newest server's programs.

@@ -4,8 +4,8 @@ use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::failure::{Failure, Outcome};
-use crate::process::{Running, converse, is_open};
+use charla_ground::process::{Running, converse};
+use charla_ground::{Failure, Outcome};
 
 /// A Redis.
 pub(crate) struct Redis {
@@ -36,8 +36,8 @@ impl Redis {
             .args(["--port", &self.place.port().to_string()])
             .args(["--protected-mode", "no", "--save", "", "--appendonly", "no"])
             .current_dir(&self.folder);
-        let mut running = Running::start(&mut command, &self.folder.join("redis.log"))?;
-        running.wait_until("listen", || is_open(self.place))?;
+        let mut running = Running::start(&mut command, self.folder.join("redis.log"))?;
+        running.wait_for_address(self.place)?;
         self.running = Some(running);
         Ok(())
     }

@@ -3,12 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
+use charla_ground::Failure;
+use charla_ground::process::{self, Running, free_port};
 use rustix::process::Signal;
 
-use crate::failure::Failure;
 use crate::handshake::{self, Answer, SILENCE};
 use crate::lab::KEY;
-use crate::process::{self, Running, free_port};
 use crate::scenario::permission::Tenants;
 use crate::scenario::redis::connect;
 use crate::scenario::server::Idle;

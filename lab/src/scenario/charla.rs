@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use charla_ground::Outcome;
+use charla_ground::process::{self, free_port};
 use rustix::process::Signal;
 
-use crate::failure::Outcome;
 use crate::handshake::{self, Answer, Then};
 use crate::jwt::Token;
 use crate::lab::{KEY, Lab};
-use crate::process::{self, free_port};
 use crate::scenario::{Case, Family, not_broken, prove_answer, prove_status};
 use crate::stack::charla::{Charla, good, token, url};
 use crate::stack::nginx::{Frame, Nginx, UPGRADE, location, server};

@@ -1,8 +1,9 @@
 //! Stacks that are well: a doctor has nothing to say about them.
 
-use crate::failure::Outcome;
+use charla_ground::Outcome;
+use charla_ground::process::free_port;
+
 use crate::lab::Lab;
-use crate::process::free_port;
 use crate::scenario::permission::Tenants;
 use crate::scenario::redis::connect;
 use crate::scenario::token::Whole;

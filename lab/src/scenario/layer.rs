@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use charla_ground::Outcome;
+use charla_ground::process::{self, free_port};
 use rustix::process::Signal;
 
-use crate::failure::Outcome;
 use crate::handshake::Then;
 use crate::lab::Lab;
-use crate::process::free_port;
 use crate::scenario::redis::{connect, prove_cut};
 use crate::scenario::{Case, Family, Way, not_broken, prove_status};
 use crate::stack::django::{Serve, Server, Settings, Site, good, url};
@@ -228,7 +228,7 @@ fn output_buffer(lab: &mut Lab) -> Outcome<Case> {
     let listener = connect(&app.good())?;
     app.running.signal(Signal::STOP)?;
     site.run(&["publish.py", "400", "40000"])?;
-    let proof = crate::process::wait_for_words(redis.running.log(), "output buffer limits")?;
+    let proof = process::wait_for_words(redis.running.log(), "output buffer limits")?;
     app.running.signal(Signal::CONT)?;
     let proof = proof
         .split_once("# ")

@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use crate::failure::{Failure, Outcome};
+use charla_ground::process::{self, free_port};
+use charla_ground::{Failure, Outcome};
+
 use crate::handshake::{self, Answer};
 use crate::lab::Lab;
-use crate::process::{self, free_port};
 use crate::scenario::redis::connect;
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, not_broken, prove_status};

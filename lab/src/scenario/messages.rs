@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use charla_ground::Outcome;
+use charla_ground::process::{self, Running};
 use rustix::process::Signal;
 
-use crate::failure::Outcome;
 use crate::handshake::{self, Then};
 use crate::jwt::Token;
 use crate::lab::{KEY, Lab};
-use crate::process::{self, Running};
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, not_broken};
 use crate::stack::django::{Server, url};

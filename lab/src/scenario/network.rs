@@ -4,11 +4,12 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
-use crate::failure::Outcome;
+use charla_ground::Outcome;
+use charla_ground::process::free_port;
+
 use crate::handshake::SILENCE;
 use crate::lab::Lab;
 use crate::namespace::{Hosts, LOST, NEIGHBOUR, Neighbour, OWN};
-use crate::process::free_port;
 use crate::scenario::tls::{Certificates, issuer};
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, not_broken, prove_status};

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::failure::Outcome;
+use charla_ground::Outcome;
+use charla_ground::process::{self, free_port};
+
 use crate::handshake::{Answer, Then};
 use crate::namespace::Hosts;
-use crate::process::{self, free_port};
 use crate::scenario::redis::connect;
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, not_broken, prove_answer, prove_status};

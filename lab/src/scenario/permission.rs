@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::failure::Outcome;
+use charla_ground::Outcome;
+use charla_ground::process::free_port;
+
 use crate::jwt::Token;
 use crate::lab::{KEY, Lab};
-use crate::process::free_port;
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, Way, prove_status};
 use crate::stack::django::{App, Serve, Server, Settings, Site, good, url};

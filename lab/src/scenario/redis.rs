@@ -4,12 +4,12 @@ use std::fs;
 use std::rc::Rc;
 use std::time::Duration;
 
+use charla_ground::Outcome;
+use charla_ground::process::{self, free_port};
 use rustix::process::Signal;
 
-use crate::failure::Outcome;
 use crate::handshake::{self, Answer, Then};
 use crate::lab::Lab;
-use crate::process::{self, free_port};
 use crate::scenario::{Case, Family, Way, not_broken, prove_answer, prove_status};
 use crate::stack::django::{App, Serve, Server, Settings, Site, good, url};
 use crate::stack::nginx::{Frame, Nginx, UPGRADE, location, server};

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use charla_ground::Outcome;
+use charla_ground::process::{self, Running, free_port};
 use rustix::process::Signal;
 
-use crate::failure::Outcome;
 use crate::handshake::{Answer, Then};
 use crate::lab::Lab;
-use crate::process::{self, Running, free_port};
 use crate::scenario::redis::{connect, prove_cut};
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, Way, not_broken, prove_answer, prove_status};

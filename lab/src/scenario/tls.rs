@@ -1,18 +1,19 @@
 //! Certificates, and which side speaks TLS.
 
+use std::error::Error;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use charla_ground::process::{self, free_port};
+use charla_ground::{Failure, Outcome};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
 
-use crate::failure::Outcome;
 use crate::lab::Lab;
 use crate::namespace::NEIGHBOUR;
-use crate::process::{self, free_port};
 use crate::scenario::token::Whole;
 use crate::scenario::{Case, Family, not_broken, prove_status};
 use crate::stack::django::{Server, good, url};
@@ -26,6 +27,11 @@ pub(super) struct Certificates {
 impl Certificates {
     pub(super) fn make(lab: &mut Lab) -> Outcome<Self> {
         let folder = lab.new_folder("certificates")?;
+        Self::write(&folder).map_err(|error| Failure::Tool("certificate", error.to_string()))?;
+        Ok(Self { folder })
+    }
+
+    fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
         let authority = authority("Autoridad del laboratorio")?;
         let (root_key, below_key) = (KeyPair::generate()?, KeyPair::generate()?);
         let root = authority.self_signed(&root_key)?;
@@ -34,16 +40,19 @@ impl Certificates {
         let below = self::authority("Autoridad intermedia")?;
         below.signed_by(&below_key, &issuer)?;
         let below_issuer = Issuer::from_params(&below, &below_key);
-        let write =
-            |name: &str, params: &CertificateParams, by: Option<&Issuer<'_, &KeyPair>>| -> Outcome<()> {
-                let key = KeyPair::generate()?;
-                let made = match by {
-                    Some(by) => params.signed_by(&key, by)?,
-                    None => params.self_signed(&key)?,
-                };
-                process::write(&folder.join(format!("{name}.pem")), &made.pem())?;
-                process::write(&folder.join(format!("{name}.key")), &key.serialize_pem())
+        let write = |name: &str,
+                     params: &CertificateParams,
+                     by: Option<&Issuer<'_, &KeyPair>>|
+         -> Result<(), Box<dyn Error>> {
+            let key = KeyPair::generate()?;
+            let made = match by {
+                Some(by) => params.signed_by(&key, by)?,
+                None => params.self_signed(&key)?,
             };
+            process::write(&folder.join(format!("{name}.pem")), &made.pem())?;
+            process::write(&folder.join(format!("{name}.key")), &key.serialize_pem())?;
+            Ok(())
+        };
         write("good", &leaf("127.0.0.1")?, Some(&issuer))?;
         write("self-signed", &leaf("127.0.0.1")?, None)?;
         write("other-host", &leaf("otra.example.com")?, Some(&issuer))?;
@@ -64,8 +73,7 @@ impl Certificates {
         let own = inspector.self_signed(&inspector_key)?;
         process::write(&folder.join("inspector.pem"), &own.pem())?;
         let inspector = Issuer::from_params(&inspector, &inspector_key);
-        write("inspected", &leaf(&NEIGHBOUR.to_string())?, Some(&inspector))?;
-        Ok(Self { folder })
+        write("inspected", &leaf(&NEIGHBOUR.to_string())?, Some(&inspector))
     }
 
     pub(super) fn file(&self, name: &str) -> String {
@@ -73,7 +81,7 @@ impl Certificates {
     }
 }
 
-fn authority(name: &str) -> Outcome<CertificateParams> {
+fn authority(name: &str) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -81,7 +89,7 @@ fn authority(name: &str) -> Outcome<CertificateParams> {
     Ok(params)
 }
 
-fn leaf(name: &str) -> Outcome<CertificateParams> {
+fn leaf(name: &str) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(vec![name.to_owned()])?;
     params.distinguished_name.push(rcgen::DnType::CommonName, "chat");
     params.use_authority_key_identifier_extension = true;

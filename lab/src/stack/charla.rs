@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use charla_ground::process::{self, Running};
+use charla_ground::{Failure, Outcome};
 use serde_json::Value;
 
-use crate::failure::{Failure, Outcome};
 use crate::jwt::Token;
 use crate::lab::{KEY, Lab};
-use crate::process::{self, Running};
 
 /// A Charla that runs, with people and chat 5.
 pub(crate) struct Charla {

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::failure::Outcome;
+use charla_ground::Outcome;
+use charla_ground::process::{self, Running, output};
+
 use crate::jwt::Token;
 use crate::lab::{KEY, Lab};
-use crate::process::{self, Running, output};
 
 /// What serves it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use charla_ground::Outcome;
+use charla_ground::process::{self, Running};
 use rustix::process::Signal;
 
-use crate::failure::Outcome;
 use crate::lab::Lab;
-use crate::process::{self, Running};
 
 /// An nginx that runs.
 pub(crate) struct Nginx {
@@ -58,7 +58,7 @@ impl Nginx {
         at: (Ipv4Addr, u16),
     ) -> Outcome<Self> {
         let mut nginx = Self::spawn(lab, Frame::PLAIN, servers, program)?;
-        nginx.running.wait_for_address(at.into())?;
+        nginx.running.wait_for_address(at)?;
         Ok(nginx)
     }
 

@@ -5,9 +5,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::failure::{Failure, Outcome};
+use charla_ground::process::{self, Running, output};
+use charla_ground::{Failure, Outcome};
+
 use crate::lab::Lab;
-use crate::process::{self, Running, output};
 
 /// A PostgreSQL that runs.
 pub(crate) struct Postgres {

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::failure::{Failure, Outcome};
+use charla_ground::process::Running;
+use charla_ground::{Failure, Outcome};
+
 use crate::lab::Lab;
-use crate::process::Running;
 
 /// A Redis that runs.
 pub(crate) struct Redis {

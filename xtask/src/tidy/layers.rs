@@ -78,14 +78,20 @@ const LAYERS: &[Layer] = &[
         never: &["axum", "rusqlite"],
     },
     Layer {
-        name: "charla-lab",
+        name: "charla-ground",
         may_use: &[],
         in_tests: &[],
         never: &["tokio"],
     },
     Layer {
+        name: "charla-lab",
+        may_use: &["charla-ground"],
+        in_tests: &[],
+        never: &["tokio"],
+    },
+    Layer {
         name: "charla-faults",
-        may_use: &["charla-client"],
+        may_use: &["charla-client", "charla-ground"],
         in_tests: &[],
         never: &["axum", "rusqlite"],
     },

@@ -1,7 +1,8 @@
-//! Programs of the lab: each ended by its own id when dropped, with what it says in a file.
+//! Programs of a run: each ended by its own id when dropped, with what it says in a file.
 
-use std::fs::{self, File, OpenOptions};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,15 +12,19 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 use crate::failure::{Failure, Outcome};
 
-/// How long a program may take to be ready. A Django starts in two seconds; machines are busy.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a program may take to be ready, or to end. After a crash a database reads its log first; machines are busy.
+const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a program may take to end when it is asked to.
 const ENDED_WITHIN: Duration = Duration::from_secs(5);
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(15);
+/// Between two looks at a program.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Between two looks at what a program does.
+const TRY_EVERY: Duration = Duration::from_millis(100);
+/// How long a server may take to answer a question about itself.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// A program that runs.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     name: String,
     log: PathBuf,
@@ -28,7 +33,8 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts it, with what it says appended to `log`.
-    pub(crate) fn start(command: &mut Command, log: PathBuf) -> Outcome<Self> {
+    pub fn start(command: &mut Command, log: impl Into<PathBuf>) -> Outcome<Self> {
+        let log = log.into();
         let name = command.get_program().to_string_lossy().into_owned();
         let file = OpenOptions::new().create(true).append(true).open(&log)?;
         let child = command
@@ -46,28 +52,28 @@ impl Running {
     }
 
     /// Its process.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// What it says.
-    pub(crate) fn log(&self) -> &Path {
+    pub fn log(&self) -> &Path {
         &self.log
     }
 
     /// Waits until somebody listens on `port`, or the program ends.
-    pub(crate) fn wait_for_port(&mut self, port: u16) -> Outcome<()> {
-        self.wait_until(&format!("listen on {port}"), || is_open(port))
+    pub fn wait_for_port(&mut self, port: u16) -> Outcome<()> {
+        self.wait_for_address(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
-    /// The same at another address.
-    pub(crate) fn wait_for_address(&mut self, address: SocketAddr) -> Outcome<()> {
-        let is_there = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok();
-        self.wait_until(&format!("listen at {address}"), is_there)
+    /// The same at any address.
+    pub fn wait_for_address(&mut self, address: impl Into<SocketAddr>) -> Outcome<()> {
+        let address = address.into();
+        self.wait_until(&format!("listen at {address}"), || is_open(address))
     }
 
     /// Waits until one of its children calls itself so: the whole title.
-    pub(crate) fn wait_for_child(&mut self, words: &str) -> Outcome<String> {
+    pub fn wait_for_child(&mut self, words: &str) -> Outcome<String> {
         let id = self.pid();
         let titles = || {
             let children = read(Path::new(&format!("/proc/{id}/task/{id}/children")));
@@ -84,24 +90,25 @@ impl Running {
     }
 
     /// Waits until a file is there.
-    pub(crate) fn wait_for_file(&mut self, file: &Path) -> Outcome<()> {
+    pub fn wait_for_file(&mut self, file: &Path) -> Outcome<()> {
         self.wait_until(&format!("make {}", file.display()), || file.exists())
     }
 
     /// Waits until its log holds `words`.
-    pub(crate) fn wait_for_words(&mut self, words: &str) -> Outcome<()> {
+    pub fn wait_for_words(&mut self, words: &str) -> Outcome<()> {
         self.wait_for_count(words, 1)
     }
 
     /// Waits until its log holds `words` so often.
-    pub(crate) fn wait_for_count(&mut self, words: &str, times: usize) -> Outcome<()> {
+    pub fn wait_for_count(&mut self, words: &str, times: usize) -> Outcome<()> {
         let log = self.log.clone();
         self.wait_until(&format!("say {words:?}"), || {
             read(&log).matches(words).count() >= times
         })
     }
 
-    fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) -> Outcome<()> {
+    /// Waits until `is_so`, or the program ends.
+    pub fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) -> Outcome<()> {
         let deadline = Instant::now() + READY_WITHIN;
         while !is_so() {
             if let Some(status) = self.child.try_wait()? {
@@ -124,7 +131,7 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) fn wait_for_end(&mut self) -> Outcome<()> {
+    pub fn wait_for_end(&mut self) -> Outcome<()> {
         let deadline = Instant::now() + READY_WITHIN;
         while self.child.try_wait()?.is_none() {
             if Instant::now() > deadline {
@@ -139,42 +146,63 @@ impl Running {
         Ok(())
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> Outcome<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Sends a signal.
-    pub(crate) fn signal(&self, signal: Signal) -> Outcome<()> {
-        Ok(rustix::process::kill_process(self.id()?, signal)?)
+    pub fn signal(&self, signal: Signal) -> Outcome<()> {
+        Ok(rustix::process::kill_process(
+            Pid::from_child(&self.child),
+            signal,
+        )?)
     }
 
     /// Asks it to end, and waits for that.
-    pub(crate) fn terminate(&mut self) -> Outcome<()> {
+    pub fn terminate(&mut self) -> Outcome<()> {
         self.signal(Signal::TERM)?;
         self.wait_for_end()
     }
 
+    /// Has it stand still, and waits until it does.
+    pub fn freeze(&self) -> Outcome<String> {
+        self.signal(Signal::STOP)?;
+        until("a process that stands still", READY_WITHIN, || {
+            match self.condition() {
+                condition if condition == "T" => Ok(format!("process in state {condition}")),
+                condition => Err(condition),
+            }
+        })
+    }
+
     /// Ends it at once.
-    pub(crate) fn kill(&mut self) -> Outcome<()> {
+    pub fn kill(&mut self) -> Outcome<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
     /// How many descriptors it may have from now on.
-    pub(crate) fn limit_descriptors(&self, most: u64) -> Outcome<()> {
+    pub fn limit_descriptors(&self, most: u64) -> Outcome<()> {
         let limit = Rlimit {
             current: Some(most),
             maximum: Some(most),
         };
-        rustix::process::prlimit(Some(self.id()?), Resource::Nofile, limit)?;
+        rustix::process::prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit)?;
         Ok(())
     }
 
     /// When it is dropped it is not asked first.
-    pub(crate) fn end_by_force(&mut self) {
+    pub fn end_by_force(&mut self) {
         self.by_force = true;
     }
 
-    fn id(&self) -> Outcome<Pid> {
-        let id = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
-        id.ok_or_else(|| Failure::NotStarted(format!("{} has no id", self.name)))
+    /// `T` for one that was stopped, `S` or `R` for one that runs (proc(5)).
+    fn condition(&self) -> String {
+        let about = read(Path::new(&format!("/proc/{}/stat", self.pid())));
+        let rest = about.rsplit(')').next().unwrap_or_default();
+        rest.split_whitespace().next().unwrap_or("gone").to_owned()
     }
 }
 
@@ -200,7 +228,7 @@ impl Drop for Running {
 }
 
 /// Runs a program to its end; what it printed on both ways out.
-pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+pub fn output(command: &mut Command) -> Outcome<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let done = command
         .stdin(Stdio::null())
@@ -214,49 +242,86 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     }
 }
 
+/// Looks until there is something to be seen: the proof that it is so.
+pub fn until(
+    expected: &str,
+    within: Duration,
+    mut look: impl FnMut() -> Result<String, String>,
+) -> Outcome<String> {
+    let deadline = Instant::now() + within;
+    loop {
+        match look() {
+            Ok(proof) => return Ok(proof),
+            Err(seen) if Instant::now() > deadline => {
+                let expected = expected.to_owned();
+                return Err(Failure::NotBroken { expected, seen });
+            }
+            Err(_) => thread::sleep(TRY_EVERY),
+        }
+    }
+}
+
 /// A port on which nobody listens.
-pub(crate) fn free_port() -> Outcome<u16> {
+pub fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Whether somebody listens.
-pub(crate) fn is_open(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
+#[must_use]
+pub fn is_open(address: impl Into<SocketAddr>) -> bool {
+    TcpStream::connect_timeout(&address.into(), ANSWERS_WITHIN).is_ok()
+}
+
+/// Says something to whoever listens there and reads what comes back, until `is_whole`, the end or [`ANSWERS_WITHIN`].
+pub fn converse(
+    address: impl Into<SocketAddr>,
+    said: &[u8],
+    is_whole: impl Fn(&[u8]) -> bool,
+) -> Outcome<String> {
+    let mut stream = TcpStream::connect_timeout(&address.into(), ANSWERS_WITHIN)?;
+    stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+    stream.write_all(said)?;
+    let mut heard = Vec::new();
+    let mut part = [0; 16 * 1024];
+    while !is_whole(&heard) {
+        let count = stream.read(&mut part)?;
+        if count == 0 {
+            break;
+        }
+        heard.extend_from_slice(part.get(..count).unwrap_or_default());
+    }
+    Ok(String::from_utf8_lossy(&heard).into_owned())
+}
+
+/// A page over HTTP, head and all.
+pub fn page(address: SocketAddrV4, path: &str) -> Outcome<String> {
+    let asked = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    converse(address, asked.as_bytes(), |_| false)
 }
 
 /// A file's text, as far as there is one.
-pub(crate) fn read(path: &Path) -> String {
+pub fn read(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
 /// The last words of a log.
-pub(crate) fn tail(path: &Path) -> String {
+pub fn tail(path: &Path) -> String {
     let text = read(path);
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(6);
     lines.get(from..).unwrap_or_default().join(" / ")
 }
 
-/// Waits until a file holds `words`.
-pub(crate) fn wait_for_words(path: &Path, words: &str) -> Outcome<String> {
-    let deadline = Instant::now() + READY_WITHIN;
-    loop {
-        if let Some(line) = read(path).lines().rev().find(|line| line.contains(words)) {
-            return Ok(line.to_owned());
-        }
-        if Instant::now() > deadline {
-            return Err(Failure::NotBroken {
-                expected: format!("{words:?} in {}", path.display()),
-                seen: tail(path),
-            });
-        }
-        thread::sleep(LOOK_EVERY);
-    }
+/// Waits until a file holds `words`: the last line that does.
+pub fn wait_for_words(path: &Path, words: &str) -> Outcome<String> {
+    until(&format!("{words:?} in {}", path.display()), READY_WITHIN, || {
+        let text = read(path);
+        let line = text.lines().rev().find(|line| line.contains(words));
+        line.map(str::to_owned).ok_or_else(|| tail(path))
+    })
 }
 
 /// Makes a file and writes to it.
-pub(crate) fn write(path: &Path, text: &str) -> Outcome<()> {
-    use std::io::Write as _;
-    Ok(File::create(path)?.write_all(text.as_bytes())?)
+pub fn write(path: &Path, text: &str) -> Outcome<()> {
+    Ok(fs::write(path, text)?)
 }

@@ -1,21 +1,21 @@
-//! Why a scenario came to nothing: none of these says anything about the doctor.
+//! Why a run came to nothing: none of these says anything about what was tried.
 
-/// What went wrong in the lab itself.
+/// What went wrong around the program that is tried.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// A socket, file or process.
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// Something that is not JSON.
     #[error("json: {0}")]
     Json(#[from] serde_json::Error),
-    /// A certificate could not be made.
-    #[error("certificate: {0}")]
-    Certificate(#[from] rcgen::Error),
+    /// A database, a certificate: which, and what it said.
+    #[error("{0}: {1}")]
+    Tool(&'static str, String),
     /// A program did not start, or ended.
     #[error("{0}")]
     NotStarted(String),
-    /// The stack was to be broken, and its own proof says that it is not, or not like this.
+    /// Something was to be broken, and its own proof says that it is not, or not like this.
     #[error("not broken as meant: expected {expected}, saw {seen}")]
     NotBroken {
         /// What the proof should have seen.
@@ -23,13 +23,13 @@ pub(crate) enum Failure {
         /// What it saw.
         seen: String,
     },
-    /// This machine lacks what the scenario needs.
+    /// This machine lacks what is needed.
     #[error("left out: {0}")]
     Lacking(String),
-    /// There is no such scenario.
-    #[error("no scenario is called {0:?}; --list names them")]
+    /// There is nothing of this name.
+    #[error("nothing is called {0:?}; --list names all")]
     Unknown(String),
-    /// The run did not reach its bars.
+    /// The run ended, and did not reach its bars.
     #[error("{0}")]
     Missed(String),
 }
@@ -40,5 +40,5 @@ impl From<rustix::io::Errno> for Failure {
     }
 }
 
-/// What building and breaking come to.
-pub(crate) type Outcome<T> = Result<T, Failure>;
+/// What steps come to.
+pub type Outcome<T> = Result<T, Failure>;
