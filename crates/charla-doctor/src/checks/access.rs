@@ -292,7 +292,11 @@ pub(super) fn named(evidence: &Evidence, cause: Cause) -> Option<Finding> {
                 "the server's own answer to a preflight",
                 "la respuesta del propio servidor a una consulta previa"
             ),
-            quote: Some(format!("HTTP {}: {told}: {detail}", preflight.status)),
+            quote: Some(
+                format!("HTTP {}: {told}: {detail}", preflight.status)
+                    .trim_end_matches(": ")
+                    .to_owned(),
+            ),
             at: evidence.target.as_ref().map(|target| target.url.clone()),
         });
     }

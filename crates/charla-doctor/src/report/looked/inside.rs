@@ -68,13 +68,18 @@ fn process(server: &ServerSeen, rows: &mut Vec<Row>) {
         let limit = process
             .descriptor_limit
             .map_or_else(|| "?".into(), |limit| limit.to_string());
-        let peers = process
-            .connections
-            .map_or_else(|| "?".into(), |peers| peers.to_string());
-        rows.push((Step::Server, mark, both!(
-            "state {state}, running for {age}, {open} of {limit} descriptors, {peers} connections",
-            "estado {state}, en marcha desde hace {age}, {open} de {limit} descriptores, {peers} conexiones",
-        )));
+        let peers = process.connections.map_or_else(Text::default, |peers| {
+            both!(", {peers} connections", ", {peers} conexiones")
+        });
+        rows.push((
+            Step::Server,
+            mark,
+            both!(
+                "state {state}, running for {age}, {open} of {limit} descriptors{peers}",
+                "estado {state}, en marcha desde hace {age}, {open} de {limit} descriptores{peers}",
+                peers
+            ),
+        ));
     }
 }
 
