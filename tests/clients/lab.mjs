@@ -52,7 +52,7 @@ export class Lab {
       location /js/ { alias ${JS}; }
       location /ws/ { proxy_pass http://charla; ${proxied} }
       location /cut/ { proxy_pass http://charla/; proxy_read_timeout 5s; ${proxied} }
-      location /cuts/ { proxy_pass http://charla/; proxy_read_timeout 300ms; ${proxied} }
+      location /cuts/ { proxy_pass http://charla/; proxy_read_timeout 1s; ${proxied} }
       location /stripped/ { proxy_pass http://charla/; proxy_http_version 1.1; proxy_set_header Host $http_host; }
       location /down/ { proxy_pass http://127.0.0.1:${nobody}/; ${proxied} }`;
     return `

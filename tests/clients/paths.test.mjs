@@ -42,7 +42,7 @@ describe("on the way", { concurrency: 3 }, () => {
   });
 
   test("a proxy that cuts every connection before it is stable is tried fifteen times", async () => {
-    const title = "nginx cuts connections after 0.3 s: none is ever stable. (Waits at a hundredth.)";
+    const title = "nginx cuts connections after a second: none is ever stable. (Waits at a hundredth.)";
     const visitor = await lab.visit({ title, policy: HASTY, url: lab.address("cuts", { by: "/cuts" }) });
     await visitor.until({ name: "disabled" });
     assert.equal((await visitor.state()).cause, "proxy_closed_silently");
