@@ -1,14 +1,14 @@
 """Makes the database role that Charla uses: its own tables in a schema of its own, what decides who may enter to read, and messages to write."""
+import os
+
 from django.core.management.base import BaseCommand
 from django.db import connection
 from psycopg import sql
 
 from empresas.models import Empresa
 
+ROL = "CREATE ROLE charla LOGIN PASSWORD {password}"
 PROPIO = """
-DO $$ BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'charla') THEN CREATE ROLE charla LOGIN; END IF;
-END $$;
 CREATE SCHEMA IF NOT EXISTS charla AUTHORIZATION charla;
 ALTER ROLE charla SET search_path = charla;
 GRANT USAGE ON SCHEMA public TO charla;
@@ -28,7 +28,12 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         with connection.cursor() as cursor:
-            cursor.execute(PROPIO)
+            def run(statement, **names):
+                cursor.execute(sql.SQL(statement).format(**names).as_string(cursor.connection))
+
+            cursor.execute("SELECT FROM pg_roles WHERE rolname = 'charla'")
+            if cursor.fetchone() is None:
+                run(ROL, password=sql.Literal(os.environ.get("CHARLA_ROLE_PASSWORD", "charla")))
+            run(PROPIO)
             for empresa in Empresa.objects.all():
-                schema = sql.Identifier(empresa.schema_name)
-                cursor.execute(sql.SQL(POR_EMPRESA).format(schema=schema).as_string(cursor.connection))
+                run(POR_EMPRESA, schema=sql.Identifier(empresa.schema_name))
