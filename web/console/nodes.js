@@ -1,17 +1,18 @@
 /** @file The nodes, and how each does by its store and its bus. */
 import { h } from "/assets/web/page/dom.js";
-import { busView } from "./nodes-view.js";
+import { bridgeView, busView } from "./nodes-view.js";
 import { clock, head, number, showList, wideTable } from "./operator.js";
 import { t } from "./words.js";
 
 showList({ name: "nodes", view });
 
-function view({ bus, nodes, at }) {
+function view({ bus, bridge, nodes, at }) {
   const heads = ["node", "connections", "rate", "store", "heard"].map((name) => head(t(`nodes.${name}`)));
   return h(
     "section",
     { class: "list" },
     busView(bus),
+    bridgeView(bridge),
     h("p", { class: "quiet" }, t("nodes.at", { time: clock(at), n: nodes.length })),
     wideTable(t("nodes.title"), heads, nodes.map((node) => row(node, bus))),
   );

@@ -9,7 +9,7 @@ import { Chart, share } from "./charts.js";
 import { amount, layers, merge, ranked, slots } from "./figures.js";
 import { causeLink, Ledger, size } from "./ledger.js";
 import { credentials, watch } from "./live.js";
-import { busView } from "./nodes-view.js";
+import { bridgeView, busView } from "./nodes-view.js";
 import { clock, code, frame, head, number, wideTable } from "./operator.js";
 import { isSaid, say } from "./overview-words.js";
 import { t } from "./words.js";
@@ -237,9 +237,9 @@ function drawTenants() {
 }
 
 function drawNodes() {
-  const { bus, nodes } = last.nodes;
+  const { bus, bridge, nodes } = last.nodes;
   const heads = [...["node", "connections", "rate", "store", "heard"].map((name) => t(`nodes.${name}`)), say("column.act")].map(head);
-  view.nodes.replaceChildren(h("h2", {}, say("nodes")), busView(bus), wideTable(say("nodes"), heads, nodes.map((node) => nodeRow(node, bus))));
+  view.nodes.replaceChildren(h("h2", {}, say("nodes")), busView(bus), ...[bridgeView(bridge)].filter(Boolean), wideTable(say("nodes"), heads, nodes.map((node) => nodeRow(node, bus))));
 }
 
 function nodeRow(node, bus) {

@@ -84,6 +84,14 @@ const WORDS = {
     en: "The bus at `{address}` has been away since {since}. Nodes look into the store again and again meanwhile: nobody is cut, nothing is lost, delivery is slower.",
     es: "El bus en `{address}` no está desde las {since}. Mientras tanto los nodos miran una y otra vez en el almacén: no se corta a nadie, no se pierde nada, la entrega es más lenta.",
   },
+  "nodes.bridge.alive": {
+    en: "The Redis of Django Channels (`{hosts}`) has been there since {since}.",
+    es: "El Redis de Django Channels (`{hosts}`) está desde las {since}.",
+  },
+  "nodes.bridge.away": {
+    en: "The Redis of Django Channels (`{hosts}`) has been away since {since}. Clients stay connected and hear each other; what is said through Channels is not heard here, nor the other way round.",
+    es: "El Redis de Django Channels (`{hosts}`) no está desde las {since}. Los clientes siguen conectados y se oyen; lo que se dice por Channels no se oye aquí, ni al revés.",
+  },
   "loops.title": { en: "Clients in a loop", es: "Clientes en bucle" },
   "loops.lead": {
     en: "Who is refused the same thing over and over. Those that wait are answered `loop_detected` without being judged again; a new token is judged at once.",

@@ -178,6 +178,7 @@ registry! {
     store_unavailable
     broker_unavailable
     authority_unavailable
+    bridge_unavailable
     internal_error
     going_away
     restarting

@@ -5,9 +5,9 @@
 //! does not notice when that Redis is away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use charla_core::Stored;
+use charla_wire::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -20,6 +20,7 @@ use self::meaning::{Meaning, Target};
 use self::members::Members;
 use self::outward::Outward;
 use self::shard::shard;
+use self::standing::{Standing, Task};
 use crate::broker::{BrokerSetupError, Topic};
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -38,6 +39,8 @@ mod outward;
 mod reader;
 mod said;
 mod shard;
+mod standing;
+mod trouble;
 
 pub use figures::{BridgeFigures, ReasonLabel};
 pub(crate) use said::Said;
@@ -94,7 +97,7 @@ struct Shared {
     node: String,
     /// Of all nodes of this installation.
     installation: String,
-    answering: Vec<AtomicBool>,
+    standing: Standing,
 }
 
 impl Shared {
@@ -133,12 +136,9 @@ impl Shared {
         format!("{}$charla-reader-{}", self.settings.prefix, self.installation)
     }
 
-    /// A host answers, or does no more.
-    fn answers(&self, place: usize, does: bool) {
-        if let Some(host) = self.answering.get(place) {
-            host.store(does, Ordering::Relaxed);
-        }
-        let up = self.answering.iter().all(|host| host.load(Ordering::Relaxed));
+    /// A host answers a task, or does no more.
+    fn answers(&self, place: usize, task: Task, does: bool) {
+        let up = self.standing.note(place, task, does, (self.clock)());
         self.figures().up.set(i64::from(up));
     }
 }
@@ -174,7 +174,7 @@ impl Bridge {
         });
         let shared = Arc::new(Shared {
             members: hosts.iter().map(|_| Members::default()).collect(),
-            answering: hosts.iter().map(|_| AtomicBool::new(false)).collect(),
+            standing: Standing::new(hosts.len(), (node.clock)()),
             hosts,
             codec: Codec {
                 layer,
@@ -204,9 +204,19 @@ impl Bridge {
         Ok(Some((Self { shared, said }, tasks)))
     }
 
-    /// Whether the Redis of Channels answers.
+    /// Whether the Redis of Channels answers whatever it is asked.
     pub(crate) fn is_up(&self) -> bool {
-        self.shared.figures().up.get() == 1
+        self.shared.standing.is_up()
+    }
+
+    /// Its hosts, without passwords.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.shared.hosts.iter().map(|host| host.shown.as_str())
+    }
+
+    /// Since when that is as it is.
+    pub(crate) fn since(&self) -> Timestamp {
+        self.shared.standing.since()
     }
 
     /// Tells Channels of something. Does not wait.

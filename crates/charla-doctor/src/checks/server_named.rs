@@ -29,6 +29,7 @@ family! {
     store_unavailable StoreUnavailable Server
     broker_unavailable BrokerUnavailable Server
     authority_unavailable AuthorityUnavailable Server
+    bridge_unavailable BridgeUnavailable Server
     internal_error InternalError Server
     overloaded Overloaded Server
     going_away GoingAway Server

@@ -17,6 +17,7 @@ use super::Api;
 use super::asked::At;
 use super::overseer::Overseer;
 use super::problem::Problem;
+use crate::bridge::Bridge;
 use crate::node::Node;
 use crate::settings::BusKind;
 
@@ -29,6 +30,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 pub(super) struct NodeList {
     /// The bus as the node that answers has it.
     bus: Bus,
+    /// The way to Django Channels as the node that answers has it; `null` without `[bridge]`.
+    bridge: Option<Channels>,
     /// The node that answers first, the others by name. While the bus is away the others are as they were heard last.
     nodes: Vec<Member>,
     /// When this was so.
@@ -53,6 +56,19 @@ struct Bus {
     /// Since when it is alive, or away; `null` for one node alone.
     #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
+}
+
+/// The Redis of Django Channels.
+#[derive(Serialize, ToSchema)]
+struct Channels {
+    /// Where it is, without passwords.
+    hosts: Vec<String>,
+    /// Whether all of them answer whatever they are asked. If not, clients stay connected, and what is said through Channels is not
+    /// heard here, nor the other way round: `bridge_unavailable`.
+    alive: bool,
+    /// Since when that is so.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
 }
 
 /// One node.
@@ -149,6 +165,7 @@ impl NodeList {
         }
         Self {
             bus: Bus::of(node, &clock),
+            bridge: node.bridge.get().map(Channels::of),
             nodes,
             at: clock.at,
         }
@@ -199,6 +216,16 @@ impl Bus {
             alive,
             carried_by,
             since: url.map(|_| clock.of(node.bus_since())),
+        }
+    }
+}
+
+impl Channels {
+    fn of(bridge: &Bridge) -> Self {
+        Self {
+            hosts: bridge.hosts().map(str::to_owned).collect(),
+            alive: bridge.is_up(),
+            since: bridge.since(),
         }
     }
 }

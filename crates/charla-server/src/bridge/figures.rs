@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use super::codec::Unread;
+use crate::metrics::CauseLabel;
 
 /// A line of the log for each reason, at most so often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -78,7 +79,7 @@ pub struct ReasonLabel {
 /// Figures of the bridge to Django Channels.
 #[derive(Debug, Default)]
 pub struct BridgeFigures {
-    /// 1 while the Redis of Channels answers.
+    /// 1 while the Redis of Channels answers whatever it is asked.
     pub up: Gauge,
     /// Events that Channels sent and that were carried out.
     pub received: Counter,
@@ -90,6 +91,8 @@ pub struct BridgeFigures {
     pub over_capacity: Counter,
     /// Events that Channels was not told of: its Redis was away for too long, or too slow.
     pub lost: Counter,
+    /// Connections to that Redis that could not be made, or ended, by the cause that comes nearest.
+    pub failures: Family<CauseLabel, Counter>,
     told: Mutex<HashMap<&'static str, Instant>>,
 }
 
@@ -122,6 +125,16 @@ impl BridgeFigures {
             "Events that Django Channels was not told of because its Redis was away or too slow",
             self.lost.clone(),
         );
+        registry.register(
+            "bridge_failures",
+            "Connections to the Redis of Django Channels that could not be made, or ended, by cause",
+            self.failures.clone(),
+        );
+    }
+
+    /// Counts a connection that could not be made, or ended.
+    pub(super) fn fail(&self, cause: &'static str) {
+        self.failures.get_or_create(&CauseLabel::of_id(cause)).inc();
     }
 
     /// Counts something that was left out, and says so once a minute.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
+use super::figures::BridgeFigures;
+use super::trouble;
 use crate::broker::BrokerSetupError;
 use crate::broker::redis::door::{Door, Open, refused};
 use crate::broker::redis::resp::{self, Value};
@@ -30,14 +32,16 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new(host: &BridgeHost, settings: &BridgeSettings) -> Result<Self, BrokerSetupError> {
-        // The way in is the bus', where only these two are of use.
+        // The way in is the bus'.
         let way = BrokerSettings {
             password_file: settings.password_file.clone(),
             ca_file: settings.ca_file.clone(),
+            cert_file: settings.cert_file.clone(),
+            key_file: settings.key_file.clone(),
             ..BrokerSettings::default()
         };
         Ok(Self {
-            door: Door::new(&host.url, &way)?,
+            door: Door::new(&host.url, &way).map_err(trouble::unusable)?,
             place: host.url.first().clone(),
             database: host.database,
             shown: host.shown(),
@@ -174,9 +178,10 @@ impl Patience {
     }
 
     /// Says why a connection ended, once for each reason, and waits a while.
-    pub(super) async fn wait_after(&mut self, host: &Host, ended: &Ended) {
+    pub(super) async fn wait_after(&mut self, host: &Host, ended: &Ended, figures: &BridgeFigures) {
         let (redis, text) = (&host.shown, ended.to_string());
-        let (cause, advice) = (ended.cause(), ended.advice());
+        let (cause, advice) = (trouble::cause(ended), trouble::advice(ended));
+        figures.fail(cause);
         if self.told == text {
             tracing::debug!(
                 redis,

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Shared;
 use super::link::{Commands, Link, Patience};
+use super::standing::Task;
 use crate::broker::remote::ended::Ended;
 
 /// How long whoever enters a chat waits for its group before it goes in regardless.
@@ -159,18 +160,17 @@ pub(super) async fn keep(shared: std::sync::Arc<Shared>, place: usize) {
         let ended = match host.connect().await {
             Ok(link) => {
                 patience.restore();
-                shared.answers(place, true);
-                kept(&shared, members, link).await
+                kept(&shared, place, members, link).await
             }
             Err(ended) => ended,
         };
         members.disconnect();
-        shared.answers(place, false);
-        patience.wait_after(host, &ended).await;
+        shared.answers(place, Task::Groups, false);
+        patience.wait_after(host, &ended, shared.figures()).await;
     }
 }
 
-async fn kept(shared: &Shared, members: &Members, mut link: Link) -> Ended {
+async fn kept(shared: &Shared, place: usize, members: &Members, mut link: Link) -> Ended {
     members.renew();
     let (mut renewals, mut probes) = (interval(RENEW_EVERY), interval(PROBE_EVERY));
     renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -194,6 +194,7 @@ async fn kept(shared: &Shared, members: &Members, mut link: Link) -> Ended {
         if let Err(ended) = link.ask(&commands).await {
             return ended;
         }
+        shared.answers(place, Task::Groups, true);
         members.done(errands);
     }
 }

@@ -16,6 +16,7 @@ use super::codec::Event;
 use super::link::{Commands, Link, Patience};
 use super::said::Said;
 use super::shard::shard;
+use super::standing::Task;
 use crate::broker::redis::resp::Value;
 use crate::broker::remote::ended::Ended;
 use crate::settings::ChannelLayer;
@@ -102,9 +103,12 @@ impl Outward {
                 if let Some(link) = self.links.get_mut(place) {
                     *link = None;
                 }
+                if matches!(ended, Ended::Refused(_)) {
+                    self.shared.answers(place, Task::Telling, false);
+                }
                 if let Some(host) = self.shared.hosts.get(place) {
                     let shared = Arc::clone(&self.shared);
-                    patience.wait_after(host, &ended).await;
+                    patience.wait_after(host, &ended, shared.figures()).await;
                     self.forget_expired(&shared);
                 }
             } else {
@@ -196,6 +200,7 @@ impl Outward {
             match self.link(place).await?.ask(&commands).await {
                 Ok(_) => {
                     self.shared.figures().sent.inc_by(count as u64);
+                    self.shared.answers(place, Task::Telling, true);
                 }
                 Err(ended) => {
                     self.shared
@@ -315,14 +320,14 @@ impl Outward {
     async fn flush(&mut self) -> Result<(), (usize, Ended)> {
         for place in 0..self.shared.hosts.len() {
             let (commands, names) = self.batches(place);
-            if commands.is_empty() {
-                continue;
+            if !commands.is_empty() {
+                let answers = self.link(place).await?.ask(&commands).await;
+                let answers = answers.map_err(|ended| (place, ended))?;
+                for (name, answer) in names.iter().zip(&answers) {
+                    self.took(name, answer.number().unwrap_or(0));
+                }
             }
-            let answers = self.link(place).await?.ask(&commands).await;
-            let answers = answers.map_err(|ended| (place, ended))?;
-            for (name, answer) in names.iter().zip(&answers) {
-                self.took(name, answer.number().unwrap_or(0));
-            }
+            self.shared.answers(place, Task::Telling, true);
         }
         self.queues.retain(|_, queue| {
             !queue.waiting.is_empty() || (queue.stuck && queue.moved_at.elapsed() < REMEMBERED)

@@ -19,6 +19,7 @@ use super::figures::Dropped;
 use super::inward::{Coming, Inward};
 use super::link::{Commands, Link, Patience};
 use super::shard::shard;
+use super::standing::Task;
 use crate::broker::redis::resp::Value;
 use crate::broker::remote::ended::Ended;
 use crate::node::Node;
@@ -86,6 +87,7 @@ pub(super) async fn read(shared: Arc<Shared>, node: Arc<Node>, place: usize) {
                 patience.restore();
                 let reader = Reader {
                     shared: &shared,
+                    place,
                     link,
                 };
                 match shared.layer {
@@ -95,7 +97,10 @@ pub(super) async fn read(shared: Arc<Shared>, node: Arc<Node>, place: usize) {
             }
             Err(ended) => ended,
         };
-        patience.wait_after(host, &ended).await;
+        if !matches!(ended, Ended::Moved(_)) {
+            shared.answers(place, Task::Reading, false);
+        }
+        patience.wait_after(host, &ended, shared.figures()).await;
     }
 }
 
@@ -114,6 +119,7 @@ pub(super) async fn release(shared: &Shared) {
 
 struct Reader<'s> {
     shared: &'s Arc<Shared>,
+    place: usize,
     link: Link,
 }
 
@@ -146,6 +152,7 @@ impl Reader<'_> {
                 Ok(batch) => batch,
                 Err(ended) => return ended,
             };
+            self.shared.answers(self.place, Task::Reading, true);
             carried.clear();
             if batch.is_empty() {
                 tokio::select! {
@@ -263,7 +270,8 @@ impl Reader<'_> {
             ticks.tick().await;
             match self.hold().await {
                 Ok(true) => break,
-                Ok(false) => {}
+                // Another one reads for this one too.
+                Ok(false) => self.shared.answers(self.place, Task::Reading, true),
                 Err(ended) => return ended,
             }
         }
@@ -320,6 +328,9 @@ impl Reader<'_> {
                     Err(ended) => return ended,
                 },
             };
+            if words.first().is_some_and(|kind| kind.is("psubscribe")) {
+                self.shared.answers(self.place, Task::Reading, true);
+            }
             let [
                 Value::Text(kind),
                 Value::Text(pattern),

@@ -141,6 +141,10 @@ pub struct BridgeSettings {
     pub password_file: Option<PathBuf>,
     /// Authorities in PEM that may have signed their certificates, besides those that browsers believe.
     pub ca_file: Option<PathBuf>,
+    /// The certificate chain in PEM that is shown to servers that ask for one, and its key.
+    pub cert_file: Option<PathBuf>,
+    /// The key of `cert_file`, in PEM.
+    pub key_file: Option<PathBuf>,
     /// What the names of its keys begin with.
     pub prefix: String,
     /// How messages are written.
@@ -171,6 +175,8 @@ impl Default for BridgeSettings {
             hosts: Vec::new(),
             password_file: None,
             ca_file: None,
+            cert_file: None,
+            key_file: None,
             prefix: "asgi".into(),
             serializer: Serializer::Msgpack,
             capacity: 100,

@@ -333,6 +333,10 @@ keys! {
         "A file with the password for all of them; a line end at its end is cut.";
     "bridge.ca_file", Rule::Path, Some(|s| &mut s.bridge.ca_file), "/etc/charla/channels-ca.pem",
         "Authorities in PEM that may have signed their certificates, besides those that browsers believe.";
+    "bridge.cert_file", Rule::Path, Some(|s| &mut s.bridge.cert_file), "/etc/charla/channels-client.pem",
+        "The certificate in PEM that they are shown, where they ask for one.";
+    "bridge.key_file", Rule::Path, Some(|s| &mut s.bridge.key_file), "/etc/charla/channels-client.key",
+        "The key of `bridge.cert_file`.";
     "bridge.prefix", Rule::Text, Some(|s| &mut s.bridge.prefix), "",
         "Its prefix.";
     "bridge.serializer", Rule::Choice(&["msgpack", "json"]), Some(|s| &mut s.bridge.serializer), "",

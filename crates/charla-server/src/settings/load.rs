@@ -13,7 +13,7 @@ use super::relations;
 use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
-use super::source::{Given, Layer, read_file, read_flags, read_variables};
+use super::source::{ForeignEntry, Given, Layer, read_file, read_flags, read_variables};
 use super::{ApplicationUrl, BridgeHost, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
 
 /// Settings that passed, and where each value came from.
@@ -23,6 +23,8 @@ pub struct Loaded {
     pub settings: Settings,
     places: HashMap<&'static str, Place>,
     foreign_places: Vec<Place>,
+    /// The entries of the bridge's lists, as they are shown.
+    entries: Vec<Shown>,
 }
 
 /// One line of `charla config show`.
@@ -65,6 +67,7 @@ pub fn load(
         settings: Settings::default(),
         places: HashMap::new(),
         foreign_places: Vec::new(),
+        entries: Vec::new(),
     };
     let mut vault = Vault {
         folder: file.and_then(Path::parent).unwrap_or_else(|| Path::new("")),
@@ -76,8 +79,14 @@ pub fn load(
     let mut entries = Entries {
         problems: vault.problems,
     };
-    loaded.settings.bridge.groups = entries.groups(&from_file.take_list(BRIDGE_GROUPS));
-    loaded.settings.bridge.events = entries.events(&from_file.take_list(BRIDGE_EVENTS));
+    let (groups, events) = (
+        from_file.take_list(BRIDGE_GROUPS),
+        from_file.take_list(BRIDGE_EVENTS),
+    );
+    loaded.settings.bridge.groups = entries.groups(&groups);
+    loaded.settings.bridge.events = entries.events(&events);
+    loaded.entries = shown_entries(BRIDGE_GROUPS, &groups);
+    loaded.entries.extend(shown_entries(BRIDGE_EVENTS, &events));
     for layer in [from_file, from_variables, from_flags] {
         loaded.apply(&layer, &mut vault);
     }
@@ -165,19 +174,38 @@ impl Loaded {
                 place: self.place(key.path),
             })
             .collect();
-        let after = lines
-            .iter()
-            .rposition(|line| line.key.starts_with("auth."))
-            .map_or(0, |at| at + 1);
+        let after = |lines: &[Shown], section: &str| {
+            let last = lines.iter().rposition(|line| line.key.starts_with(section));
+            last.map_or(0, |at| at + 1)
+        };
         let keys = self.settings.auth.keys.iter().zip(&self.foreign_places);
         let foreign = keys.enumerate().map(|(index, (key, place))| Shown {
             key: format!("{FOREIGN_KEYS}[{index}]"),
             value: Some(describe(key)),
             place: place.clone(),
         });
-        lines.splice(after..after, foreign);
+        let at = after(&lines, "auth.");
+        lines.splice(at..at, foreign);
+        let at = after(&lines, "bridge.");
+        lines.splice(at..at, self.entries.iter().cloned());
         lines
     }
+}
+
+/// The entries of a list that holds no secret, each as one line of TOML.
+fn shown_entries(list: &str, entries: &[ForeignEntry]) -> Vec<Shown> {
+    let shown = |(index, entry): (usize, &ForeignEntry)| {
+        let fields = entry
+            .fields
+            .iter()
+            .map(|(name, value, _)| format!("{name} = {}", Raw::Toml(value.clone()).shown()));
+        Shown {
+            key: format!("{list}[{index}]"),
+            value: Some(format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))),
+            place: entry.place.clone(),
+        }
+    };
+    entries.iter().enumerate().map(shown).collect()
 }
 
 /// Whether an address has a password in it outside of the environment: files and command lines are read by others.

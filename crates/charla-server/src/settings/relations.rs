@@ -86,6 +86,22 @@ fn check_bridge(loaded: &Loaded, problems: &mut Vec<Problem>) {
     if bridge.layer.is_none() {
         return;
     }
+    let (certificate, key) = (bridge.cert_file.is_some(), bridge.key_file.is_some());
+    let pair = [("bridge.cert_file", certificate), ("bridge.key_file", key)];
+    check_pair(loaded, pair, problems);
+    let tls = bridge.hosts.iter().any(|host| host.url.is_tls());
+    for (key, is_set) in [
+        ("bridge.ca_file", bridge.ca_file.is_some()),
+        ("bridge.cert_file", certificate),
+    ] {
+        if is_set && !tls && !bridge.hosts.is_empty() {
+            let (url, without) = ("bridge.hosts", "rediss");
+            problems.push(Problem::new(
+                &loaded.place(key),
+                Fault::Idle { key, url, without },
+            ));
+        }
+    }
     for (key, is_empty) in [
         ("bridge.hosts", bridge.hosts.is_empty()),
         (keys::BRIDGE_GROUPS, bridge.groups.is_empty()),
@@ -95,6 +111,18 @@ fn check_bridge(loaded: &Loaded, problems: &mut Vec<Problem>) {
             let (layer, any) = ("bridge.layer".to_owned(), vec![key.to_owned()]);
             let fault = Fault::Needs { key: layer, any };
             problems.push(Problem::new(&loaded.place("bridge.layer"), fault));
+        }
+    }
+}
+
+/// Of a certificate and its key, one alone is of no use.
+fn check_pair(loaded: &Loaded, pair: [(&'static str, bool); 2], problems: &mut Vec<Problem>) {
+    let [first, second] = pair;
+    for ((key, is_set), (other, other_is_set)) in [(first, second), (second, first)] {
+        if is_set && !other_is_set {
+            let (place, any) = (loaded.place(key), vec![other.to_owned()]);
+            let key = key.to_owned();
+            problems.push(Problem::new(&place, Fault::Needs { key, any }));
         }
     }
 }
@@ -124,26 +152,9 @@ fn check_broker(loaded: &Loaded, problems: &mut Vec<Problem>) {
             ));
         }
     }
-    for (key, is_set, other, other_is_set) in [
-        (
-            "broker.cert_file",
-            broker.cert_file.is_some(),
-            "broker.key_file",
-            broker.key_file.is_some(),
-        ),
-        (
-            "broker.key_file",
-            broker.key_file.is_some(),
-            "broker.cert_file",
-            broker.cert_file.is_some(),
-        ),
-    ] {
-        if is_set && !other_is_set {
-            let (key_path, any) = (key.to_owned(), vec![other.to_owned()]);
-            let fault = Fault::Needs { key: key_path, any };
-            problems.push(Problem::new(&loaded.place(key), fault));
-        }
-    }
+    let (certificate, key) = (broker.cert_file.is_some(), broker.key_file.is_some());
+    let pair = [("broker.cert_file", certificate), ("broker.key_file", key)];
+    check_pair(loaded, pair, problems);
 }
 
 /// Schemas are PostgreSQL's; a password without a database, or for a file, is no use.

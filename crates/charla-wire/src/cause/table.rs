@@ -17,6 +17,8 @@ pub enum Cause {
     BrokerUnavailable,
     /// The system that decides who may enter is unavailable.
     AuthorityUnavailable,
+    /// The Redis of Django Channels is unavailable to the bridge.
+    BridgeUnavailable,
     /// The server is overloaded.
     Overloaded,
     /// This connection read too slowly.
@@ -296,6 +298,7 @@ impl Cause {
         Self::StoreUnavailable,
         Self::BrokerUnavailable,
         Self::AuthorityUnavailable,
+        Self::BridgeUnavailable,
         Self::Overloaded,
         Self::SlowConsumer,
         Self::HandshakeTimeout,
@@ -443,6 +446,7 @@ impl Cause {
             "store_unavailable" => Self::StoreUnavailable,
             "broker_unavailable" => Self::BrokerUnavailable,
             "authority_unavailable" => Self::AuthorityUnavailable,
+            "bridge_unavailable" => Self::BridgeUnavailable,
             "overloaded" => Self::Overloaded,
             "slow_consumer" => Self::SlowConsumer,
             "handshake_timeout" => Self::HandshakeTimeout,
@@ -746,6 +750,34 @@ impl Cause {
                         "journalctl -u charla --since -15min -o cat | grep authority_unavailable",
                     ],
                     check: "La comprobación previa `curl -s 'https://chat.example.org/ws/chat/5/?token=...'` responde 200 en vez de 503.",
+                },
+            },
+            Self::BridgeUnavailable => &Row {
+                id: "bridge_unavailable",
+                side: Side::Server,
+                group: Group::Lifecycle,
+                code: None,
+                status: None,
+                retry: Retry::Backoff,
+                en: Words {
+                    title: "The Redis of Django Channels is unavailable to the bridge",
+                    explain: "The server cannot reach, or is not let into, the Redis over which it speaks with Django Channels (`[bridge]`): clients stay connected and hear each other, but what is said through Channels is not heard here, nor the other way round.",
+                    fix: &[
+                        "# why, in the server's own words; `advice` names the setting\njournalctl -u charla --since -15min -o cat | grep 'no Redis of Django Channels'",
+                        "# the application and the bridge must name the same server and database\ncharla config show | grep bridge.hosts\nredis-cli -u redis://127.0.0.1:6379/0 ping",
+                        "# the narrowest user that will do; for RedisPubSubChannelLayer the line stands in docs/bridge.md\nredis-cli ACL SETUSER charla on '>s3cret' resetkeys '~asgi:group:*' '~asgispecific.*' '~asgi$charla-reader-*' resetchannels -@all \\\n  +ping +select '+client|tracking' +eval +get +set +del +expire +zadd +zrem +zrange +zcard +zpopmin +zremrangebyscore\nredis-cli ACL SAVE",
+                    ],
+                    check: "`curl -s http://127.0.0.1:9000/readyz` says \"ready\" instead of \"degraded: bridge_unavailable\", and `charla_bridge_up` in /metrics is 1.",
+                },
+                es: Words {
+                    title: "El puente no llega al Redis de Django Channels",
+                    explain: "El servidor no llega al Redis por el que habla con Django Channels (`[bridge]`), o no lo dejan entrar: los clientes siguen conectados y se oyen entre sí, pero lo que se dice por Channels no se oye aquí, ni al revés.",
+                    fix: &[
+                        "# por qué, en palabras del propio servidor; `advice` nombra la opción\njournalctl -u charla --since -15min -o cat | grep 'no Redis of Django Channels'",
+                        "# la aplicación y el puente deben nombrar el mismo servidor y la misma base\ncharla config show | grep bridge.hosts\nredis-cli -u redis://127.0.0.1:6379/0 ping",
+                        "# el usuario más estrecho que basta; para RedisPubSubChannelLayer la línea está en docs/bridge.md\nredis-cli ACL SETUSER charla on '>s3cret' resetkeys '~asgi:group:*' '~asgispecific.*' '~asgi$charla-reader-*' resetchannels -@all \\\n  +ping +select '+client|tracking' +eval +get +set +del +expire +zadd +zrem +zrange +zcard +zpopmin +zremrangebyscore\nredis-cli ACL SAVE",
+                    ],
+                    check: "`curl -s http://127.0.0.1:9000/readyz` dice \"ready\" en vez de \"degraded: bridge_unavailable\", y `charla_bridge_up` en /metrics vale 1.",
                 },
             },
             Self::Overloaded => &Row {

@@ -214,6 +214,31 @@ mod tests {
     }
 
     #[test]
+    fn groups_and_events_are_shown_with_their_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("charla.toml");
+        std::fs::write(&path, format!("{HEAD}{GROUP}{EVENT}")).unwrap();
+        let lines = load(Some(&path), std::iter::empty(), &[]).unwrap().shown();
+        let entries = lines.iter().filter(|line| line.key.contains('['));
+        let entries: Vec<_> = entries
+            .map(|line| format!("{} = {}", line.key, line.value.as_deref().unwrap()))
+            .collect();
+        assert_eq!(
+            entries,
+            [
+                r#"bridge.groups[0] = { group = "{tenant}.chat_{chat}" }"#,
+                r#"bridge.events[0] = { type = "chat_message", as = "message", author = "autor" }"#
+            ]
+        );
+        let place = &lines
+            .iter()
+            .find(|line| line.key == "bridge.groups[0]")
+            .unwrap()
+            .place;
+        assert!(matches!(place, crate::settings::Place::Line(_, 4)), "{place:?}");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_bridge_is_said() {
         let group = |fields: &str| format!("{HEAD}[[bridge.groups]]\n{fields}\n{EVENT}");
         for (text, why) in [
@@ -227,6 +252,14 @@ mod tests {
             ),
             (group("group = \"soporte\""), "exactly one of {chat} and {user}"),
             (group("group = \"chat_{chat}\"\ntenant = \"../x\""), "cannot be"),
+            (
+                format!("{HEAD}ca_file = \"ca.pem\"\n{GROUP}{EVENT}"),
+                "`bridge.ca_file` means nothing unless `bridge.hosts` begins with rediss",
+            ),
+            (
+                format!("{HEAD}key_file = \"k.pem\"\n{GROUP}{EVENT}"),
+                "`bridge.key_file` needs `bridge.cert_file`",
+            ),
             (
                 group("group = \"chat_{chat}\"\ntenants = \"acme\""),
                 "did you mean `bridge.groups.tenant`",
