@@ -15,6 +15,7 @@ mod kinds;
 mod nodes;
 mod outages;
 mod tenants;
+mod ways;
 
 use channels::Channels;
 

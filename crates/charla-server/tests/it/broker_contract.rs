@@ -21,7 +21,7 @@ mod plug;
 mod redis;
 mod sentinel;
 mod shards;
-mod tls;
+pub(crate) mod tls;
 
 /// More than any test says.
 const HEARD_MAX: usize = 64 * 1024;

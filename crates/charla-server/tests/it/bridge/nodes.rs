@@ -92,3 +92,49 @@ async fn another_node_reads_when_the_reader_dies() {
     }
     channels.answer();
 }
+
+/// The lease is taken from whoever reads, again and again in the middle of a stream, so that two nodes believe that they read: the
+/// one that carries out what it took before, and the one that begins with the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_loses_its_lease_bridges_nothing_twice() {
+    const COUNT: u64 = 300;
+    let bus = tokio::task::block_in_place(Bus::start);
+    let shared = Shared::start_on(bus.url()).await;
+    let [here, there] = shared
+        .nodes(|settings| adjust(settings, bridge(&[&bus], ChannelLayer::Core)))
+        .await;
+    let mut channels =
+        Channels::start(&json!({"layer": "core", "hosts": [address(&bus)], "capacity": 10_000}));
+    let consumer = channels.consumer(GROUP);
+    let (mut ana, mut luis) = (listener(&here, "ana").await, listener(&there, "luis").await);
+    let lease = bus.command(&["KEYS", "asgi$charla-reader-*"]);
+    assert!(
+        !lease.is_empty() && !lease.contains(char::is_whitespace),
+        "{lease}"
+    );
+    channels.begin(&json!({
+        "do": "send_many", "group": GROUP, "event": {"type": "chat_message", "autor": "Pedro"}, "count": COUNT, "pause_every": 5,
+    }));
+    for number in 0..COUNT {
+        for listener in [&mut ana, &mut luis] {
+            let message = listener.next_of("message").await;
+            assert_eq!(
+                (&message["seq"], &message["text"]),
+                (&json!(number + 1), &json!(number.to_string()))
+            );
+        }
+        tokio::task::block_in_place(|| bus.command(&["DEL", &lease]));
+    }
+    channels.answer();
+    let received = [&here, &there].map(|node| figure(node, "charla_bridge_received_total"));
+    let [one, other] = received;
+    let (one, other) = (one.await, other.await);
+    assert!(
+        one > 0 && other > 0,
+        "the lease changed hands: {one} and {other} events"
+    );
+    // Nothing of it went back to where it came from.
+    assert_eq!(channels.receive_many(&consumer, 300).len(), 300);
+    channels.send(GROUP, &said("Pedro", "fin"));
+    assert_eq!(channels.receive(&consumer)["texto"], "fin");
+}

@@ -9,14 +9,14 @@ use super::{Ear, Health, Stage, is_refused, keeps_the_contract};
 use crate::bus::{Program, free_port};
 
 /// An authority that signs for the tests.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     folder: PathBuf,
 }
 
 impl Authority {
     /// Writes its certificate into a folder.
-    pub(super) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -28,12 +28,12 @@ impl Authority {
         }
     }
 
-    pub(super) fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
     /// A certificate for a name, and its key.
-    pub(super) fn signed(
+    pub(crate) fn signed(
         &self,
         file: &str,
         name: &str,
@@ -55,7 +55,7 @@ impl Authority {
     }
 
     /// What has a Redis speak TLS on a port, each option begun by `before`.
-    pub(super) fn options(&self, before: &str, port: u16) -> [String; 5] {
+    pub(crate) fn options(&self, before: &str, port: u16) -> [String; 5] {
         let (certificate, key) = self.signed(&format!("server-{port}"), "127.0.0.1", |_| {});
         [
             format!("{before}tls-port {port}"),
