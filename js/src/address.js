@@ -33,7 +33,7 @@ export function redacted(text, token) {
   const bare = token ? text.replaceAll(token, "***") : text;
   return bare
     .replace(/\/\/[^/\s]*@/g, "//***@")
-    .replace(/([?&](?!(?:tenant|schema|attempt|after|rev)=)[\w-]+=)[^&\s]*/g, "$1***")
+    .replace(/([?&](?!(?:tenant|schema|attempt|after|rev|epoch)=)[\w-]+=)[^&\s]*/g, "$1***")
     .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, "***");
 }
 

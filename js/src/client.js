@@ -81,8 +81,8 @@ export class Charla extends EventTarget {
       ...this.#options,
       protocols: (token) => ["charla.v1", `bearer.${token}`],
       address: (url, { attempt }) => {
-        const { seq, rev } = this.#chats.get(this.#entry ?? "")?.cursor ?? {};
-        return withParameters(url, { tenant: options.tenant, attempt, after: seq, rev });
+        const place = this.#chats.get(this.#entry ?? "")?.cursor.place;
+        return withParameters(url, { tenant: options.tenant, attempt, ...place });
       },
       hears: (data) => this.#hears(data),
       ping: () => this.#transmit({ type: "ping" }),
@@ -135,7 +135,7 @@ export class Charla extends EventTarget {
 
   /**
    * @param {string} chat
-   * @param {{after?: number, rev?: number}} [from] The last message and revision already seen.
+   * @param {{after?: number, rev?: number, epoch?: number}} [from] The last message and revision already seen, and their epoch.
    * @returns {Promise<import("./frames.js").Subscribed>} Rejects when the server refuses, and once the client has given
    *   up or is closed: the chat stays wanted then, and the next connection enters it.
    */
@@ -193,6 +193,17 @@ export class Charla extends EventTarget {
     return this.#request({ type: "history", chat, before, limit });
   }
 
+  /**
+   * Messages of a chat with these words, the newest first.
+   * @param {string} chat
+   * @param {string} q All of the words must occur, the last one as a beginning; accents and capitals do not count.
+   * @param {{before?: number, limit?: number}} [page]
+   * @returns {Promise<import("./frames.js").Found>}
+   */
+  search(chat, q, { before, limit = 20 } = {}) {
+    return this.#request({ type: "search", chat, q, before, limit });
+  }
+
   /** Everything up to `seq` was seen. Lost when there is no connection: the next one says it again. @param {string} chat @param {number} seq */
   read(chat, seq) {
     this.#transmit({ type: "read", chat, seq });
@@ -206,7 +217,7 @@ export class Charla extends EventTarget {
   /**
    * What one gets who subscribes from there: the answer is theirs (see tabs-leader.js), and changes nothing here.
    * @param {string} chat
-   * @param {{after?: number, rev?: number}} from
+   * @param {{after?: number, rev?: number, epoch?: number}} from
    * @returns {Promise<import("./frames.js").Subscribed>}
    */
   peek(chat, from) {
@@ -239,7 +250,7 @@ export class Charla extends EventTarget {
       if (!this.#peeks.delete(frame.ref)) {
         subscription.next = null;
         this.#entered.add(frame.chat);
-        if (!frame.resumed) cursor.jump(frame);
+        cursor.entered(frame);
         this.#emit("subscribed", frame);
         next?.resolve(frame);
         this.#flush();
@@ -414,8 +425,7 @@ export class Charla extends EventTarget {
 
   /** @param {string} chat @param {Subscription} subscription */
   #enter(chat, subscription) {
-    const { seq, rev } = subscription.cursor;
-    this.#request({ type: "subscribe", chat, after: seq ?? undefined, rev: rev ?? undefined }).catch((error) => {
+    this.#request({ type: "subscribe", chat, ...subscription.cursor.place }).catch((error) => {
       const isCurrent = () => this.#chats.get(chat) === subscription;
       if (error.cause === "connection_lost" || !isCurrent()) return;
       if (passes(error)) {

@@ -13,13 +13,28 @@ export class Cursor {
   seq;
   /** @type {number | null} Last edit or delete seen. */
   rev;
+  /** @type {number | null} What both count in: another one after the server's store was put back from a backup. */
+  epoch;
   /** @type {Map<number, any>} */
   #held = new Map();
 
-  /** @param {{after?: number, rev?: number}} [from] */
-  constructor({ after, rev } = {}) {
+  /** @param {{after?: number, rev?: number, epoch?: number}} [from] */
+  constructor({ after, rev, epoch } = {}) {
     this.seq = after ?? null;
     this.rev = rev ?? null;
+    this.epoch = epoch ?? null;
+  }
+
+  /** Where to go on from, as a request says it. @returns {{after?: number, rev?: number, epoch?: number}} */
+  get place() {
+    const { seq, rev, epoch } = this;
+    return { after: seq ?? undefined, rev: rev ?? undefined, epoch: epoch ?? undefined };
+  }
+
+  /** The chat was entered. @param {{seq: number, rev?: number, epoch?: number, resumed: boolean}} subscribed */
+  entered(subscribed) {
+    this.epoch = subscribed.epoch ?? this.epoch;
+    if (!subscribed.resumed) this.jump(subscribed);
   }
 
   /**

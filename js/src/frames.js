@@ -31,6 +31,7 @@
  * @property {"member" | "agent"} role
  * @property {number} seq The chat's last message.
  * @property {number} rev The chat's last edit or deletion.
+ * @property {number} [epoch] What both count in: another one after the server's store was put back from a backup.
  * @property {boolean} resumed Everything missed follows as events. False: the list on the screen is out of date.
  * @property {Omit<Message, "chat">[]} messages
  * @property {Omit<Message, "chat">[]} [changed]
@@ -40,6 +41,8 @@
  * @typedef {{chat: string, id: string, seq: number, sent_at: string}} Ack
  * @typedef {{chat: string, seq: number, rev: number}} Changed
  * @typedef {{messages: Omit<Message, "chat">[], more: boolean}} History
+ * @typedef {Omit<Message, "chat"> & {hits: [number, number][]}} Hit A message, and where the words stand in its text: from, and how many characters.
+ * @typedef {{messages: Hit[], more: boolean, complete: boolean}} Found Newest first. Not complete: the oldest messages are still being taken into the search.
  * @typedef {{chat: string, seq: number, rev?: number, text: string, edited_at?: string, by?: Person}} Edited
  * @typedef {{chat: string, seq: number, rev?: number, deleted_at?: string, by?: Person}} Deleted
  * @typedef {{chat: string, user: Person, seq: number}} Read

@@ -88,6 +88,8 @@ export class Leader {
         return this.client.delete(chat, rest[0]);
       case "history":
         return this.client.history(chat, rest[0]);
+      case "search":
+        return this.client.search(chat, rest[0], rest[1]);
       case "read":
         return this.client.read(chat, rest[0]);
       case "typing":
@@ -112,7 +114,7 @@ export class Leader {
    * Every tab gets an answer of its own, from where it stands: the connection may be far ahead of it.
    * @param {Tab} tab
    * @param {string} chat
-   * @param {{after?: number, rev?: number}} from
+   * @param {{after?: number, rev?: number, epoch?: number}} from
    */
   async #subscribe(tab, chat, from) {
     tab.chats.add(chat);

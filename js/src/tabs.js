@@ -121,7 +121,7 @@ export class SharedCharla extends EventTarget {
 
   /**
    * @param {string} chat
-   * @param {{after?: number, rev?: number}} [from] The last message and revision already seen.
+   * @param {{after?: number, rev?: number, epoch?: number}} [from] The last message and revision already seen.
    * @returns {Promise<Subscribed>} Rejects when the server refuses, and once the client has given up or is closed: the
    *   chat stays wanted then, and the next connection enters it.
    */
@@ -178,6 +178,17 @@ export class SharedCharla extends EventTarget {
     return this.#group.call("history", [chat, page]);
   }
 
+  /**
+   * Messages of a chat with these words, the newest first.
+   * @param {string} chat
+   * @param {string} q All of the words must occur, the last one as a beginning; accents and capitals do not count.
+   * @param {{before?: number, limit?: number}} [page]
+   * @returns {Promise<import("./frames.js").Found>}
+   */
+  search(chat, q, page = {}) {
+    return this.#group.call("search", [chat, q, page]);
+  }
+
   /** Everything up to `seq` was seen. @param {string} chat @param {number} seq */
   read(chat, seq) {
     this.#group.call("read", [chat, seq]).catch(() => {});
@@ -211,10 +222,9 @@ export class SharedCharla extends EventTarget {
     if (term === 0) return;
     subscription.entering = true;
     subscription.waits = false;
-    const { seq, rev } = subscription.cursor;
     const isCurrent = () => term === this.#group.term && this.#chats.get(chat) === subscription;
     try {
-      const frame = await this.#group.call("subscribe", [chat, { after: seq ?? undefined, rev: rev ?? undefined }]);
+      const frame = await this.#group.call("subscribe", [chat, subscription.cursor.place]);
       if (isCurrent()) this.#entered(frame, subscription);
     } catch (/** @type {any} */ error) {
       // The next leader is asked again.
@@ -232,7 +242,7 @@ export class SharedCharla extends EventTarget {
   #entered(frame, subscription) {
     const { cursor, waiters } = subscription;
     subscription.entering = false;
-    if (!frame.resumed) cursor.jump(frame);
+    cursor.entered(frame);
     this.#emit("subscribed", frame);
     for (const { resolve } of waiters.splice(0)) resolve(frame);
     if (!frame.resumed) return;
@@ -257,7 +267,7 @@ export class SharedCharla extends EventTarget {
     // What comes before our own entrance is told by the answer to it.
     if (!subscription || subscription.entering) return undefined;
     if (type === "message") return this.#deliver(subscription.cursor, detail);
-    if (type === "subscribed" && !detail.resumed) subscription.cursor.jump(detail);
+    if (type === "subscribed") subscription.cursor.entered(detail);
     if (type === "edited" || type === "deleted") subscription.cursor.revised(detail.rev);
     return this.#emit(type, detail);
   }
@@ -325,7 +335,7 @@ export class SharedCharla extends EventTarget {
   }
 }
 
-/** @param {{after?: number, rev?: number}} [from] @returns {Subscription} */
+/** @param {{after?: number, rev?: number, epoch?: number}} [from] @returns {Subscription} */
 function subscriptionFrom(from) {
   return { cursor: new Cursor(from), entering: false, waiters: [] };
 }

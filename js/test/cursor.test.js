@@ -31,3 +31,13 @@ test("a jump starts anew", () => {
   cursor.revised(2);
   assert.equal(cursor.rev, 3);
 });
+
+test("a store that was put back is begun anew, though its numbers are lower", () => {
+  const cursor = new Cursor({ after: 120, rev: 7 });
+  assert.deepEqual(cursor.place, { after: 120, rev: 7, epoch: undefined });
+  cursor.entered({ seq: 121, rev: 7, epoch: 1, resumed: true });
+  assert.deepEqual(cursor.place, { after: 120, rev: 7, epoch: 1 });
+  cursor.entered({ seq: 100, rev: 3, epoch: 2, resumed: false });
+  assert.deepEqual(cursor.place, { after: 100, rev: 3, epoch: 2 });
+  assert.deepEqual(seqs(cursor.accept({ seq: 101 }).deliver), [101]);
+});

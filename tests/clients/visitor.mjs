@@ -156,6 +156,7 @@ export class Visitor {
 function constant(text) {
   return text
     .replace(/(127\.0\.0\.1|[\w-]+\.charla\.test):\d+/g, "HOST")
+    .replace(/\bepoch=\d+/g, "epoch=EPOCH")
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "ID")
     .replace(/\b[0-9a-f]{32}\b/g, "ID")
     .replace(/expired \d+ s ago/g, "expired N s ago")

@@ -212,6 +212,8 @@ pub struct Place {
     pub after: Option<u64>,
     /// The last revision already seen.
     pub rev: Option<u64>,
+    /// The epoch that those are of, as `subscribed` said it.
+    pub epoch: Option<u64>,
 }
 
 impl Charla {
@@ -311,6 +313,25 @@ impl Charla {
             fields.insert("before".into(), before.into());
         }
         self.request("history", fields).await
+    }
+
+    /// Messages of a chat with these words, the newest first, before a number or from the newest on. All of the words must
+    /// occur, the last one as a beginning; accents and capitals do not count.
+    ///
+    /// # Errors
+    /// [`Refusal`], also when there is no connection at the moment.
+    pub async fn search(
+        &self,
+        chat: &ChatId,
+        words: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Frame, Refusal> {
+        let mut fields = json!({"chat": chat, "q": words, "limit": limit});
+        if let (Some(before), Some(fields)) = (before, fields.as_object_mut()) {
+            fields.insert("before".into(), before.into());
+        }
+        self.request("search", fields).await
     }
 
     /// Gives a message other words.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use charla_wire::ChatId;
 
+use crate::charla::Place;
 use crate::cursor::Cursor;
 use crate::frame::{Frame, Refusal};
 use crate::requests::Reply;
@@ -13,6 +14,8 @@ use crate::requests::Reply;
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) cursor: Cursor<Frame>,
+    /// What its numbers count in, once the server has said so.
+    pub(crate) epoch: Option<u64>,
     /// Who waits to hear that it was entered.
     pub(crate) waiters: Vec<Reply<Frame>>,
     /// This very connection has entered it: only then it takes messages.
@@ -24,9 +27,10 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    fn new(after: Option<u64>, rev: Option<u64>) -> Self {
+    fn new(from: Place) -> Self {
         Self {
-            cursor: Cursor::new(after, rev),
+            cursor: Cursor::new(from.after, from.rev),
+            epoch: from.epoch,
             waiters: Vec::new(),
             entered: false,
             behind: false,
@@ -63,10 +67,8 @@ impl Chats {
     }
 
     /// What is known already keeps its place.
-    pub(crate) fn add(&mut self, chat: ChatId, after: Option<u64>, rev: Option<u64>) -> &mut Subscription {
-        self.all
-            .entry(chat)
-            .or_insert_with(|| Subscription::new(after, rev))
+    pub(crate) fn add(&mut self, chat: ChatId, from: Place) -> &mut Subscription {
+        self.all.entry(chat).or_insert_with(|| Subscription::new(from))
     }
 
     pub(crate) fn remove(&mut self, chat: &ChatId) -> Option<Subscription> {

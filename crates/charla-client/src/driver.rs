@@ -91,7 +91,7 @@ impl Driver {
     ) -> Self {
         let mut chats = Chats::default();
         if let Some(chat) = &entry {
-            chats.add(chat.clone(), None, None);
+            chats.add(chat.clone(), Place::default());
         }
         Self {
             link,
@@ -240,7 +240,7 @@ impl Driver {
             let _ = reply.send(Err(Refusal::ended(state.problem.as_deref())));
             return;
         }
-        let subscription = self.chats.add(chat.clone(), from.after, from.rev);
+        let subscription = self.chats.add(chat.clone(), from);
         subscription.waiters.extend(reply);
         if self.link.connected() {
             self.ask_subscription(chat);
@@ -284,6 +284,7 @@ impl Driver {
         let place = [
             ("after", subscription.cursor.seq()),
             ("rev", subscription.cursor.rev()),
+            ("epoch", subscription.epoch),
         ];
         for (name, value) in place {
             if let Some(value) = value {

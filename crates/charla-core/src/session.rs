@@ -8,8 +8,11 @@ use uuid::Uuid;
 
 use crate::Millis;
 use crate::grant::{CanEnter, Visitor};
-use crate::message::{Draft, Seq};
 use crate::quota::{Quota, Rate};
+
+mod request;
+
+pub use request::{Failure, Request};
 
 /// How long before its end a client is told that its token runs out.
 pub const TOKEN_WARNING: Millis = 60_000;
@@ -42,82 +45,6 @@ pub struct SessionLimits {
     pub ping_after: Millis,
     /// Time to answer it.
     pub pong_within: Millis,
-}
-
-/// What a client asks, allowed and complete.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// Store this and publish it.
-    Post(Draft),
-    /// Look whether it may enter, then subscribe.
-    Subscribe {
-        /// Which chat.
-        chat: ChatId,
-        /// The last message seen.
-        after: Option<Seq>,
-        /// The last revision seen.
-        rev: Option<u64>,
-    },
-    /// Leave.
-    Unsubscribe(ChatId),
-    /// Read a page.
-    History {
-        /// Where.
-        grant: CanEnter,
-        /// Before this one.
-        before: Option<Seq>,
-        /// At most.
-        limit: usize,
-    },
-    /// Change a message.
-    Edit {
-        /// Where, and as whom.
-        grant: CanEnter,
-        /// Which.
-        seq: Seq,
-        /// The new words.
-        text: String,
-    },
-    /// Take a message back.
-    Delete {
-        /// Where, and as whom.
-        grant: CanEnter,
-        /// Which.
-        seq: Seq,
-    },
-    /// Move the read marker.
-    Read {
-        /// Where, and whose.
-        grant: CanEnter,
-        /// To here.
-        seq: Seq,
-    },
-    /// Tell the others.
-    Typing {
-        /// Where, and who.
-        grant: CanEnter,
-        /// Began.
-        on: bool,
-    },
-    /// Judge a new token.
-    Refresh(String),
-    /// Write down how the client fared before.
-    Report(Failure),
-    /// Answer `pong`.
-    Ping,
-}
-
-/// What a client went through before this connection, in its own words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// A cause's id by its form; it need not be one of ours.
-    pub cause: String,
-    /// The close code that it saw.
-    pub code: Option<u16>,
-    /// Attempts that failed.
-    pub attempts: u64,
-    /// How long it was away.
-    pub away: Millis,
 }
 
 /// A request that is not carried out.
@@ -292,19 +219,42 @@ impl Session {
                     ..refusal
                 })
             }
-            ClientFrame::Subscribe { chat, after, rev } => self.subscribe(chat, after, rev, limits),
+            ClientFrame::Subscribe {
+                chat,
+                after,
+                rev,
+                epoch,
+            } => {
+                let chat = self.subscribable(chat, limits)?;
+                Ok(Request::Subscribe {
+                    chat,
+                    after,
+                    rev,
+                    epoch,
+                })
+            }
             ClientFrame::Unsubscribe { chat } => {
                 Ok(Request::Unsubscribe(self.granted(chat)?.room().chat.clone()))
             }
             ClientFrame::History { chat, before, limit } => {
-                let limit = limit.map_or(50, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-                let limit = limit.clamp(1, limits.history_page);
+                let limit = page(limit, 50, limits);
                 Ok(Request::History {
                     grant: self.granted(chat)?,
                     before,
                     limit,
                 })
             }
+            ClientFrame::Search {
+                chat,
+                q,
+                before,
+                limit,
+            } => Ok(Request::Search {
+                grant: self.granted(chat)?,
+                words: q.into_owned(),
+                before,
+                limit: page(limit, 20, limits),
+            }),
             ClientFrame::Edit { chat, seq, text } => {
                 let grant = self.granted(chat)?;
                 check_words(&text, None, limits)?;
@@ -360,6 +310,7 @@ impl Session {
             ClientFrame::Subscribe { .. }
             | ClientFrame::Unsubscribe { .. }
             | ClientFrame::History { .. }
+            | ClientFrame::Search { .. }
             | ClientFrame::Edit { .. }
             | ClientFrame::Delete { .. }
             | ClientFrame::Read { .. }
@@ -396,13 +347,7 @@ impl Session {
         Ok(Request::Post(grant.draft(id, text, data)))
     }
 
-    fn subscribe(
-        &self,
-        chat: Option<ChatId>,
-        after: Option<Seq>,
-        rev: Option<u64>,
-        limits: &SessionLimits,
-    ) -> Result<Request, Refusal> {
+    fn subscribable(&self, chat: Option<ChatId>, limits: &SessionLimits) -> Result<ChatId, Refusal> {
         let chat = self.meant(chat)?;
         let again = self.grants.iter().any(|grant| grant.room().chat == chat);
         if !again && self.grants.len() >= limits.subscriptions {
@@ -412,7 +357,7 @@ impl Session {
             );
             return Err(Refusal::new(Cause::SubscriptionLimit, detail).of(Some(chat)));
         }
-        Ok(Request::Subscribe { chat, after, rev })
+        Ok(chat)
     }
 
     fn meant(&self, chat: Option<ChatId>) -> Result<ChatId, Refusal> {
@@ -469,6 +414,13 @@ impl Session {
             Some(_) | None => None,
         }
     }
+}
+
+/// Messages of a page: what was asked for, or as a rule.
+fn page(limit: Option<u64>, as_a_rule: usize, limits: &SessionLimits) -> usize {
+    limit
+        .map_or(as_a_rule, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+        .clamp(1, limits.history_page)
 }
 
 fn check_words(text: &str, data: Option<&str>, limits: &SessionLimits) -> Result<(), Refusal> {

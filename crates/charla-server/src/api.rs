@@ -21,7 +21,9 @@ mod notifications;
 mod openapi;
 mod overseer;
 mod pages;
+mod personal;
 mod problem;
+mod search;
 mod shapes;
 mod tenants;
 mod throttle;
@@ -94,6 +96,8 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(messages::routes())
         .merge(notifications::routes())
         .merge(users::routes())
+        .merge(personal::routes())
+        .merge(search::routes())
         .merge(tenants::routes())
         .merge(credentials::routes())
         .merge(doctor::routes())

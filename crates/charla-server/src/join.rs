@@ -40,6 +40,8 @@ pub struct LeftOff {
     pub after: Option<Seq>,
     /// The last revision it has.
     pub rev: Option<u64>,
+    /// The epoch that those are of, if the client knows of epochs.
+    pub epoch: Option<u64>,
 }
 
 /// What one look into the store showed.
@@ -169,39 +171,13 @@ async fn look(
     left_off: LeftOff,
     variant: Variant,
 ) -> Result<Look, Refusal> {
-    let limits = &node.settings.limits;
-    let last = chat.last_seq;
-    let (have, resumed, messages) = match left_off.after {
-        None => (last, false, Vec::new()),
-        Some(after) if after > last => {
-            let detail = format!("`after` is {after}, but the last message is {last}");
-            return Err(Refusal::new(Cause::BadRequest, detail));
-        }
-        // Nothing is missing, or the room remembers what is: no need to ask the store.
-        Some(after) if after == last || node.rooms.remembers(room, after, last) => (after, true, Vec::new()),
-        Some(after) if last - after <= limits.resume_messages as u64 => {
-            let missed = node
-                .store
-                .messages(room, Page::After(after), limits.resume_messages)
-                .await;
-            let missed = missed.map_err(unavailable)?;
-            (missed.last().map_or(after, |message| message.seq), true, missed)
-        }
-        Some(_) => {
-            let page = node
-                .store
-                .messages(room, Page::Latest, LATEST_PAGE)
-                .await
-                .map_err(unavailable)?;
-            (page.last().map_or(last, |message| message.seq), false, page)
-        }
-    };
+    let (have, resumed, messages) = missed(node, room, chat.last_seq, left_off)
+        .await
+        .map_err(unavailable)?;
+    let most = node.settings.limits.resume_messages;
     let changed = match (left_off.rev, left_off.after) {
         (Some(rev), Some(after)) if resumed && rev < chat.rev => {
-            let changed = node
-                .store
-                .changed_since(room, rev, after, limits.resume_messages)
-                .await;
+            let changed = node.store.changed_since(room, rev, after, most).await;
             changed.map_err(unavailable)?
         }
         _ => Vec::new(),
@@ -226,6 +202,36 @@ async fn look(
         changed: bodies(&changed),
         reads,
     })
+}
+
+/// What came after a client left off: the last number it will have, whether it then lacks nothing, and the messages.
+///
+/// It lacks something when there is too much, when retention has swept the first of it, and when its numbers are those of a
+/// store that was there before: then it begins anew with the latest page.
+async fn missed(
+    node: &Node,
+    room: &RoomKey,
+    last: Seq,
+    left_off: LeftOff,
+) -> Result<(Seq, bool, Vec<Stored>), StoreError> {
+    let Some(after) = left_off.after else {
+        return Ok((last, false, Vec::new()));
+    };
+    let most = node.settings.limits.resume_messages;
+    let knows_these = left_off.epoch.is_none_or(|epoch| epoch == node.epoch) && after <= last;
+    // Nothing is missing, or the room remembers what is: no need to ask the store.
+    if knows_these && (after == last || node.rooms.remembers(room, after, last)) {
+        return Ok((after, true, Vec::new()));
+    }
+    if knows_these && last - after <= most as u64 {
+        let missed = node.store.messages(room, Page::After(after), most).await?;
+        if missed.first().is_some_and(|first| first.seq == after + 1) {
+            let have = missed.last().map_or(after, |message| message.seq);
+            return Ok((have, true, missed));
+        }
+    }
+    let page = node.store.messages(room, Page::Latest, LATEST_PAGE).await?;
+    Ok((page.last().map_or(last, |message| message.seq), false, page))
 }
 
 /// Says what was missed. Called under the room's lock, so that nothing newer comes before it.
@@ -267,6 +273,7 @@ fn greet(
         role: grant.role().as_str(),
         seq: look.have + missed.len() as u64,
         rev: look.chat.rev,
+        epoch: node.epoch,
         resumed: look.resumed,
         members_online: online.iter().map(person).collect(),
         reads: look

@@ -98,6 +98,8 @@ pub struct Metrics {
     pub bridge: crate::bridge::BridgeFigures,
     /// Messages that the store had and nobody had told this node of.
     pub gaps_repaired: Counter,
+    /// Messages that were older, or more, than is kept.
+    pub swept: Counter,
     /// Jobs that shared a commit.
     pub commit_batch: Histogram,
     /// What the authority is asked.
@@ -133,6 +135,7 @@ impl Default for Metrics {
             broker_failures: Family::default(),
             bridge: crate::bridge::BridgeFigures::default(),
             gaps_repaired: Counter::default(),
+            swept: Counter::default(),
             authority: AuthorityFigures::default(),
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -187,6 +190,8 @@ impl Metrics {
         registry.register("messages", "Messages stored", self.messages.clone());
         registry.register("deliveries", "Events handed to a socket", self.deliveries.clone());
         registry.register("rooms", "Rooms with a listener", self.rooms.clone());
+        let swept = "Messages taken away because they were older, or more, than is kept";
+        registry.register("swept", swept, self.swept.clone());
     }
 
     fn register_nodes(&mut self) {

@@ -60,6 +60,8 @@ pub struct Node {
     pub clock: Clock,
     /// Time since the start.
     pub uptime: Uptime,
+    /// What the numbers of this store's messages count in: another one after it was put back from a backup.
+    pub epoch: u64,
     pub(crate) session_limits: SessionLimits,
     pub(crate) codec_limits: codec::Limits,
     pub(crate) outbox_limits: OutboxLimits,
@@ -83,6 +85,8 @@ pub struct Node {
     pub(crate) returns: Arc<Returns>,
     pub(crate) loops: LoopBreaker,
     pub(crate) console: Console,
+    /// Chats whose older messages are being taken into the search.
+    pub(crate) taken_in: Mutex<std::collections::HashSet<RoomKey>>,
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
@@ -142,6 +146,7 @@ impl Node {
             returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),
             loops: LoopBreaker::new(limits),
             console: Console::new(settings.console.enabled),
+            taken_in: Mutex::default(),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
             catching_up_rooms: Mutex::default(),
@@ -161,6 +166,7 @@ impl Node {
             metrics,
             clock,
             uptime,
+            epoch: 0,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::membership::Membership;
 use crate::metrics::CauseLabel;
 use crate::node::Node;
 use crate::publish::{Entry, Meant, Receipt};
+use crate::search;
 use crate::store::{Changed, Page};
 
 /// A request that has to wait for something.
@@ -55,9 +56,14 @@ pub(crate) fn carry_out(
     reference: Option<u64>,
 ) -> Progress {
     match request {
-        Request::Subscribe { chat, after, rev } => {
+        Request::Subscribe {
+            chat,
+            after,
+            rev,
+            epoch,
+        } => {
             let (node, connection) = (Arc::clone(node), Arc::clone(connection));
-            let left_off = LeftOff { after, rev };
+            let left_off = LeftOff { after, rev, epoch };
             return Progress::Waits(Box::pin(async move {
                 subscribe(&node, &connection, chat, left_off, former, reference).await
             }));
@@ -75,6 +81,7 @@ pub(crate) fn carry_out(
         }
         waits @ (Request::Unsubscribe(_)
         | Request::History { .. }
+        | Request::Search { .. }
         | Request::Edit { .. }
         | Request::Delete { .. }
         | Request::Read { .. }
@@ -151,6 +158,12 @@ async fn settle(
         Request::History { grant, before, limit } => {
             history(node, connection, &grant, before, limit, reference).await?
         }
+        Request::Search {
+            grant,
+            words,
+            before,
+            limit,
+        } => search::answer(node, connection, &grant, (&words, before, limit), reference).await?,
         Request::Edit { grant, seq, text } => {
             let changed = node.edit(&grant, seq, &text).await.map_err(unavailable)?;
             changed_answer(node, connection, &grant, seq, &changed, reference)?;
@@ -197,12 +210,14 @@ async fn history(
     reference: Option<u64>,
 ) -> Result<(), Refusal> {
     let page = before.map_or(Page::Latest, Page::Before);
-    let messages = node
+    // One more than asked for: whether there are older ones the numbers do not say, since old messages may be swept.
+    let mut messages = node
         .store
-        .messages(grant.room(), page, limit)
+        .messages(grant.room(), page, limit + 1)
         .await
         .map_err(unavailable)?;
-    let more = messages.first().is_some_and(|oldest| oldest.seq > 1);
+    let more = messages.len() > limit;
+    messages.drain(..messages.len().saturating_sub(limit));
     let frame = ServerFrame::History {
         reference,
         chat: &grant.room().chat,

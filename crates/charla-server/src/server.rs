@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
-use crate::{clock, console, follow, inbox, loops, outage, peers, publish, timers};
+use crate::{clock, console, follow, inbox, loops, outage, peers, publish, retention, timers};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -116,6 +116,7 @@ impl Server {
         let authority = Authority::open(&settings, application.as_ref(), Arc::clone(&metrics))?;
         let mut node = Node::new(settings, Arc::clone(&store), auth, authority, metrics, clock);
         node.application = application;
+        node.epoch = node.store.epoch().await?;
         let node = Arc::new(node);
         node.join(broker(&node)?);
         let bridging = Bridge::start(&node).await?.map(|(bridge, tasks)| {
@@ -135,6 +136,7 @@ impl Server {
             tokio::spawn(loops::tell_loops(Arc::clone(&node))),
             tokio::spawn(authority::ask_again(Arc::clone(&node))),
             tokio::spawn(console::keep_figures(Arc::clone(&node))),
+            tokio::spawn(retention::keep_to_retention(Arc::clone(&node))),
         ];
         tasks.extend(bridging.into_iter().flatten());
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));

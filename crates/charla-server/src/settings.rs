@@ -20,7 +20,9 @@ mod load;
 mod near;
 mod problem;
 mod relations;
+mod retention;
 mod rule;
+mod search;
 mod secrets;
 mod slot;
 mod source;
@@ -46,6 +48,8 @@ pub use limits::{LimitSettings, WhenFull};
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;
 pub use problem::{Place, Problem};
+pub use retention::{Kept, RetentionSettings};
+pub use search::SearchSettings;
 pub use store::StoreSettings;
 pub use store_url::StoreUrl;
 pub use units::{parse_duration, print_duration};
@@ -83,6 +87,10 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// The operator's overview.
     pub console: ConsoleSettings,
+    /// How long messages are kept.
+    pub retention: RetentionSettings,
+    /// Whether messages are found by their words.
+    pub search: SearchSettings,
 }
 
 /// How a handshake that a gate refuses is answered.

@@ -17,10 +17,13 @@ use crate::publish::Entry;
 use crate::settings::StoreSettings;
 
 pub mod archive;
+pub mod backup;
+pub mod care;
 mod columns;
 mod hints;
 mod postgres;
 mod records;
+pub mod search;
 mod sqlite;
 
 pub use hints::{Hints, Moved};
@@ -106,7 +109,7 @@ pub async fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
 /// - **Once**: an append with an (author, id) that the chat has comes back as [`Appended::Repeated`].
 /// - **Retry**: nothing is retried here. [`StoreError::Unavailable`] means that the caller may, with the same id.
 /// - **Tenants**: no call can see across tenants; each takes a key that carries its tenant.
-pub trait Store: archive::Archive + Send + Sync + 'static {
+pub trait Store: archive::Archive + care::Care + search::Search + Send + Sync + 'static {
     /// Hands a draft to the writer and comes back at once; the outcome goes to the sink, in commit order.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub enum ClientFrame<'f> {
         after: Option<u64>,
         /// The last revision seen.
         rev: Option<u64>,
+        /// The epoch that those numbers are of.
+        epoch: Option<u64>,
     },
     /// Stop hearing a chat.
     Unsubscribe {
@@ -42,6 +44,17 @@ pub enum ClientFrame<'f> {
     History {
         /// Of which chat.
         chat: Option<ChatId>,
+        /// Those before this sequence number; absent: the latest.
+        before: Option<u64>,
+        /// How many at most.
+        limit: Option<u64>,
+    },
+    /// Find messages by their words.
+    Search {
+        /// In which chat.
+        chat: Option<ChatId>,
+        /// The words.
+        q: Cow<'f, str>,
         /// Those before this sequence number; absent: the latest.
         before: Option<u64>,
         /// How many at most.
@@ -141,8 +154,11 @@ struct Fields<'f> {
     data: Option<&'f RawValue>,
     after: Option<u64>,
     rev: Option<u64>,
+    epoch: Option<u64>,
     before: Option<u64>,
     limit: Option<u64>,
+    #[serde(borrow)]
+    q: Option<Cow<'f, str>>,
     seq: Option<u64>,
     on: Option<bool>,
     #[serde(borrow)]
@@ -209,10 +225,17 @@ impl<'f> Fields<'f> {
                 chat,
                 after: self.after,
                 rev: self.rev,
+                epoch: self.epoch,
             },
             "unsubscribe" => ClientFrame::Unsubscribe { chat },
             "history" => ClientFrame::History {
                 chat,
+                before: self.before,
+                limit: self.limit,
+            },
+            "search" => ClientFrame::Search {
+                chat,
+                q: self.q.ok_or("a search needs a `q`")?,
                 before: self.before,
                 limit: self.limit,
             },

@@ -61,6 +61,16 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+/// A message that was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hit<'f> {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message<'f>,
+    /// Where the words stand in its text: from, and how many, in UTF-16 code units.
+    pub hits: Vec<[usize; 2]>,
+}
+
 /// How far somebody has read.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ReadMark<'f> {
@@ -109,6 +119,8 @@ pub enum ServerFrame<'f> {
         seq: u64,
         /// Its revision.
         rev: u64,
+        /// What `seq` and `rev` count in: another one after the store was put back from a backup.
+        epoch: u64,
         /// Whether `messages` is all that was missed.
         resumed: bool,
         /// Who else is here.
@@ -154,6 +166,20 @@ pub enum ServerFrame<'f> {
         messages: Vec<Message<'f>>,
         /// Whether there are older ones.
         more: bool,
+    },
+    /// Messages with the words that were asked for.
+    Found {
+        /// The request's number.
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
+        /// Of which chat.
+        chat: &'f ChatId,
+        /// Newest first.
+        messages: Vec<Hit<'f>>,
+        /// Whether there are older ones.
+        more: bool,
+        /// Whether all of the chat was looked through; else its oldest messages are still being prepared.
+        complete: bool,
     },
     /// A message has other words.
     Edited {

@@ -98,6 +98,7 @@ impl Driver {
         };
         subscription.entered = true;
         let resumed = frame.is_true("resumed");
+        subscription.epoch = frame.number_of("epoch").or(subscription.epoch);
         subscription.behind = slow && resumed;
         if !resumed {
             subscription.cursor.jump(frame.seq(), frame.number_of("rev"));

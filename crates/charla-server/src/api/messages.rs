@@ -131,12 +131,13 @@ async fn history(
         .unwrap_or(PAGE)
         .clamp(1, node.settings.limits.history_page);
     let grant = caller.enter(&node, &chat, None).await?;
-    let messages = node.store.messages(grant.room(), page, limit).await?;
-    let more = match page {
-        Page::Latest | Page::Before(_) => messages.first().is_some_and(|oldest| oldest.seq > 1),
-        // A full page at the very end leads to one empty page; counting would cost every page a look more.
-        Page::After(_) => messages.len() == limit,
-    };
+    // One more than asked for shows whether there are more: old ones may be swept, whatever the numbers say.
+    let mut messages = node.store.messages(grant.room(), page, limit + 1).await?;
+    let more = messages.len() > limit;
+    match page {
+        Page::Latest | Page::Before(_) => drop(messages.drain(..messages.len().saturating_sub(limit))),
+        Page::After(_) => messages.truncate(limit),
+    }
     Ok(Json(History {
         messages: messages.into_iter().map(Message::from).collect(),
         more,

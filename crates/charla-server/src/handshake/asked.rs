@@ -297,6 +297,7 @@ impl Asked {
                 "attempt" => once(&mut asked.attempt, value, "attempt")?,
                 "after" => asked.left_off.after = Some(number(&value, "after")?),
                 "rev" => asked.left_off.rev = Some(number(&value, "rev")?),
+                "epoch" => asked.left_off.epoch = Some(number(&value, "epoch")?),
                 // Proxies and front ends add parameters of their own.
                 _ => {}
             }

@@ -46,6 +46,14 @@ const BRIDGE: &str = "
 # author = \"autor\"
 ";
 
+const RETENTION: &str = "
+# For one tenant otherwise; what is not said here is as above.
+#
+# [[retention.tenants]]
+# tenant = \"acme\"
+# days = 365
+";
+
 /// The text of the file.
 #[must_use]
 pub fn default_file() -> String {
@@ -70,6 +78,9 @@ pub fn default_file() -> String {
         }
         if section == "bridge" {
             text.push_str(BRIDGE);
+        }
+        if section == "retention" {
+            text.push_str(RETENTION);
         }
     }
     text

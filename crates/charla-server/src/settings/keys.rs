@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::Settings;
 use super::bridge::{EVENT_FIELDS, GROUP_FIELDS};
+use super::retention;
 use super::rule::Rule;
 use super::slot::Slot;
 
@@ -88,10 +89,11 @@ pub(super) const BRIDGE_GROUPS: &str = "bridge.groups";
 pub(super) const BRIDGE_EVENTS: &str = "bridge.events";
 
 /// The lists of the file, each with the fields that its entries may have.
-pub(super) const LISTS: [(&str, &[&str]); 3] = [
+pub(super) const LISTS: [(&str, &[&str]); 4] = [
     (FOREIGN_KEYS, &FOREIGN_KEY_FIELDS),
     (BRIDGE_GROUPS, &GROUP_FIELDS),
     (BRIDGE_EVENTS, &EVENT_FIELDS),
+    (retention::TENANTS, &retention::FIELDS),
 ];
 
 impl Key {
@@ -430,6 +432,14 @@ keys! {
 
     "metrics.allow", Rule::Networks, Some(|s| &mut s.metrics.allow), "",
         "Networks that may read /metrics; others get 404.";
+    "retention.days", retention::DAYS, Some(|s| &mut s.retention.every.days), "",
+        "Days that messages are kept; 0: for ever. At least one day: until then a send that is repeated finds its number.";
+    "retention.messages", retention::MESSAGES, Some(|s| &mut s.retention.every.messages), "",
+        "Messages that are kept of each chat, the newest; 0: all. What is not a day old stays in any case.";
+
+    "search.enabled", Rule::Flag, Some(|s| &mut s.search.enabled), "",
+        "Whether messages can be searched for. A chat is prepared when it is searched for the first time; sending costs nothing.";
+
     "console.enabled", Rule::Flag, Some(|s| &mut s.console.enabled), "",
         "Whether this node keeps the last hours and the close ledger, and shows them at /console.";
     "console.user_header", Rule::Text, Some(|s| &mut s.console.user_header), "X-Auth-Request-Email",

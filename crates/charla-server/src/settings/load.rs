@@ -10,6 +10,7 @@ use super::bridge::Entries;
 use super::keys::{BRIDGE_EVENTS, BRIDGE_GROUPS, FOREIGN_KEYS, KEYS, Key, SECRETS, Secret};
 use super::problem::{Fault, Place, Problem};
 use super::relations;
+use super::retention;
 use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
@@ -87,9 +88,11 @@ pub fn load(
     loaded.settings.bridge.events = entries.events(&events);
     loaded.entries = shown_entries(BRIDGE_GROUPS, &groups);
     loaded.entries.extend(shown_entries(BRIDGE_EVENTS, &events));
+    let kept_otherwise = from_file.take_list(retention::TENANTS);
     for layer in [from_file, from_variables, from_flags] {
         loaded.apply(&layer, &mut vault);
     }
+    loaded.settings.retention.settle(&kept_otherwise, vault.problems);
     authority::settle(&mut loaded, &mut vault);
     loaded.settings.store.history.schema = loaded.settings.application.schema.clone();
     relations::check(&loaded, &mut problems);

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use charla_core::{Author, RoomKey, Seq, Stored, UserKey};
 use charla_wire::{ChatId, TenantId, Timestamp, UserId};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, mpsc::error::TrySendError, oneshot};
 use tokio::task::JoinSet;
 
 use self::fault::Fault;
@@ -36,6 +35,7 @@ use crate::settings::{StoreSettings, StoreUrl};
 mod address;
 mod append;
 mod archive;
+mod care;
 mod chats;
 mod credentials;
 mod directory;
@@ -48,6 +48,7 @@ mod notifications;
 mod numbering;
 mod pool;
 mod rows;
+mod search;
 mod session;
 mod transaction;
 mod writer;

@@ -31,6 +31,8 @@ use crate::settings::StoreSettings;
 
 mod append;
 mod archive;
+mod backup;
+mod care;
 mod chats;
 mod checkpoint;
 mod credentials;
@@ -42,6 +44,7 @@ mod migrations;
 mod notifications;
 mod reader;
 mod rows;
+mod search;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -137,6 +140,8 @@ impl Sqlite {
         })
     }
 }
+
+pub(super) use backup::{backup, compact};
 
 /// Where the schema of the file stands; a folder without one stands at the start.
 pub(super) fn schema(settings: &StoreSettings) -> Result<Schema, StoreError> {

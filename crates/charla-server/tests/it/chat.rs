@@ -13,6 +13,7 @@ mod people;
 mod plain;
 mod resume;
 mod returns;
+mod search;
 mod stress;
 mod talk;
 

@@ -82,7 +82,8 @@ impl Cluster {
         self.folder.path().join("data")
     }
 
-    fn program(&self, name: &str) -> Command {
+    /// One of the server's own programs, by whom the server runs as, in the server's folder.
+    pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(programs().join(name));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         if let Some((user, group)) = self.owner {

@@ -18,8 +18,10 @@ use uuid::Uuid;
 
 pub(crate) mod access;
 pub(crate) mod appending;
+pub(crate) mod care;
 pub(crate) mod chats;
 pub(crate) mod people;
+pub(crate) mod search;
 
 /// One store under test, and the time it believes in.
 pub(crate) struct Bench {
@@ -232,6 +234,20 @@ macro_rules! store_contract {
                 a_kept_value_is_made_once,
                 it_says_that_it_is_ready,
                 a_closed_store_refuses_writes,
+            ],
+            care: [
+                the_oldest_go_and_numbers_go_on,
+                what_is_too_much_goes_once_it_is_settled,
+                a_sweep_goes_on_where_it_stopped,
+                an_epoch_lasts_until_another_begins,
+                all_that_is_kept_of_somebody_is_found,
+                words_change_hands_or_go,
+                who_is_forgotten_leaves_an_id,
+            ],
+            search: [
+                words_are_found_without_accents,
+                changes_are_found_as_they_are,
+                a_chat_is_taken_in_from_its_end,
             ],
         }
     };

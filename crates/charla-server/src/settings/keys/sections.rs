@@ -1,7 +1,7 @@
 //! The sections of the file.
 
 /// The sections in the order of the file, each with its line for people.
-pub(in crate::settings) const SECTIONS: [(&str, &str); 18] = [
+pub(in crate::settings) const SECTIONS: [(&str, &str); 20] = [
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -40,5 +40,7 @@ pub(in crate::settings) const SECTIONS: [(&str, &str); 18] = [
     ("compression", "permessage-deflate."),
     ("log", "What is written down, on standard error."),
     ("metrics", "Who may read /metrics."),
+    ("retention", "How long messages are kept: docs/data.md."),
+    ("search", "Messages by their words: docs/search.md."),
     ("console", "The operator's overview at /console."),
 ];

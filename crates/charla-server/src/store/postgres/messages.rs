@@ -7,6 +7,7 @@ use super::Postgres;
 use super::fault::Fault;
 use super::history::{History, Unwritten, What};
 use super::rows::{self, MESSAGE_WIDTH, escaped, id, limit, message_columns, number, unsigned};
+use super::search;
 use super::session::Session;
 use crate::store::{Changed, Page, StoreError, StoreFuture};
 
@@ -167,13 +168,7 @@ async fn change_one(
             Err(Unwritten::Lost(fault)) => return Err(fault),
         }
     }
-    let row = session
-        .one(
-            "UPDATE chats SET rev = rev + 1 WHERE id = $1 RETURNING rev",
-            &[&chat],
-        )
-        .await?;
-    let rev = unsigned(&row, 0)?;
+    let rev = next_rev(session, chat).await?;
     session
         .execute(
             "UPDATE messages SET text = $3, data = $4, edited_at = $5, deleted = $6, rev = $7
@@ -189,7 +184,14 @@ async fn change_one(
             ],
         )
         .await?;
+    search::follow(session, chat, seq, &message.draft.text).await?;
     Ok(Changed::Done { rev, message })
+}
+
+/// The chat's next revision.
+pub(super) async fn next_rev(session: &mut Session, chat: i64) -> Result<u64, Fault> {
+    const NEXT: &str = "UPDATE chats SET rev = rev + 1 WHERE id = $1 RETURNING rev";
+    unsigned(&session.one(NEXT, &[&chat]).await?, 0)
 }
 
 /// Moves a read marker forward, as far as there are messages; where it is if it moved.

@@ -15,7 +15,10 @@ use crate::settings::{StoreSettings, StoreUrl};
 use crate::store::{Schema, StoreError};
 
 /// All migrations in order; the first one leads to schema 1.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/postgres/0001_start.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/postgres/0001_start.sql"),
+    include_str!("../../../migrations/postgres/0002_search.sql"),
+];
 
 /// What all of them may take, the wait for another node's included.
 const WITHIN: Duration = Duration::from_secs(600);

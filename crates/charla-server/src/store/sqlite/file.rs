@@ -11,11 +11,11 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{checkpoint, fault, migrations};
+use super::{backup, checkpoint, fault, migrations};
 use crate::store::StoreError;
 
 /// The database itself; `-wal` and `-shm` stand beside it.
-const DATABASE: &str = "charla.db";
+pub(super) const DATABASE: &str = "charla.db";
 /// Held by whoever has the folder open.
 const LOCK: &str = "charla.lock";
 /// Somebody's backup may hold the file for a moment.
@@ -83,6 +83,7 @@ impl Folder {
         durable(&conn).map_err(|error| fault::told(&error))??;
         checkpoint::start_over(&conn).map_err(|error| fault::told(&error))?;
         migrations::apply(&mut conn)?;
+        backup::begin_anew(&conn).map_err(|error| fault::told(&error))?;
         Ok(conn)
     }
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::chats::chat_id;
 use super::rows::{self, MESSAGE_WIDTH, id, limit, message_columns, number, unsigned};
+use super::search;
 use super::writer::Writing;
 use crate::store::{Changed, Page};
 
@@ -124,6 +125,7 @@ pub(super) fn change(
             message.deleted,
             number(rev),
         ])?;
+    search::follow(writing.conn, chat, seq, &message.draft.text)?;
     Ok(Changed::Done { rev, message })
 }
 
@@ -139,7 +141,7 @@ fn one(conn: &Connection, chat: i64, key: &RoomKey, seq: Seq) -> Result<Option<S
     .optional()
 }
 
-fn next_rev(writing: &Writing<'_>, chat: i64) -> Result<u64> {
+pub(super) fn next_rev(writing: &Writing<'_>, chat: i64) -> Result<u64> {
     writing
         .conn
         .prepare_cached("UPDATE chats SET rev = rev + 1 WHERE id = ?1 RETURNING rev")?

@@ -8,7 +8,10 @@ use super::fault;
 use crate::store::{Schema, StoreError};
 
 /// All migrations in order; the first one leads to schema 1.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_start.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001_start.sql"),
+    include_str!("../../../migrations/sqlite/0002_search.sql"),
+];
 
 /// Where a file stands that is not there yet.
 pub(super) const fn nothing() -> Schema {

@@ -39,6 +39,7 @@ async fn the_first_words_say_everything() {
         [
             "changed",
             "chat",
+            "epoch",
             "members_online",
             "messages",
             "reads",

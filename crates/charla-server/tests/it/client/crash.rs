@@ -88,7 +88,7 @@ async fn every_send_is_acknowledged_once_and_heard_once_whatever_dies() {
     let chat = ChatId::parse("5").unwrap();
     let beginning = Place {
         after: Some(0),
-        rev: None,
+        ..Place::default()
     };
     soon("being let in", listener.subscribe(&chat, beginning))
         .await

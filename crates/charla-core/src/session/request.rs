@@ -1,0 +1,96 @@
+//! What a client may ask for, once it is judged: [`Request`].
+
+use charla_wire::ChatId;
+
+use crate::Millis;
+use crate::grant::CanEnter;
+use crate::message::{Draft, Seq};
+
+/// What a client asks, allowed and complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Store this and publish it.
+    Post(Draft),
+    /// Look whether it may enter, then subscribe.
+    Subscribe {
+        /// Which chat.
+        chat: ChatId,
+        /// The last message seen.
+        after: Option<Seq>,
+        /// The last revision seen.
+        rev: Option<u64>,
+        /// The epoch that those are of.
+        epoch: Option<u64>,
+    },
+    /// Leave.
+    Unsubscribe(ChatId),
+    /// Read a page.
+    History {
+        /// Where.
+        grant: CanEnter,
+        /// Before this one.
+        before: Option<Seq>,
+        /// At most.
+        limit: usize,
+    },
+    /// Find messages.
+    Search {
+        /// Where.
+        grant: CanEnter,
+        /// The words, as they were typed.
+        words: String,
+        /// Before this one.
+        before: Option<Seq>,
+        /// At most.
+        limit: usize,
+    },
+    /// Change a message.
+    Edit {
+        /// Where, and as whom.
+        grant: CanEnter,
+        /// Which.
+        seq: Seq,
+        /// The new words.
+        text: String,
+    },
+    /// Take a message back.
+    Delete {
+        /// Where, and as whom.
+        grant: CanEnter,
+        /// Which.
+        seq: Seq,
+    },
+    /// Move the read marker.
+    Read {
+        /// Where, and whose.
+        grant: CanEnter,
+        /// To here.
+        seq: Seq,
+    },
+    /// Tell the others.
+    Typing {
+        /// Where, and who.
+        grant: CanEnter,
+        /// Began.
+        on: bool,
+    },
+    /// Judge a new token.
+    Refresh(String),
+    /// Write down how the client fared before.
+    Report(Failure),
+    /// Answer `pong`.
+    Ping,
+}
+
+/// What a client went through before this connection, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// A cause's id by its form; it need not be one of ours.
+    pub cause: String,
+    /// The close code that it saw.
+    pub code: Option<u16>,
+    /// Attempts that failed.
+    pub attempts: u64,
+    /// How long it was away.
+    pub away: Millis,
+}
