@@ -10,6 +10,7 @@ use crate::exit;
 
 mod admin;
 mod archive;
+mod backup;
 mod doctor;
 mod import_django;
 mod storm;
@@ -19,6 +20,7 @@ pub(crate) use admin::{
     TenantCommand, TokenArgs, TokenCommand, UserArgs, UserCommand,
 };
 pub(crate) use archive::{Export, Import};
+pub(crate) use backup::{Backup, OnStore};
 pub(crate) use doctor::{Collect, Doctor, DoctorCommand, Explain, Format, Telling};
 pub(crate) use import_django::ImportDjango;
 pub(crate) use storm::Storm;
@@ -142,6 +144,15 @@ Examples:
     /// Take such a file into a store: that of another machine, or of another kind
     #[command(after_help = archive::IMPORT_HELP)]
     Import(Import),
+    /// Copy a SQLite store into one file, while a server may use it
+    #[command(after_help = backup::BACKUP_HELP)]
+    Backup(Backup),
+    /// Say that the store was put back from a backup: clients that know more than it does begin anew
+    #[command(after_help = backup::RESTORED_HELP)]
+    Restored(OnStore),
+    /// Write a SQLite store anew, without a trace of what was deleted
+    #[command(after_help = backup::COMPACT_HELP)]
+    Compact(OnStore),
     /// Write the settings for taking Charla in under a Django Channels project, read from its own
     #[command(after_help = import_django::HELP)]
     ImportDjango(ImportDjango),

@@ -9,6 +9,7 @@ use crate::screen::Screen;
 mod admin;
 mod archive;
 mod args;
+mod backup;
 mod causes;
 mod config;
 mod connect;
@@ -46,6 +47,9 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Export(wanted) => archive::export(&wanted, screen),
         Command::Import(wanted) => archive::import(&wanted, screen),
         Command::ImportDjango(wanted) => import_django::run(&wanted, screen),
+        Command::Backup(wanted) => backup::run(&wanted, screen),
+        Command::Restored(wanted) => backup::restored(&wanted, screen),
+        Command::Compact(wanted) => backup::compact(&wanted, screen),
         Command::Migrate(wanted) => migrate::run(&wanted, screen),
         Command::Serve(wanted) => serve::run(wanted, screen),
         Command::Storm(wanted) => storm::run(&wanted, screen),

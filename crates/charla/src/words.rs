@@ -24,6 +24,7 @@ macro_rules! words {
 }
 
 pub(crate) mod archive;
+pub(crate) mod backup;
 pub(crate) mod doctor;
 pub(crate) mod import_django;
 pub(crate) mod storm;

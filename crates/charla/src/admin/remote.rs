@@ -256,6 +256,13 @@ fn user(command: &UserCommand, lang: Lang) -> Result<Deed, Failure> {
             None,
             words::user_signed_out(lang, id),
         ),
+        UserCommand::Export { .. } => return Err(Failure::usage(words::only_local(lang))),
+        UserCommand::Erase { id, keep_texts } => change(
+            Method::POST,
+            format!("{}/erase", of(id)),
+            Some(json!({"keep_texts": keep_texts})),
+            words::backup::erased_by_server(lang),
+        ),
         UserCommand::Remove { id } => change(Method::DELETE, of(id), None, words::user_removed(lang, id)),
     })
 }

@@ -1,7 +1,13 @@
 //! `charla user`
 
+use std::sync::Arc;
+
 use charla_core::UserKey;
-use charla_server::store::{Role, UserChange, UserState};
+use charla_server::personal;
+use charla_server::store::care::Words;
+use charla_server::store::{Role, UserChange, UserState, backup};
+use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::{Office, record, user_id};
 use crate::args::{Password, RoleWord, UserArgs, UserCommand};
@@ -10,6 +16,8 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::screen::{Screen, plain};
 use crate::words;
 
+/// Lines of an export that wait to be printed.
+const LINES_WAITING: usize = 64;
 /// Chats that `show` lists.
 const CHATS_SHOWN: usize = 100;
 
@@ -31,6 +39,18 @@ pub(super) async fn run(wanted: UserArgs, screen: &mut Screen) -> Outcome {
         UserCommand::Unblock { id } => register.state(&id, UserState::Active).await,
         UserCommand::Remove { id } => register.state(&id, UserState::Deleted).await,
         UserCommand::SignOut { id } => register.sign_out(&id).await,
+        UserCommand::Export { id } => register.export(&id).await,
+        UserCommand::Erase { id, keep_texts } => {
+            let settings = register.office.settings.store.clone();
+            let done = register.erase(&id, keep_texts).await?;
+            // The store must be let go of before it is written anew.
+            register.office.store.close().await?;
+            drop(register);
+            if settings.url.is_none() {
+                backup::compact(&settings)?;
+            }
+            Ok(done)
+        }
     }
 }
 
@@ -171,6 +191,42 @@ impl Register<'_> {
         }
         let sentence = words::user_signed_out(self.office.screen.lang, id);
         self.changed(&key, sentence).await
+    }
+
+    async fn export(&mut self, id: &str) -> Outcome {
+        let key = self.key(id)?;
+        let store = Arc::clone(&self.office.store);
+        let (sink, lines) = mpsc::channel(LINES_WAITING);
+        let read = async {
+            let sink = sink;
+            personal::export(&*store, &key, &sink).await
+        };
+        let screen = &mut *self.office.screen;
+        let printed = async {
+            // Gone at an error: then the reading ends as well.
+            let mut lines = lines;
+            while let Some(line) = lines.recv().await {
+                screen.line(line)?;
+            }
+            Ok::<_, Failure>(())
+        };
+        let (known, printed) = tokio::join!(read, printed);
+        printed?;
+        if known? {
+            Ok(Exit::Done)
+        } else {
+            Err(self.unknown(id))
+        }
+    }
+
+    async fn erase(&mut self, id: &str, keep_texts: bool) -> Outcome {
+        let key = self.key(id)?;
+        let words = if keep_texts { Words::Stay } else { Words::Go };
+        let erased = personal::erase(&*self.office.store, &key, words, &mut |_, _, _| {}).await?;
+        let erased = erased.ok_or_else(|| self.unknown(id))?;
+        let sentence = words::backup::erased(self.office.screen.lang, &erased.alias, erased.messages);
+        let record = json!({"alias": erased.alias, "messages": erased.messages});
+        self.office.done(sentence, &record)
     }
 
     async fn state(&mut self, id: &str, state: UserState) -> Outcome {

@@ -115,7 +115,9 @@ pub(crate) struct Password {
 Examples:
   charla user add ana --name Ana --password-stdin < ana.password
   charla user add sofia --role agent --tenant acme
-  charla user block luis --tenant acme")]
+  charla user block luis --tenant acme
+  charla user export ana > ana.jsonl
+  charla user erase ana")]
 pub(crate) struct UserArgs {
     /// Where.
     #[command(flatten)]
@@ -183,6 +185,19 @@ pub(crate) enum UserCommand {
     Remove {
         /// Its id
         id: String,
+    },
+    /// Print all that is kept of a user, one JSON object a line
+    Export {
+        /// Its id
+        id: String,
+    },
+    /// Take away all that is kept of a user but the id; its messages too
+    Erase {
+        /// Its id
+        id: String,
+        /// Leave the messages' texts, under a pseudonym
+        #[arg(long)]
+        keep_texts: bool,
     },
 }
 
