@@ -104,6 +104,12 @@ const PIP: &[(&str, &str, &str)] = &[
     ("psycopg", "3.3.9", "Django's way to PostgreSQL"),
     ("psycopg_binary", "3.3.9", "the same, compiled"),
     (
+        "opentelemetry_proto",
+        "1.45.2",
+        "reads what the traces' collector was sent",
+    ),
+    ("protobuf", "7.36.2", "what that stands on"),
+    (
         "django_tenants",
         "4.0.1",
         "a schema for each company, in examples/django-chat",

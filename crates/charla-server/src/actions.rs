@@ -13,6 +13,7 @@ use crate::publish::{Entry, Receipt};
 use crate::store::{
     AppendError, Appended, Changed, Chat, Notification, StoreError, User, UserChange, UserState,
 };
+use crate::telemetry::Span;
 
 impl Node {
     /// Stores and publishes a message.
@@ -20,11 +21,19 @@ impl Node {
     /// # Errors
     /// Why it was not stored.
     pub async fn post(&self, draft: Draft) -> Result<Appended, AppendError> {
+        self.post_of(draft, None).await
+    }
+
+    /// The same, of a recorded request.
+    ///
+    /// # Errors
+    /// Why it was not stored.
+    pub(crate) async fn post_of(&self, draft: Draft, span: Option<Span>) -> Result<Appended, AppendError> {
         let (waiter, outcome) = oneshot::channel();
         let stopped = || AppendError::Unavailable("the writer has stopped".into());
         let entry = Entry {
             draft,
-            receipt: Receipt::Waiter(waiter),
+            receipt: Receipt::Waiter(waiter).traced(span),
         };
         self.store
             .append(entry)

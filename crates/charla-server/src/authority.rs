@@ -18,6 +18,7 @@ use crate::application::Application;
 use crate::clock::Uptime;
 use crate::metrics::Metrics;
 use crate::settings::{AuthorityKind, AuthoritySettings, Settings};
+use crate::telemetry::{self, Kind};
 
 mod breaker;
 mod cache;
@@ -264,11 +265,11 @@ impl Authority {
         flights.insert(question.clone(), flight.clone());
         let (this, question, own) = (Arc::clone(self), question.clone(), flight.clone());
         // On a task of its own: whoever asked may leave, and others may have joined.
-        tokio::spawn(async move {
+        tokio::spawn(telemetry::carried(async move {
             let outcome = this.carry(&question, admitted).await;
             this.clear(&question, &own);
             land.send_replace(Some(outcome));
-        });
+        }));
         Ok(flight)
     }
 
@@ -290,7 +291,12 @@ impl Authority {
         let began = self.uptime.elapsed();
         let answer = match turn {
             Ok(Ok(_turn)) => {
-                let answer = tokio::time::timeout(within, self.answer(question)).await;
+                let mut span = telemetry::child("authority", Kind::Client);
+                let asking = telemetry::within(span.as_ref(), self.answer(question));
+                let answer = tokio::time::timeout(within, asking).await;
+                if let (Some(span), Ok(Err(_)) | Err(_)) = (&mut span, &answer) {
+                    span.fails("authority_unavailable");
+                }
                 answer.unwrap_or_else(|_| {
                     let within = within.as_millis();
                     Err(Failure::Away(format!("no answer within {within} ms")))

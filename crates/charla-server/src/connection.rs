@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::clock::Uptime;
 use crate::happening::Variant;
+use crate::telemetry::{ConnectionTrace, TraceId};
 
 /// Frames that one system call may take.
 const SLICES: usize = 16;
@@ -95,6 +96,8 @@ pub struct Opening {
     pub since: Timestamp,
     /// How much may wait for it.
     pub outbox: OutboxLimits,
+    /// Its trace, where the handshake was recorded.
+    pub trace: Option<Box<ConnectionTrace>>,
 }
 
 /// A connected client.
@@ -123,6 +126,14 @@ pub struct Look {
     pub broken: bool,
     /// There are chats to leave.
     pub expelled: bool,
+}
+
+impl Opening {
+    /// The id of its trace, where the handshake was recorded.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<TraceId> {
+        Some(self.trace.as_deref()?.handshake().trace())
+    }
 }
 
 impl Connection {

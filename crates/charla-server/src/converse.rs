@@ -22,6 +22,7 @@ use crate::metrics::CloseLabels;
 use crate::node::Node;
 use crate::receipts::Outcome;
 use crate::serve::{Serving, serve};
+use crate::telemetry::ConnectionTrace;
 use crate::users::Registered;
 
 /// How long a refused client may take to answer the close frame.
@@ -122,6 +123,7 @@ fn accept(
         opened_at: node.uptime.now(),
         since: (node.clock)(),
         outbox: node.outbox_limits,
+        trace: asked.trace.map(ConnectionTrace::new).map(Box::new),
     };
     let token_ends = Some(node.token_end(expires_at));
     let connection = Arc::new(Connection::new(opening, socket));
@@ -202,7 +204,8 @@ fn conclude(node: &Node, connection: &Connection, ending: Ending) {
         connection = %opening.id, cause, initiator, lasted_ms = lasted, address = %opening.address,
         tenant = %opening.visitor.key.tenant, user = %opening.visitor.key.user,
         chat = opening.home.as_ref().map(tracing::field::display),
-        unsent_bytes = connection.waiting_bytes(), "connection ended"
+        unsent_bytes = connection.waiting_bytes(), trace = opening.trace_id().map(tracing::field::display),
+        "connection ended"
     );
     note_receipt(
         node,

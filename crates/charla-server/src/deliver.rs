@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use crate::connection::Connection;
 use crate::happening::{Encoded, Happening, RoomEvent, UserEvent, Variant, text_frame};
 use crate::node::Node;
+use crate::telemetry::{Span, TraceContext};
 
 /// Locks that the rooms are spread over.
 const SHARDS: usize = 32;
@@ -162,16 +163,53 @@ fn join(events: &[Arc<Encoded>], variant: Variant) -> Bytes {
     }
 }
 
+/// The spans of the recorded messages of a round.
+#[derive(Default)]
+struct Delivering {
+    spans: Vec<Span>,
+    listeners: usize,
+}
+
+impl Delivering {
+    fn begin(node: &Node, events: &[Arc<Encoded>]) -> Self {
+        if !node.telemetry.is_on() {
+            return Self::default();
+        }
+        let spans = events.iter().filter_map(|event| {
+            let mut span = node.telemetry.heard("deliver", event.trace?)?;
+            event.describe(&mut span);
+            Some(span)
+        });
+        Self {
+            spans: spans.collect(),
+            listeners: 0,
+        }
+    }
+}
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        for span in &mut self.spans {
+            span.count("charla.listeners", self.listeners as u64);
+        }
+    }
+}
+
 impl Node {
     /// What the broker hands to this node, its own happenings too.
     pub(crate) fn hear(self: &Arc<Self>, happening: Happening) {
         match happening {
-            Happening::Room { room, event, except } => {
+            Happening::Room {
+                room,
+                event,
+                except,
+                trace,
+            } => {
                 if let RoomEvent::Typing { by, on } = &event {
                     let now = self.uptime.now();
                     self.typing.lock().says(&room, by, *on, except, now);
                 }
-                self.hear_in_room(&room, event, except);
+                self.hear_in_trace(&room, event, except, trace);
             }
             Happening::User { user, event } => {
                 self.tell(&self.users.connections(&user), &event);
@@ -239,13 +277,18 @@ impl Node {
         event: RoomEvent,
         except: Option<uuid::Uuid>,
     ) {
-        let encoded = Arc::new(Encoded::new(
-            room.clone(),
-            event,
-            except,
-            Arc::clone(&self.speech),
-        ));
-        self.pass_on(room, &encoded);
+        self.hear_in_trace(room, event, except, None);
+    }
+
+    fn hear_in_trace(
+        self: &Arc<Self>,
+        room: &RoomKey,
+        event: RoomEvent,
+        except: Option<uuid::Uuid>,
+        trace: Option<TraceContext>,
+    ) {
+        let encoded = Encoded::new(room.clone(), event, except, Arc::clone(&self.speech));
+        self.pass_on(room, &Arc::new(encoded.in_trace(trace)));
     }
 
     fn pass_on(self: &Arc<Self>, room: &RoomKey, encoded: &Arc<Encoded>) {
@@ -270,6 +313,7 @@ impl Node {
         let mut listeners = Vec::with_capacity(INLINE_MAX);
         while let Some(events) = self.next_round(room) {
             let mut round = Round::new(events);
+            let mut spans = Delivering::begin(self, &round.events);
             let mut from = Some(0);
             while let Some(at) = from {
                 from = self
@@ -277,6 +321,7 @@ impl Node {
                     .of(room)
                     .lock()
                     .slice(room, at, INLINE_MAX, &mut listeners);
+                spans.listeners += listeners.len();
                 self.deliver_slice(&mut round, &mut listeners);
             }
         }
@@ -286,9 +331,11 @@ impl Node {
         let mut listeners = Vec::with_capacity(SLICE);
         while let Some(events) = self.next_round(room) {
             let mut round = Round::new(events);
+            let mut spans = Delivering::begin(self, &round.events);
             let mut from = Some(0);
             while let Some(at) = from {
                 from = self.rooms.of(room).lock().slice(room, at, SLICE, &mut listeners);
+                spans.listeners += listeners.len();
                 self.deliver_slice(&mut round, &mut listeners);
                 tokio::task::yield_now().await;
             }

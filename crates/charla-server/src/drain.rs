@@ -12,6 +12,9 @@ use crate::server::Server;
 /// Of the drain's time this much is kept for the store: what waits in its writer is still stored.
 const FOR_THE_STORE: Duration = Duration::from_secs(2);
 
+/// Longer than this nobody waits for a collector.
+const FOR_THE_SPANS: Duration = Duration::from_secs(2);
+
 impl Server {
     /// Is ready no more, and goes on for `server.pre_stop`; then stops accepting, tells everybody when to come back, and
     /// ends within the drain time with everything acknowledged stored.
@@ -58,6 +61,7 @@ impl Server {
                 tracing::error!("the store did not close in time: what it had not acknowledged may be lost")
             }
         }
+        node.telemetry.end(FOR_THE_SPANS.min(drain / 5)).await;
         for task in &self.tasks {
             task.abort();
         }

@@ -21,11 +21,12 @@ use crate::node::Node;
 use crate::receipts::{Outcome, Receipt};
 use crate::returns::Underway;
 use crate::settings::Rejects;
+use crate::telemetry::{self, Span};
 
 pub(crate) use asked::cookie;
 pub use asked::{Asked, Credential, Dialect, is_socket_path};
 pub use gates::{Admitted, Refused, client_address};
-pub(crate) use gates::{is_allowed_origin, recognise, recognise_session};
+pub(crate) use gates::{is_allowed_origin, is_trusted_proxy, recognise, recognise_session};
 pub(crate) use reply::READABLE;
 pub use reply::Reply;
 
@@ -74,7 +75,10 @@ pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr) -> Answer {
     match kind {
         Kind::Options => Answer::Reply(reply::options()),
         Kind::Preflight => Answer::Reply(preflight(node, parts, asked, address).await),
-        Kind::Upgrade(upgrade) => upgraded(node, parts, asked, upgrade, address, began).await,
+        Kind::Upgrade(upgrade) => {
+            let is_believed = is_trusted_proxy(node, peer);
+            upgraded(node, parts, asked, upgrade, address, (began, is_believed)).await
+        }
     }
 }
 
@@ -97,14 +101,22 @@ async fn upgraded(
     asked: Result<Asked, Refused>,
     upgrade: Upgrade,
     address: IpAddr,
-    began: Instant,
+    (began, is_believed): (Instant, bool),
 ) -> Answer {
     let id = Uuid::now_v7();
     let underway = node.returns.begins();
+    let mut span = node.telemetry.asked("handshake", &parts.headers, is_believed);
     let (asked, verdict) = match asked {
         Ok(asked) => {
+            let asked = Asked {
+                trace: span.as_ref().map(Span::context),
+                ..asked
+            };
             let verdict = match upgrade.known_protocol() {
-                Ok(()) => gates::pass(node, parts, &asked, Errand::Enter, address).await,
+                Ok(()) => {
+                    let passes = gates::pass(node, parts, &asked, Errand::Enter, address);
+                    telemetry::within(span.as_ref(), passes).await
+                }
                 Err(refused) => Err(refused),
             };
             (asked, verdict)
@@ -113,11 +125,15 @@ async fn upgraded(
             let attempt = asked::attempt(parts);
             let asked = Asked {
                 attempt,
+                trace: span.as_ref().map(Span::context),
                 ..Asked::default()
             };
             (asked, Err(refused))
         }
     };
+    if let Some(span) = &mut span {
+        describe(span, id, &asked, &verdict);
+    }
     // Counted as soon as it is judged: whoever sees an answer finds its handshake counted.
     let verdict = match verdict {
         Ok(admitted) => {
@@ -158,6 +174,24 @@ async fn upgraded(
     }
 }
 
+/// What a recorded handshake came to.
+fn describe(span: &mut Span, id: Uuid, asked: &Asked, verdict: &Result<Admitted, Refused>) {
+    span.set("charla.connection", id);
+    let tenant = match verdict {
+        Ok(admitted) => Some(&admitted.visitor.key.tenant),
+        Err(refused) => {
+            span.refused(refused.cause);
+            refused.tenant.as_ref()
+        }
+    };
+    if let Some(tenant) = tenant {
+        span.set("charla.tenant", tenant);
+    }
+    if let Some(chat) = &asked.chat {
+        span.set("charla.chat", chat);
+    }
+}
+
 fn switch_headers(upgrade: &Upgrade, deflate: bool) -> Vec<(&'static str, String)> {
     let mut headers = vec![
         ("upgrade", "websocket".to_owned()),
@@ -187,6 +221,7 @@ fn note_refusal(node: &Node, asked: &Asked, refused: &Refused, id: Uuid, address
         tenant = refused.tenant.as_ref().map(tracing::field::display),
         user = refused.user.as_ref().map(tracing::field::display),
         chat = asked.chat.as_ref().map(tracing::field::display),
+        trace = asked.trace.map(|trace| tracing::field::display(trace.trace())),
         "handshake refused"
     );
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::authority::Forgotten;
 use crate::store::Notification;
+use crate::telemetry::{self, Span, TraceContext};
 
 mod between;
 mod moved;
@@ -54,6 +55,8 @@ pub enum Happening {
         event: RoomEvent,
         /// The connection that knows already.
         except: Option<Uuid>,
+        /// The span that tells of it, where that is recorded.
+        trace: Option<TraceContext>,
     },
     /// To a person.
     User {
@@ -135,6 +138,8 @@ pub struct Encoded {
     event: RoomEvent,
     /// The connection that knows already.
     pub except: Option<Uuid>,
+    /// The span that told of it, where that is recorded.
+    pub trace: Option<TraceContext>,
     v1: Frame,
     // Where the message's own object would begin in `v1`'s payload, less its brace.
     body_at: usize,
@@ -162,6 +167,7 @@ impl Encoded {
         Self {
             event,
             except,
+            trace: None,
             v1: codec::text(&payload),
             body_at,
             v1_deflated: OnceLock::new(),
@@ -170,6 +176,12 @@ impl Encoded {
             room,
             speech,
         }
+    }
+
+    /// The same, as a span told of it.
+    #[must_use]
+    pub(crate) fn in_trace(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     /// The frame for a variant; `None` when it has no word for this.
@@ -200,6 +212,14 @@ impl Encoded {
     pub fn body(&self) -> MessageBody {
         MessageBody {
             rest: self.v1.payload().slice(self.body_at..),
+        }
+    }
+
+    /// Says which message it is.
+    pub(crate) fn describe(&self, span: &mut Span) {
+        if let RoomEvent::Message(message) = &self.event {
+            telemetry::describe(span, &message.draft);
+            span.count("charla.message.seq", message.seq);
         }
     }
 

@@ -43,6 +43,7 @@ mod serve;
 pub mod server;
 pub mod settings;
 pub mod store;
+pub mod telemetry;
 mod timers;
 mod users;
 

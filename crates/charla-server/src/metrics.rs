@@ -1,5 +1,6 @@
 //! Figures for Prometheus. Labels are causes and outcomes: never a tenant's or a person's name.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use charla_wire::Cause;
@@ -11,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::authority::AuthorityFigures;
+use crate::telemetry::TelemetryFigures;
 
 /// One label: a cause's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,6 +98,8 @@ pub struct Metrics {
     pub broker_failures: Family<WhyLabel, Counter>,
     /// The bridge to Django Channels.
     pub bridge: crate::bridge::BridgeFigures,
+    /// The operator's tracing.
+    pub telemetry: Arc<TelemetryFigures>,
     /// Messages that the store had and nobody had told this node of.
     pub gaps_repaired: Counter,
     /// Messages that were older, or more, than is kept.
@@ -134,6 +138,7 @@ impl Default for Metrics {
             broker_dropped: Counter::default(),
             broker_failures: Family::default(),
             bridge: crate::bridge::BridgeFigures::default(),
+            telemetry: Arc::default(),
             gaps_repaired: Counter::default(),
             swept: Counter::default(),
             authority: AuthorityFigures::default(),
@@ -147,6 +152,7 @@ impl Default for Metrics {
         metrics.register_times();
         metrics.authority.register(&mut metrics.registry);
         metrics.bridge.register(&mut metrics.registry);
+        metrics.telemetry.register(&mut metrics.registry);
         metrics
     }
 }

@@ -39,6 +39,7 @@ use crate::receipts::Receipts;
 use crate::returns::Returns;
 use crate::settings::{DialectPreset, PlainSettings, Settings};
 use crate::store::Store;
+use crate::telemetry::{Telemetry, TraceContext};
 use crate::timers::Timers;
 use crate::users::Users;
 
@@ -54,6 +55,8 @@ pub struct Node {
     pub authority: Arc<Authority>,
     /// Who is who.
     pub auth: Arc<Auth>,
+    /// The operator's tracing.
+    pub telemetry: Telemetry,
     /// Figures.
     pub metrics: Arc<Metrics>,
     /// The time of day.
@@ -163,6 +166,7 @@ impl Node {
             application: None,
             authority,
             auth,
+            telemetry: Telemetry::default(),
             metrics,
             clock,
             uptime,
@@ -189,6 +193,17 @@ impl Node {
 
     /// Tells everybody who listens to a room, on every node, but the connection that knows already.
     pub(crate) fn tell_room(&self, room: &RoomKey, event: RoomEvent, except: Option<Uuid>) {
+        self.tell_room_of(room, event, except, None);
+    }
+
+    /// The same, in a trace.
+    pub(crate) fn tell_room_of(
+        &self,
+        room: &RoomKey,
+        event: RoomEvent,
+        except: Option<Uuid>,
+        trace: Option<TraceContext>,
+    ) {
         if event.is_stored()
             && let Some(hints) = self.store.hints()
         {
@@ -198,6 +213,7 @@ impl Node {
             room: room.clone(),
             event,
             except,
+            trace,
         });
     }
 

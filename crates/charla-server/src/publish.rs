@@ -4,7 +4,7 @@
 //! whoever edits a message after seeing its number finds it published already.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use charla_core::{Draft, Stored};
 use charla_wire::server_frame::ServerFrame;
@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::happening::RoomEvent;
 use crate::node::Node;
 use crate::store::{AppendError, Appended, Committed};
+use crate::telemetry::{self, Commit, Kind, Span};
 
 /// Sends of one connection that may be on their way to the store at once; more wait in its socket.
 pub const IN_FLIGHT_MAX: usize = 64;
@@ -44,6 +45,16 @@ pub enum Receipt {
     },
     /// A task that awaits the outcome.
     Waiter(oneshot::Sender<Result<Appended, AppendError>>),
+    /// Either of them, for a message that is recorded.
+    Traced(Box<Traced>),
+}
+
+/// A recorded message on its way.
+#[derive(Debug)]
+pub struct Traced {
+    receipt: Receipt,
+    span: Span,
+    commit: Option<Commit>,
 }
 
 /// Which send a client is told about.
@@ -57,12 +68,19 @@ pub struct Meant {
 
 /// Publishes what the store commits, group after group, until the store is gone.
 pub async fn publish_committed(node: Arc<Node>, mut groups: mpsc::Receiver<Vec<Committed>>) {
-    while let Some(group) = groups.recv().await {
+    while let Some(mut group) = groups.recv().await {
+        if node.telemetry.is_on() {
+            note_commit(&mut group);
+        }
         for Committed { outcome, receipt } in group {
             if let Ok(Appended::New(stored)) = &outcome {
                 node.metrics.messages.inc();
                 node.count_message(&stored.draft.room.tenant);
-                node.tell_room(&stored.draft.room, RoomEvent::Message(stored.clone()), None);
+                let span = receipt.publishes(stored);
+                let trace = span.as_ref().map(Span::context);
+                let room = &stored.draft.room;
+                node.tell_room_of(room, RoomEvent::Message(stored.clone()), None, trace);
+                drop(span);
                 node.inbox.moved(&stored.draft.room);
                 if let Some(bridge) = node.bridge.get() {
                     bridge.say_stored(stored);
@@ -73,7 +91,58 @@ pub async fn publish_committed(node: Arc<Node>, mut groups: mpsc::Receiver<Vec<C
     }
 }
 
+/// One span for the commit that a group shared, in the trace of the first message that is recorded; linked to all of them, and
+/// they to it.
+fn note_commit(group: &mut [Committed]) {
+    let mut traced = group
+        .iter_mut()
+        .filter_map(|committed| match &mut committed.receipt {
+            Receipt::Traced(traced) => Some(traced),
+            Receipt::Client { .. } | Receipt::Waiter(_) => None,
+        });
+    let Some(first) = traced.next() else { return };
+    let Some(commit) = first.commit else { return };
+    let mut span = first.span.commit(commit);
+    span.link(first.span.context());
+    for other in traced {
+        other.span.link(span.context());
+        span.link(other.span.context());
+    }
+    span.count("charla.group", group.len() as u64);
+}
+
 impl Receipt {
+    /// With the span of the message, where that is recorded.
+    #[must_use]
+    pub(crate) fn traced(self, span: Option<Span>) -> Self {
+        match span {
+            None => self,
+            Some(span) => Self::Traced(Box::new(Traced {
+                receipt: self,
+                span,
+                commit: None,
+            })),
+        }
+    }
+
+    /// The group was committed just now; from its first statement on that took so long.
+    pub(crate) fn committed(&mut self, lasted: Duration) {
+        if let Self::Traced(traced) = self {
+            traced.commit = Some(Commit {
+                ended: SystemTime::now(),
+                lasted,
+            });
+        }
+    }
+
+    fn publishes(&self, stored: &Stored) -> Option<Span> {
+        let Self::Traced(traced) = self else { return None };
+        let mut span = traced.span.child("publish", Kind::Producer);
+        telemetry::describe(&mut span, &stored.draft);
+        span.count("charla.message.seq", stored.seq);
+        Some(span)
+    }
+
     /// Tells whoever waits.
     fn settle(self, outcome: Result<Appended, AppendError>, node: &Node) {
         match self {
@@ -94,6 +163,18 @@ impl Receipt {
             }
             // Whoever waited may be gone; the message is stored all the same.
             Self::Waiter(waiter) => drop(waiter.send(outcome)),
+            Self::Traced(traced) => {
+                let Traced {
+                    receipt, mut span, ..
+                } = *traced;
+                match &outcome {
+                    Ok(Appended::New(stored) | Appended::Repeated(stored)) => {
+                        span.count("charla.message.seq", stored.seq);
+                    }
+                    Err(error) => span.refused(error.cause()),
+                }
+                receipt.settle(outcome, node);
+            }
         }
     }
 }

@@ -126,6 +126,7 @@ fn post(node: &Node, connection: &Arc<Connection>, draft: charla_core::Draft, re
         meant: meant.clone(),
         began: Instant::now(),
     };
+    let receipt = receipt.traced(node.telemetry.send(&connection.opening, &draft));
     if let Err(error) = node.store.append(Entry { draft, receipt }) {
         connection.send_ends(usize::MAX);
         let refusal = Refusal {

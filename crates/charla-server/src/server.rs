@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
+use crate::telemetry::{Telemetry, TelemetryError};
 use crate::{clock, console, follow, inbox, loops, outage, peers, publish, retention, timers};
 
 /// Groups of commits that may wait to be published.
@@ -45,6 +46,9 @@ pub enum StartError {
     /// The bridge to Django Channels.
     #[error(transparent)]
     Bridge(#[from] BridgeSetupError),
+    /// Traces.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The listening address.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -114,9 +118,15 @@ impl Server {
         let auth = Auth::start(&settings.auth, Arc::clone(&store), Arc::clone(&clock)).await?;
         auth.ask_django(&settings.auth, application.as_ref())?;
         let authority = Authority::open(&settings, application.as_ref(), Arc::clone(&metrics))?;
+        let telemetry = Telemetry::start(
+            &settings.telemetry,
+            &name(address),
+            Arc::clone(&metrics.telemetry),
+        )?;
         let mut node = Node::new(settings, Arc::clone(&store), auth, authority, metrics, clock);
         node.application = application;
         node.epoch = node.store.epoch().await?;
+        node.telemetry = telemetry;
         let node = Arc::new(node);
         node.join(broker(&node)?);
         let bridging = Bridge::start(&node).await?.map(|(bridge, tasks)| {

@@ -28,6 +28,7 @@ mod slot;
 mod source;
 mod store;
 mod store_url;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -52,6 +53,7 @@ pub use retention::{Kept, RetentionSettings};
 pub use search::SearchSettings;
 pub use store::StoreSettings;
 pub use store_url::StoreUrl;
+pub use telemetry::TelemetrySettings;
 pub use units::{parse_duration, print_duration};
 
 /// Everything that can be set. [`Default`] is what `charla config default` prints.
@@ -91,6 +93,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// Whether messages are found by their words.
     pub search: SearchSettings,
+    /// Where traces go.
+    pub telemetry: TelemetrySettings,
 }
 
 /// How a handshake that a gate refuses is answered.

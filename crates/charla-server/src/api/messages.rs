@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::response::Response;
 use charla_core::Seq;
 use charla_wire::{Cause, ChatId, UserId};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -27,6 +28,7 @@ use super::problem::Problem;
 use super::shapes::Message;
 use crate::node::Node;
 use crate::store::{Appended, Changed, Page};
+use crate::telemetry;
 
 /// Messages of a page, unless the address says otherwise.
 const PAGE: usize = 50;
@@ -154,6 +156,7 @@ async fn post(
     State(node): State<Arc<Node>>,
     caller: Caller,
     At(chat): At<ChatId>,
+    headers: HeaderMap,
     Given(wanted): Given<Post>,
 ) -> Result<Response, Problem> {
     let data = wanted
@@ -164,7 +167,14 @@ async fn post(
     check_message(&node, &wanted.text, data)?;
     let grant = caller.enter(&node, &chat, wanted.author.as_ref()).await?;
     let id = wanted.id.unwrap_or_else(Uuid::now_v7);
-    Ok(match node.post(grant.draft(id, &wanted.text, data)).await? {
+    let draft = grant.draft(id, &wanted.text, data);
+    // Whoever holds a key is the operator's own.
+    let is_believed = matches!(caller, Caller::BackEnd(_));
+    let mut span = node.telemetry.asked("send", &headers, is_believed);
+    if let Some(span) = &mut span {
+        telemetry::describe(span, &draft);
+    }
+    Ok(match node.post_of(draft, span).await? {
         Appended::New(stored) => made(true, Message::from(stored)),
         Appended::Repeated(stored) => made(false, Message::from(stored)),
     })

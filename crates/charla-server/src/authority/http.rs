@@ -24,6 +24,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::{Answer, Failure, Question, Verdict};
+use crate::telemetry;
 
 /// The longest answer that is read, in bytes.
 const ANSWER_MAX: usize = 16 * 1024;
@@ -101,9 +102,10 @@ impl Http {
             chat: question.chat.as_ref(),
         };
         let body = serde_json::to_vec(&asked).map_err(|error| Failure::Wrong(error.to_string()))?;
-        let request = self
+        let mut request = self
             .request(body)
             .map_err(|error| Failure::Wrong(error.to_string()))?;
+        telemetry::tell_trace(request.headers_mut());
         let away = |what: String| Failure::Away(format!("authority.url {what}"));
         let wrong = |what: String| Failure::Wrong(format!("authority.url {what}"));
         let answer = self

@@ -263,6 +263,7 @@ impl Inward {
                 room: room.clone(),
                 event: RoomEvent::Relayed(Arc::clone(json)),
                 except: None,
+                trace: None,
             },
             Target::User(user) => Happening::User {
                 user: user.clone(),

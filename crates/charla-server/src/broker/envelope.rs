@@ -12,11 +12,13 @@ use uuid::Uuid;
 
 use super::Topic;
 use crate::authority::Forgotten;
-use crate::happening::{ChatMoved, Happening, Reader, RoomEvent, UserEvent};
+use crate::happening::{Happening, RoomEvent, UserEvent};
 use crate::loops::News;
 use crate::store::Notification;
+use crate::telemetry::TraceContext;
 
 mod between;
+mod moved;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +49,9 @@ enum What {
     Message {
         message: Box<Message>,
         except: Option<Uuid>,
+        /// A `traceparent`, where the message is recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
     },
     Edited {
         message: Box<Message>,
@@ -101,7 +106,7 @@ enum What {
     Connections {
         open: Vec<between::Connection>,
     },
-    Moved(Box<Moved>),
+    Moved(Box<moved::Moved>),
     Node(between::Word),
     Loops {
         news: Vec<News>,
@@ -137,18 +142,6 @@ struct Note {
     read: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Moved {
-    chat: ChatId,
-    title: Arc<str>,
-    seq: u64,
-    author: Person,
-    preview: Box<str>,
-    sent_at: i64,
-    /// Who, how far it has read, and whether it is a member.
-    people: Option<Vec<(UserId, u64, bool)>>,
-}
-
 /// What a payload turned out to be.
 #[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 #[derive(Debug)]
@@ -164,7 +157,9 @@ pub(super) enum Opened {
 /// Writes a happening down. `None` for what concerns this node's connections alone.
 pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
     let what = match happening {
-        Happening::Room { event, except, .. } => room_event(event, *except)?,
+        Happening::Room {
+            event, except, trace, ..
+        } => room_event(event, *except, *trace)?,
         Happening::User {
             event: UserEvent::Notification(note),
             ..
@@ -221,11 +216,12 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
     serde_json::to_vec(&envelope).ok()
 }
 
-fn room_event(event: &RoomEvent, except: Option<Uuid>) -> Option<What> {
+fn room_event(event: &RoomEvent, except: Option<Uuid>, trace: Option<TraceContext>) -> Option<What> {
     Some(match event {
         RoomEvent::Message(message) => What::Message {
             message: Box::new(message.into()),
             except,
+            trace: trace.map(TraceContext::traceparent),
         },
         RoomEvent::Edited { message, rev, by } => What::Edited {
             message: Box::new(message.into()),
@@ -335,21 +331,34 @@ fn happening(topic: &Topic, from: Uuid, what: What) -> Option<Happening> {
             own: false,
         }),
         (Topic::Room(room), what) => {
+            let trace = trace_of(&what);
             let (event, except) = in_room(room, what)?;
             Some(Happening::Room {
                 room: room.clone(),
                 event,
                 except,
+                trace,
             })
         }
         (Topic::User(_) | Topic::Everybody | Topic::Tenant(_) | Topic::Node(_), _) => None,
     }
 }
 
+/// The span that told of a message. Only what is recorded is told with one.
+fn trace_of(what: &What) -> Option<TraceContext> {
+    let What::Message {
+        trace: Some(trace), ..
+    } = what
+    else {
+        return None;
+    };
+    TraceContext::parse(trace).map(|(context, _)| context)
+}
+
 fn in_room(room: &RoomKey, what: What) -> Option<(RoomEvent, Option<Uuid>)> {
     let at = Timestamp::from_millis;
     Some(match what {
-        What::Message { message, except } => (RoomEvent::Message(message.into_stored(room)), except),
+        What::Message { message, except, .. } => (RoomEvent::Message(message.into_stored(room)), except),
         What::Edited { message, rev, by } => {
             let message = message.into_stored(room);
             (
@@ -452,46 +461,6 @@ impl Message {
             sent_at: Timestamp::from_millis(self.sent_at),
             edited_at: self.edited_at.map(Timestamp::from_millis),
             deleted: self.deleted,
-        }
-    }
-}
-
-impl From<&ChatMoved> for Moved {
-    fn from(moved: &ChatMoved) -> Self {
-        let people = moved.people.as_ref().map(|people| {
-            let reader = |reader: &Reader| (reader.user.clone(), reader.read_seq, reader.is_member);
-            people.iter().map(reader).collect()
-        });
-        Self {
-            chat: moved.room.chat.clone(),
-            title: Arc::clone(&moved.title),
-            seq: moved.seq,
-            author: (&moved.author).into(),
-            preview: moved.preview.clone(),
-            sent_at: moved.sent_at.as_millis(),
-            people,
-        }
-    }
-}
-
-impl Moved {
-    fn into_happening(self, tenant: &TenantId) -> ChatMoved {
-        let reader = |(user, read_seq, is_member)| Reader {
-            user,
-            read_seq,
-            is_member,
-        };
-        ChatMoved {
-            room: RoomKey {
-                tenant: tenant.clone(),
-                chat: self.chat,
-            },
-            title: self.title,
-            seq: self.seq,
-            author: self.author.into(),
-            preview: self.preview,
-            sent_at: Timestamp::from_millis(self.sent_at),
-            people: self.people.map(|people| people.into_iter().map(reader).collect()),
         }
     }
 }

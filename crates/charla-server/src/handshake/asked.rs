@@ -9,6 +9,7 @@ use http::{Method, Version};
 use super::gates::Refused;
 use crate::join::LeftOff;
 use crate::receipts::ATTEMPT_MAX;
+use crate::telemetry::TraceContext;
 
 /// The sub-protocol of `charla.v1`.
 const PROTOCOL_V1: &str = "charla.v1";
@@ -56,6 +57,8 @@ pub struct Asked {
     pub left_off: LeftOff,
     /// How it wants to be spoken to.
     pub dialect: Dialect,
+    /// The handshake's span, where it is recorded.
+    pub trace: Option<TraceContext>,
 }
 
 /// A handshake that is none.

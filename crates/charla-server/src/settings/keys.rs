@@ -444,6 +444,15 @@ keys! {
         "Whether this node keeps the last hours and the close ledger, and shows them at /console.";
     "console.user_header", Rule::Text, Some(|s| &mut s.console.user_header), "X-Auth-Request-Email",
         "Header with an operator's name, instead of a key; believed from server.trusted_proxies alone, which have to remove it from what comes in.";
+
+    "telemetry.endpoint", Rule::Url, Some(|s| &mut s.telemetry.endpoint), "http://127.0.0.1:4318",
+        "A collector's address for OTLP over HTTP, /v1/traces unless it has a path of its own. Not set: nothing is recorded.";
+    "telemetry.headers_file", Rule::Path, Some(|s| &mut s.telemetry.headers_file), "/etc/charla/otlp-headers",
+        "A file with header lines for the collector, such as \"authorization: Bearer ...\".";
+    "telemetry.sample_ratio", Rule::Ratio, Some(|s| &mut s.telemetry.sample_ratio), "",
+        "The share of handshakes that is recorded, with all that follows; where a trusted proxy sends a traceparent, that decides.";
+    "telemetry.service_name", Rule::Text, Some(|s| &mut s.telemetry.service_name), "",
+        "service.name of the traces.";
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub(super) enum Rule {
         /// The largest.
         max: u64,
     },
+    /// A number from 0 to 1.
+    Ratio,
     /// A number of bytes, or text such as `64KiB`.
     Bytes {
         /// The smallest, in bytes.
@@ -107,6 +109,10 @@ impl Rule {
     fn sentence(self, lang: Lang) -> &'static str {
         let (en, es) = match self {
             Self::Flag => ("true or false", "true o false"),
+            Self::Ratio => (
+                "a number from 0 to 1, such as 0.05",
+                "un número de 0 a 1, por ejemplo 0.05",
+            ),
             Self::Address => (
                 "an IP address and a port from 0 to 65535, such as \"127.0.0.1:9001\" or \"[::]:9001\"",
                 "una dirección IP y un puerto de 0 a 65535, por ejemplo \"127.0.0.1:9001\" o \"[::]:9001\"",

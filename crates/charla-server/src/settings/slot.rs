@@ -48,6 +48,19 @@ impl Raw {
         }
     }
 
+    /// A number with or without a fraction.
+    fn fraction(&self) -> Option<f64> {
+        match self {
+            Self::Toml(value) => value.as_float().or_else(|| {
+                value
+                    .as_integer()
+                    .and_then(|whole| i32::try_from(whole).ok())
+                    .map(f64::from)
+            }),
+            Self::Text(text) => text.trim().parse().ok(),
+        }
+    }
+
     /// A list; in a variable, its items stand between commas.
     pub(super) fn texts(&self) -> Option<Vec<String>> {
         match self {
@@ -128,6 +141,18 @@ impl Slot for usize {
 impl Slot for u32 {
     fn take(&mut self, raw: &Raw, rule: Rule) -> Option<()> {
         *self = Self::try_from(bounded(raw, rule)?).ok()?;
+        Some(())
+    }
+
+    fn print(&self, _: Rule) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl Slot for f64 {
+    fn take(&mut self, raw: &Raw, rule: Rule) -> Option<()> {
+        let number = raw.fraction().filter(|_| rule == Rule::Ratio)?;
+        *self = Some(number).filter(|number| (0.0..=1.0).contains(number))?;
         Some(())
     }
 

@@ -37,6 +37,7 @@ fn apply(settings: &mut Settings, toml: &str) {
     settings.authority = given.authority;
     settings.auth.keys = given.auth.keys;
     settings.server.default_tenant = given.server.default_tenant;
+    settings.telemetry = given.telemetry;
     // Tests ask more often than people.
     settings.limits.refusals_per_minute = 0;
     settings.limits.refusals_per_minute_per_address = 0;

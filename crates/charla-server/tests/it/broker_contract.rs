@@ -138,6 +138,7 @@ fn said(chat: &str, word: &str) -> Happening {
             reason: Some(word.into()),
         },
         except: None,
+        trace: None,
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (cluster, bus) = tokio::task::block_in_place(|| (Cluster::start(), Bus::start()));
         let database = cluster.database().await;
         Self {

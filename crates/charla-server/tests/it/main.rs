@@ -34,3 +34,4 @@ mod store_contract;
 mod store_kill;
 mod store_postgres;
 mod store_sqlite;
+mod telemetry;

@@ -130,7 +130,7 @@ pub(crate) fn answer(receipt: Receipt, outcome: Result<Appended, AppendError>) {
         Receipt::Waiter(waiter) => {
             let _ = waiter.send(outcome);
         }
-        Receipt::Client { .. } => panic!("no client appends here"),
+        Receipt::Client { .. } | Receipt::Traced(_) => panic!("no client appends here"),
     }
 }
 

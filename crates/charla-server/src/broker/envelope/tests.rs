@@ -6,7 +6,7 @@ use charla_core::peers::Beat;
 use charla_core::presence::Statement;
 
 use super::*;
-use crate::happening::{Answer, Ask, NodeWord, Pulse};
+use crate::happening::{Answer, Ask, ChatMoved, NodeWord, Pulse, Reader};
 
 fn room() -> RoomKey {
     RoomKey {
@@ -149,6 +149,10 @@ fn what_is_sealed_is_opened_as_it_was() {
     ]
     .map(|event| Happening::Room {
         room: room(),
+        trace: matches!(event, RoomEvent::Message(_))
+            .then(|| TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+            .flatten()
+            .map(|(context, _)| context),
         event,
         except: None,
     });

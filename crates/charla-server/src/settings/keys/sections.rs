@@ -1,7 +1,7 @@
 //! The sections of the file.
 
 /// The sections in the order of the file, each with its line for people.
-pub(in crate::settings) const SECTIONS: [(&str, &str); 20] = [
+pub(in crate::settings) const SECTIONS: &[(&str, &str)] = &[
     ("server", "Sockets and HTTP."),
     (
         "origins",
@@ -43,4 +43,5 @@ pub(in crate::settings) const SECTIONS: [(&str, &str); 20] = [
     ("retention", "How long messages are kept: docs/data.md."),
     ("search", "Messages by their words: docs/search.md."),
     ("console", "The operator's overview at /console."),
+    ("telemetry", "Traces over OTLP: docs/telemetry.md."),
 ];

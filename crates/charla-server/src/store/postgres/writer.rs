@@ -166,10 +166,11 @@ impl Writer {
                 vec![Err(AppendError::Unavailable(error.to_string())); count]
             }
         };
-        let group = outcomes
-            .into_iter()
-            .zip(receipts)
-            .map(|(outcome, receipt)| Committed { outcome, receipt });
+        let took = started.elapsed();
+        let group = outcomes.into_iter().zip(receipts).map(|(outcome, mut receipt)| {
+            receipt.committed(took);
+            Committed { outcome, receipt }
+        });
         // A sink that is gone means that the server is going: what is stored stays stored.
         let _ = self.committed.send(group.collect()).await;
     }

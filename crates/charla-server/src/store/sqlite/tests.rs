@@ -29,6 +29,7 @@ async fn ground() -> Ground {
             for Committed { outcome, receipt } in group {
                 #[allow(unreachable_patterns, reason = "other receipts wait elsewhere")]
                 match receipt {
+                    Receipt::Traced(_) => panic!("nothing is recorded here"),
                     Receipt::Waiter(waiter) => drop(waiter.send(outcome)),
                     other => panic!("{other:?}"),
                 }

@@ -267,6 +267,9 @@ impl Writer {
         group: &Result<(), String>,
         took: Duration,
     ) {
+        for message in &mut committed {
+            message.receipt.committed(took);
+        }
         if let Err(why) = group {
             for message in &mut committed {
                 message.outcome = Err(AppendError::Unavailable(why.clone()));

@@ -125,6 +125,19 @@ async fn a_signed_question_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recorded_question_names_its_trace_and_no_other_does() {
+    let application = Application::start(&json!({"allowed": true})).await;
+    let traced = "[telemetry]\nendpoint = \"http://127.0.0.1:9\"\nsample_ratio = 1\n";
+    let serving = serve(&application.toml(traced)).await;
+    enter(&serving, "north", "42", "5").await;
+    let serving = serve(&application.toml("")).await;
+    enter(&serving, "north", "42", "5").await;
+    let asked = application.asked.lock().clone();
+    let named = |(head, _): &(String, String)| head.contains("\r\ntraceparent: 00-");
+    assert_eq!(asked.iter().map(named).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_answer_has_its_cause() {
     let application = Application::start(&json!({"allowed": false})).await;
     let serving = serve(&application.toml("cache_allow = \"0s\"\ncache_deny = \"0s\"")).await;

@@ -37,6 +37,13 @@ impl Client {
         opened.expect("the handshake is answered 101")
     }
 
+    /// Opens a path of `charla.v1`, with header lines of one's own.
+    pub(crate) async fn open_with(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Self {
+        let socket = soon("connect", TcpStream::connect(address)).await.unwrap();
+        let opened = Self::try_open_with(socket, address, path, &["charla.v1"], headers).await;
+        opened.expect("the handshake is answered 101")
+    }
+
     /// As [`Client::open_over`]; `None` when the server goes away meanwhile.
     pub(crate) async fn try_open_over(
         socket: TcpStream,
@@ -44,8 +51,22 @@ impl Client {
         path: &str,
         protocols: &[&str],
     ) -> Option<Self> {
+        Self::try_open_with(socket, address, path, protocols, &[]).await
+    }
+
+    async fn try_open_with(
+        socket: TcpStream,
+        address: SocketAddr,
+        path: &str,
+        protocols: &[&str],
+        headers: &[(&'static str, &str)],
+    ) -> Option<Self> {
         socket.set_nodelay(true).unwrap();
         let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).unwrap();
+            request.headers_mut().insert(*name, value);
+        }
         if !protocols.is_empty() {
             let offer = HeaderValue::from_str(&protocols.join(", ")).unwrap();
             request.headers_mut().insert("sec-websocket-protocol", offer);
