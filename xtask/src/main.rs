@@ -15,6 +15,7 @@ mod faults;
 mod fmt;
 mod install;
 mod lab;
+mod release_record;
 mod run;
 mod sim;
 mod soak;
@@ -37,6 +38,7 @@ cargo xtask <chore>
   faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history
   django [ARGUMENTS]    half the clients on uvicorn with Channels, half on Charla: everybody hears everybody once
   conformance [ARGS]    build and run charla-conformance: every frame rule of RFC 6455 and 7692 over real sockets
+  release-record        keep what this release leaves behind in protocol/releases/, for later ones to be tried against
   soak [--release] [ARGS]  build and run charla-bench soak: an evening of 500 people, and what grows";
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         ["faults", rest @ ..] => faults::run_with(root, rest),
         ["django", rest @ ..] => django::run_with(root, rest),
         ["soak", rest @ ..] => soak::run_with(root, rest),
+        ["release-record"] => release_record::run_once(root),
         ["conformance", rest @ ..] => conformance::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };
