@@ -120,7 +120,8 @@ pub(crate) fn not_started(error: &StartError, screen: &Screen) -> Failure {
         | StartError::Broker(_)
         | StartError::Application(_)
         | StartError::Authority(_)
-        | StartError::Bridge(_) => Exit::Usage,
+        | StartError::Bridge(_)
+        | StartError::Telemetry(_) => Exit::Usage,
         StartError::Store(_) | StartError::Listen { .. } => Exit::Failed,
     };
     Failure::Say(exit, words::not_started(screen.lang, error))
