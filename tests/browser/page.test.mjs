@@ -154,3 +154,46 @@ test("the page runs under a policy that lets nothing foreign in", async () => {
   }
   assert.ok(!policy.includes("unsafe"));
 });
+
+test("what is foreign does not run, whoever brings it into the page", async () => {
+  const ana = await open(browser, demo.address("ana"));
+  await ana.page.waitForSelector(".me-name");
+  const { violated, thrown } = await ana.page.evaluate(async () => {
+    const violated = [];
+    document.addEventListener("securitypolicyviolation", (event) => violated.push(event.effectiveDirective));
+    const throws = (act) => {
+      try {
+        act();
+        return false;
+      } catch (error) {
+        return error instanceof TypeError;
+      }
+    };
+    const add = (name, fields) => document.body.append(Object.assign(document.createElement(name), fields));
+    const thrown = {
+      html: throws(() => (document.body.innerHTML += "<img src=x onerror='globalThis.pwned=1'>")),
+      script: throws(() => add("script", { textContent: "globalThis.pwned = 1" })),
+      address: throws(() => add("script", { src: "https://evil.example/x.js" })),
+      object: throws(() => add("object", { data: "https://evil.example/" })),
+      frame: throws(() => add("iframe", { srcdoc: "<script>parent.pwned = 1</script>" })),
+    };
+    add("img", { src: "https://evil.example/x.png" });
+    add("iframe", { src: "https://evil.example/" });
+    add("style", { textContent: "body { background: url(https://evil.example/y.png) }" });
+    add("base", { href: "https://evil.example/" });
+    await fetch("https://evil.example/").catch(() => {});
+    try {
+      new WebSocket("wss://evil.example/");
+    } catch {
+      // Some browsers throw, some only tell.
+    }
+    const wanted = ["img-src", "frame-src", "style-src-elem", "base-uri", "connect-src"];
+    while (!wanted.every((name) => violated.includes(name))) await new Promise(requestAnimationFrame);
+    return { violated: [...new Set(violated)], thrown };
+  });
+  assert.deepEqual(thrown, { html: true, script: true, address: true, object: true, frame: true });
+  assert.ok(violated.includes("require-trusted-types-for"), violated.join());
+  assert.equal(await ana.page.evaluate(() => globalThis.pwned), undefined);
+  // Not by `leave`, which asks for a quiet console: here it is anything but.
+  await ana.page.context().close();
+});
