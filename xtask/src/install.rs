@@ -18,6 +18,11 @@ const DEBIAN: &[(&str, &str, &str)] = &[
     ("npm", "npm", "installs the tools below"),
     ("chromium", "chromium", "the browser of the end-to-end tests"),
     ("nginx", "nginx", "the proxy of the end-to-end tests"),
+    (
+        "/usr/lib/nginx/modules/ngx_stream_module.so",
+        "libnginx-mod-stream",
+        "that proxy before connections that are not HTTP's",
+    ),
     ("openssl", "openssl", "makes that proxy's certificate"),
     (
         "redis-server",
@@ -202,6 +207,9 @@ fn debian(allowed: bool) -> Result<(), String> {
 
 /// A program on the path; or a Python module, as in `python3 -m ensurepip`, where a package brings no program.
 fn is_there(sign: &str) -> bool {
+    if sign.starts_with('/') {
+        return Path::new(sign).exists();
+    }
     match sign.strip_prefix("python3 -m ") {
         Some(module) => output(Command::new("python3").args(["-c", &format!("import {module}")])).is_ok(),
         None => on_path(sign),

@@ -13,12 +13,12 @@ use charla_core::{Millis, Outbox, OutboxLimits};
 use charla_wire::{Cause, ChatId, Timestamp, codec};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::clock::Uptime;
 use crate::happening::Variant;
+use crate::listen::Socket;
 use crate::telemetry::{ConnectionTrace, TraceId};
 
 /// Frames that one system call may take.
@@ -105,7 +105,7 @@ pub struct Opening {
 pub struct Connection {
     /// What it was made of.
     pub opening: Opening,
-    socket: TcpStream,
+    socket: Socket,
     writing: Mutex<Writing>,
     time_passed: AtomicBool,
     /// Sends handed to the store whose outcome is not known yet.
@@ -139,7 +139,7 @@ impl Opening {
 impl Connection {
     /// A connection over an upgraded socket.
     #[must_use]
-    pub fn new(opening: Opening, socket: TcpStream) -> Self {
+    pub(crate) fn new(opening: Opening, socket: Socket) -> Self {
         Self {
             opening,
             socket,
@@ -153,7 +153,7 @@ impl Connection {
 
     /// The socket, for its own task to read and to wait on.
     #[must_use]
-    pub const fn socket(&self) -> &TcpStream {
+    pub(crate) const fn socket(&self) -> &Socket {
         &self.socket
     }
 
@@ -167,7 +167,12 @@ impl Connection {
         let mut written = 0;
         if writing.outbox.is_empty() {
             match self.socket.try_write(frame) {
-                Ok(all) if all == frame.len() => return,
+                Ok(all) if all == frame.len() => {
+                    if self.socket.holds_back() {
+                        wake(&mut writing);
+                    }
+                    return;
+                }
                 Ok(some) => written = some,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
@@ -336,7 +341,7 @@ impl Connection {
         }
         Look {
             ending: writing.ending,
-            unwritten: !writing.outbox.is_empty(),
+            unwritten: !writing.outbox.is_empty() || self.socket.holds_back(),
             broken: writing.broken,
             expelled: !writing.expelled.is_empty(),
         }
@@ -363,7 +368,7 @@ impl Connection {
                 }
             }
         }
-        Ok(true)
+        self.socket.try_flush().inspect_err(|_| writing.broken = true)
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use charla_core::Millis;
 use charla_wire::{Cause, codec};
-use tokio::net::TcpStream;
 
 use crate::admission::Place;
 use crate::attended::Attended;
@@ -17,6 +16,7 @@ use crate::farewell::await_answer;
 use crate::follow::Following;
 use crate::handshake::{Admitted, Asked, Dialect, Refused, Switch, note_receipt};
 use crate::happening::Variant;
+use crate::listen::Socket;
 use crate::loops::{self, Fingerprint, Who};
 use crate::metrics::CloseLabels;
 use crate::node::Node;
@@ -30,7 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Carries on over a socket that was just upgraded, in a task of its own that holds no more than the
 /// conversation needs; `unread` came in behind the handshake.
-pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unread: Vec<u8>) {
+pub(crate) fn converse(node: &Arc<Node>, socket: Socket, switch: Switch, unread: Vec<u8>) {
     let Switch {
         verdict,
         asked,
@@ -64,7 +64,7 @@ pub(crate) fn converse(node: &Arc<Node>, socket: TcpStream, switch: Switch, unre
 }
 
 /// Says why, waits for the answer and hangs up.
-async fn turn_away(socket: &TcpStream, refused: &Refused, unread: &[u8]) {
+async fn turn_away(socket: &Socket, refused: &Refused, unread: &[u8]) {
     let frame = codec::close(refused.cause, &refused.detail);
     let farewell = async {
         if write_all(socket, frame.bytes()).await.is_ok() {
@@ -79,7 +79,7 @@ async fn turn_away(socket: &TcpStream, refused: &Refused, unread: &[u8]) {
 ///
 /// # Errors
 /// The socket's own.
-pub(crate) async fn write_all(socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) async fn write_all(socket: &Socket, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match socket.try_write(bytes) {
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
@@ -87,12 +87,15 @@ pub(crate) async fn write_all(socket: &TcpStream, mut bytes: &[u8]) -> io::Resul
             Err(error) => return Err(error),
         }
     }
+    while !socket.try_flush()? {
+        socket.writable().await?;
+    }
     Ok(())
 }
 
 fn accept(
     node: &Arc<Node>,
-    socket: TcpStream,
+    socket: Socket,
     admitted: Admitted,
     asked: Asked,
     id: uuid::Uuid,

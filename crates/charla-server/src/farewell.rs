@@ -6,22 +6,23 @@
 use std::io;
 
 use charla_wire::codec::{Header, Opcode};
-use tokio::net::TcpStream;
+
+use crate::listen::Socket;
 
 /// Reads and forgets until the peer closes.
-pub(crate) async fn drain(socket: &TcpStream) {
+pub(crate) async fn drain(socket: &Socket) {
     read_until(socket, |_| false).await;
 }
 
 /// The same until it answers our close frame with its own; `unread` begins with a frame that came before.
-pub(crate) async fn await_answer(socket: &TcpStream, unread: &[u8]) {
+pub(crate) async fn await_answer(socket: &Socket, unread: &[u8]) {
     let mut watch = Watch::default();
     if !watch.sees_close(unread) {
         read_until(socket, |bytes| watch.sees_close(bytes)).await;
     }
 }
 
-async fn read_until(socket: &TcpStream, mut is_last: impl FnMut(&[u8]) -> bool) {
+async fn read_until(socket: &Socket, mut is_last: impl FnMut(&[u8]) -> bool) {
     let mut sink = [0; 512];
     while socket.readable().await.is_ok() {
         match socket.try_read(&mut sink) {

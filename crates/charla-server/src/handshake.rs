@@ -26,7 +26,7 @@ use crate::telemetry::{self, Span};
 pub(crate) use asked::cookie;
 pub use asked::{Asked, Credential, Dialect, is_socket_path};
 pub use gates::{Admitted, Refused, client_address};
-pub(crate) use gates::{is_allowed_origin, is_trusted_proxy, recognise, recognise_session};
+pub(crate) use gates::{is_allowed_origin, recognise, recognise_session};
 pub(crate) use reply::READABLE;
 pub use reply::Reply;
 
@@ -76,7 +76,7 @@ pub async fn answer(node: &Arc<Node>, parts: &Parts, peer: IpAddr) -> Answer {
         Kind::Options => Answer::Reply(reply::options()),
         Kind::Preflight => Answer::Reply(preflight(node, parts, asked, address).await),
         Kind::Upgrade(upgrade) => {
-            let is_believed = is_trusted_proxy(node, peer);
+            let is_believed = node.settings.server.trusts(&peer);
             upgraded(node, parts, asked, upgrade, address, (began, is_believed)).await
         }
     }

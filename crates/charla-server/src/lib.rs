@@ -47,4 +47,5 @@ pub mod telemetry;
 mod timers;
 mod users;
 
+pub use listen::{TlsError, TlsFiles};
 pub use server::{Server, StartError};

@@ -3,14 +3,17 @@
 mod door;
 mod head;
 mod http_face;
+mod introduced;
 mod prefixed;
+mod socket;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -18,6 +21,9 @@ use crate::attended::Attended;
 use crate::node::Node;
 
 pub(crate) use http_face::{ClientAddress, HttpFace, Neighbour};
+pub(crate) use socket::Socket;
+pub(crate) use tls::{Tls, follow_certificates};
+pub use tls::{TlsError, TlsFiles};
 
 /// Connections that may wait to be accepted: a restart brings everybody back at once.
 const BACKLOG: i32 = 8192;
@@ -31,7 +37,7 @@ const ROUND: Duration = Duration::from_secs(1);
 /// # Errors
 /// The system's own: in use, not ours, not allowed.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;

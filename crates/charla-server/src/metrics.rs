@@ -59,6 +59,12 @@ pub struct WhyLabel {
     pub why: &'static str,
 }
 
+/// Which certificate: the one that is shown to clients.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CertificateLabel {
+    certificate: &'static str,
+}
+
 /// All figures of a node.
 pub struct Metrics {
     registry: Registry,
@@ -108,6 +114,8 @@ pub struct Metrics {
     pub commit_batch: Histogram,
     /// What the authority is asked.
     pub authority: AuthorityFigures,
+    /// Days until the certificate of `server.tls_cert_file` ends; nothing without one.
+    pub tls_days_left: Family<CertificateLabel, Gauge<f64, AtomicU64>>,
     /// How long a commit took.
     pub commit_seconds: Histogram,
     /// From a handshake's head to its answer.
@@ -142,6 +150,7 @@ impl Default for Metrics {
             gaps_repaired: Counter::default(),
             swept: Counter::default(),
             authority: AuthorityFigures::default(),
+            tls_days_left: Family::default(),
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             handshake_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -228,6 +237,11 @@ impl Metrics {
     fn register_times(&mut self) {
         let registry = &mut self.registry;
         registry.register(
+            "tls_certificate_days_left",
+            "Days until the certificate that clients are shown ends",
+            self.tls_days_left.clone(),
+        );
+        registry.register(
             "commit_batch_jobs",
             "Jobs that shared a commit",
             self.commit_batch.clone(),
@@ -245,6 +259,14 @@ impl Metrics {
         );
         let send = "From a client's send to its acknowledgement";
         registry.register_with_unit("send", send, Unit::Seconds, self.send_seconds.clone());
+    }
+
+    /// How long the certificate holds.
+    pub(crate) fn certificate_days_left(&self, days: f64) {
+        let label = CertificateLabel {
+            certificate: "server",
+        };
+        self.tls_days_left.get_or_create(&label).set(days);
     }
 
     /// All figures in Prometheus' text form.

@@ -31,6 +31,7 @@ use crate::doctor::{Doctor, Surgery};
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
+use crate::listen::Tls;
 use crate::loops::LoopBreaker;
 use crate::metrics::Metrics;
 use crate::peers::{Asks, Own};
@@ -100,6 +101,7 @@ pub struct Node {
     pub(crate) attending: Attending,
     pub(crate) progress: Progress,
     pub(crate) surgery: Surgery,
+    pub(crate) tls: Option<Tls>,
     broker: OnceLock<Box<dyn Broker>>,
     pub(crate) bridge: OnceLock<Bridge>,
 }
@@ -159,6 +161,7 @@ impl Node {
             attending: Attending::default(),
             progress: Progress::default(),
             surgery: Surgery::default(),
+            tls: None,
             broker: OnceLock::new(),
             bridge: OnceLock::new(),
             settings,

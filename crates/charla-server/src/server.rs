@@ -14,7 +14,7 @@ use crate::authority::{self, Authority, AuthoritySetupError};
 use crate::bridge::{Bridge, BridgeSetupError};
 use crate::broker::{Broker, BrokerSetupError, Local, Remote};
 use crate::clock::Clock;
-use crate::listen::{self, HttpFace};
+use crate::listen::{self, HttpFace, Tls, TlsError};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::settings::Settings;
@@ -49,6 +49,9 @@ pub enum StartError {
     /// Traces.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// The certificate and its key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The listening address.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -106,6 +109,7 @@ impl Server {
             error,
         })?;
         let address = listener.local_addr().unwrap_or(settings.server.listen);
+        let tls = settings.server.tls_files().map(Tls::open).transpose()?;
         let metrics = Arc::new(Metrics::default());
         let (committed, groups) = mpsc::channel(GROUPS_WAITING);
         let store = store::open(&settings.store, Arc::clone(&clock), committed).await?;
@@ -127,6 +131,7 @@ impl Server {
         node.application = application;
         node.epoch = node.store.epoch().await?;
         node.telemetry = telemetry;
+        node.tls = tls;
         let node = Arc::new(node);
         node.join(broker(&node)?);
         let bridging = Bridge::start(&node).await?.map(|(bridge, tasks)| {
@@ -147,6 +152,7 @@ impl Server {
             tokio::spawn(authority::ask_again(Arc::clone(&node))),
             tokio::spawn(console::keep_figures(Arc::clone(&node))),
             tokio::spawn(retention::keep_to_retention(Arc::clone(&node))),
+            tokio::spawn(listen::follow_certificates(Arc::clone(&node))),
         ];
         tasks.extend(bridging.into_iter().flatten());
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));

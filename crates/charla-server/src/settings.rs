@@ -1,6 +1,7 @@
 //! What an operator can set, as the rest of the server sees it: every value present, checked, in its own unit.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -116,6 +117,12 @@ pub struct ServerSettings {
     pub public_url: Option<String>,
     /// Proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether those proxies begin each connection with a PROXY header.
+    pub proxy_protocol: bool,
+    /// The certificate chain in PEM that the world is shown; with [`Self::tls_key_file`]. `None`: HTTP in the clear.
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its key in PEM.
+    pub tls_key_file: Option<PathBuf>,
     /// From the first byte to the end of the request's head.
     pub handshake_timeout: Duration,
     /// Bytes of a request's head.
@@ -299,12 +306,30 @@ pub struct MetricsSettings {
     pub allow: Vec<IpNet>,
 }
 
+impl ServerSettings {
+    /// Where certificate and key stand, when both are set.
+    #[must_use]
+    pub fn tls_files(&self) -> Option<crate::TlsFiles> {
+        let (certificate, key) = (self.tls_cert_file.clone()?, self.tls_key_file.clone()?);
+        Some(crate::TlsFiles { certificate, key })
+    }
+
+    /// Whether an address is one of our own proxies'.
+    #[must_use]
+    pub fn trusts(&self, address: &IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(address))
+    }
+}
+
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 9001)),
             public_url: None,
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            tls_cert_file: None,
+            tls_key_file: None,
             handshake_timeout: Duration::from_secs(5),
             max_head_bytes: 32 * 1024,
             max_headers: 100,

@@ -6,6 +6,7 @@ pub mod codec;
 pub mod ids;
 mod json;
 pub mod plain;
+pub mod proxy_header;
 
 pub mod server_frame;
 

@@ -20,7 +20,7 @@ const RUN_WITHIN: Duration = Duration::from_secs(15);
 
 /// Looks at the server in whose process it is, by the address where it listens.
 pub(crate) struct OwnDoctor {
-    address: SocketAddr,
+    origin: String,
     config: Option<PathBuf>,
     redis: Option<String>,
     database: Option<String>,
@@ -37,7 +37,7 @@ impl OwnDoctor {
             .filter(|url| *url.kind() == BusKind::Redis && url.password().is_none());
         let store = &settings.store;
         Self {
-            address: reachable(listen),
+            origin: origin(listen, settings),
             config,
             redis: redis
                 .filter(|_| broker.password_file.is_none())
@@ -58,13 +58,27 @@ impl OwnDoctor {
         let tenant = asked.tenant.as_ref();
         let tenant = tenant.map_or_else(String::new, |tenant| format!("?tenant={tenant}"));
         Wanted {
-            url: Some(format!("ws://{}/ws/{chat}{tenant}", self.address)),
+            url: Some(format!("{}/ws/{chat}{tenant}", self.origin)),
             token: asked.token.as_ref().map(|token| token.expose_secret().to_owned()),
             config: self.config.clone(),
             redis: self.redis.clone(),
             database: self.database.clone(),
             ..Wanted::default()
         }
+    }
+}
+
+/// Where the server is asked. With a certificate, by the name that the certificate is for, if the settings say one.
+fn origin(listen: SocketAddr, settings: &Settings) -> String {
+    let server = &settings.server;
+    let named = server
+        .public_url
+        .as_deref()
+        .and_then(|url| url.strip_prefix("https://"));
+    match (server.tls_files(), named) {
+        (None, _) => format!("ws://{}", reachable(listen)),
+        (Some(_), Some(name)) => format!("wss://{}", name.trim_end_matches('/')),
+        (Some(_), None) => format!("wss://{}", reachable(listen)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use charla_server::node::Node;
 use charla_server::settings::Settings;
 use charla_server::{Server, StartError, log};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -27,6 +28,7 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
     raise_file_limit(&settings);
     runtime()?.block_on(async {
         let stop = Stop::listen()?;
+        let hangups = signal(SignalKind::hangup())?;
         let passed = supervisor::passed_socket()
             .map_err(|error| Failure::failed(words::not_started(screen.lang, &error)))?;
         let server = match passed {
@@ -43,9 +45,17 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
             &node.settings,
             file,
         )));
+        tokio::spawn(read_again(hangups, Arc::clone(node)));
         let supervised = Supervisor::of_environment().serving(server.node());
         stop.drain(server, &supervised).await
     })
+}
+
+/// What SIGHUP asks for: files are read again, and nobody who is connected notices.
+async fn read_again(mut hangups: Signal, node: Arc<Node>) {
+    while hangups.recv().await.is_some() {
+        node.reload_certificates();
+    }
 }
 
 /// The signals that end a server. Listened for before anybody can know of it, so that none comes too early.
@@ -121,7 +131,8 @@ pub(crate) fn not_started(error: &StartError, screen: &Screen) -> Failure {
         | StartError::Application(_)
         | StartError::Authority(_)
         | StartError::Bridge(_)
-        | StartError::Telemetry(_) => Exit::Usage,
+        | StartError::Telemetry(_)
+        | StartError::Tls(_) => Exit::Usage,
         StartError::Store(_) | StartError::Listen { .. } => Exit::Failed,
     };
     Failure::Say(exit, words::not_started(screen.lang, error))

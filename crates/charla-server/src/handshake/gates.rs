@@ -453,16 +453,10 @@ async fn meet(
     })
 }
 
-/// Whether an address is one of our own proxies'.
-pub(crate) fn is_trusted_proxy(node: &Node, address: IpAddr) -> bool {
-    let proxies = &node.settings.server.trusted_proxies;
-    proxies.iter().any(|net| net.contains(&address))
-}
-
 /// Where a request really comes from: the nearest address that is not one of our own proxies.
 #[must_use]
 pub fn client_address(node: &Node, parts: &Parts, peer: IpAddr) -> IpAddr {
-    let is_ours = |address: &IpAddr| is_trusted_proxy(node, *address);
+    let is_ours = |address: &IpAddr| node.settings.server.trusts(address);
     if !is_ours(&peer) {
         return peer;
     }

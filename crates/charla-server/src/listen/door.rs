@@ -14,10 +14,12 @@ use http::header;
 use http::request::Parts;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::head::{self, HeadError};
 use super::http_face::HttpFace;
+use super::introduced::{NotIntroduced, introduced};
+use super::socket::Socket;
 use crate::attended::Attended;
 use crate::converse::{converse, write_all};
 use crate::farewell::drain;
@@ -37,24 +39,25 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(super) async fn attend(
     node: Arc<Node>,
     face: HttpFace,
-    mut socket: TcpStream,
-    peer: IpAddr,
+    stream: TcpStream,
+    neighbour: IpAddr,
     (waits, attended): (Underway, Attended),
     mut stop: watch::Receiver<bool>,
 ) {
     // From here on it may be the client that is waited for.
     drop(waits);
     let mut attended = Some(attended);
+    let mut deadline = Instant::now() + node.settings.server.handshake_timeout;
+    let entered = tokio::select! {
+        entered = timeout_at(deadline, enter(&node, stream, neighbour)) => entered.ok().flatten(),
+        () = draining(&mut stop, true) => None,
+    };
+    let Some((mut socket, peer)) = entered else { return };
     let mut buffer = Vec::new();
     let mut is_first = true;
     loop {
-        let patience = if is_first {
-            node.settings.server.handshake_timeout
-        } else {
-            KEEP_ALIVE
-        };
         let head = tokio::select! {
-            head = timeout(patience, head::read(&mut socket, &mut buffer, &node.settings.server)) => Some(head),
+            head = timeout_at(deadline, head::read(&mut socket, &mut buffer, &node.settings.server)) => Some(head),
             () = draining(&mut stop, is_first) => None,
         };
         let Some(head) = head else {
@@ -93,7 +96,37 @@ pub(super) async fn attend(
             }
         }
         is_first = false;
+        deadline = Instant::now() + KEEP_ALIVE;
         attended = None;
+    }
+}
+
+/// What comes before HTTP: a proxy's word about whom it brings, and TLS. `None`: nobody to talk to.
+async fn enter(node: &Node, mut stream: TcpStream, neighbour: IpAddr) -> Option<(Socket, IpAddr)> {
+    let server = &node.settings.server;
+    let mut peer = neighbour;
+    if server.proxy_protocol && server.trusts(&neighbour) {
+        peer = match introduced(&mut stream, neighbour).await {
+            Ok(client) => client,
+            Err(NotIntroduced::Gone(_)) => return None,
+            Err(NotIntroduced::Header(error)) => {
+                tracing::warn!(
+                    proxy = %neighbour, %error,
+                    "a trusted proxy's connection was refused: with `server.proxy_protocol` it has to send a PROXY header first"
+                );
+                return None;
+            }
+        };
+    }
+    let Some(tls) = &node.tls else {
+        return Some((Socket::plain(stream), peer));
+    };
+    match tls.accept(stream).await {
+        Ok(socket) => Some((socket, peer)),
+        Err(error) => {
+            tracing::debug!(%error, address = %peer, "no handshake of TLS");
+            None
+        }
     }
 }
 
@@ -119,7 +152,7 @@ fn keeps_alive(parts: &Parts) -> bool {
         && !connection.is_some_and(|value| value.to_ascii_lowercase().contains("close"))
 }
 
-async fn refuse(socket: &TcpStream, cause: Cause, detail: &str) {
+async fn refuse(socket: &Socket, cause: Cause, detail: &str) {
     let mut reply = Reply::error(cause, detail);
     reply.headers.push((READABLE.0, READABLE.1.to_owned()));
     if write_all(socket, &encode(&reply, true)).await.is_ok() {
@@ -128,7 +161,7 @@ async fn refuse(socket: &TcpStream, cause: Cause, detail: &str) {
 }
 
 /// Lets the answer arrive: closing over unread bytes would reset the connection and take it along.
-async fn part(socket: &TcpStream) {
+async fn part(socket: &Socket) {
     // A client that goes on sending is cut all the same.
     let _ = timeout(FAREWELL, drain(socket)).await;
 }

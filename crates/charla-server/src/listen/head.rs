@@ -7,8 +7,8 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri, Version};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
+use super::socket::Socket;
 use crate::settings::ServerSettings;
 
 /// Bytes asked of the socket at once.
@@ -37,7 +37,7 @@ pub(super) struct Head {
 /// # Errors
 /// [`HeadError`].
 pub(super) async fn read(
-    socket: &mut TcpStream,
+    socket: &mut Socket,
     buffer: &mut Vec<u8>,
     settings: &ServerSettings,
 ) -> Result<Head, HeadError> {

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use super::prefixed::Prefixed;
+use super::socket::Socket;
 use crate::attended::Attended;
 use crate::converse::converse;
 use crate::handshake::{self, Answer, Reply, Switch, is_socket_path};
@@ -47,7 +48,7 @@ impl HttpFace {
     pub(crate) async fn serve(
         self,
         node: Arc<Node>,
-        socket: tokio::net::TcpStream,
+        socket: Socket,
         unread: Vec<u8>,
         peer: IpAddr,
         (attended, mut stop): (Option<Attended>, watch::Receiver<bool>),

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::socket::Socket;
 
 /// Reads `unread` first, then the socket.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(super) struct Prefixed {
     /// What is left of the bytes read before.
     pub unread: Vec<u8>,
     /// The socket.
-    pub socket: TcpStream,
+    pub socket: Socket,
 }
 
 impl AsyncRead for Prefixed {

@@ -170,6 +170,12 @@ keys! {
         "How the world names this server. Not set: the Host header says.";
     "server.trusted_proxies", Rule::Networks, Some(|s| &mut s.server.trusted_proxies), "",
         "Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed.";
+    "server.proxy_protocol", Rule::Flag, Some(|s| &mut s.server.proxy_protocol), "",
+        "Whether those proxies begin each connection with a PROXY header (version 1 or 2): then it is demanded of them, and of nobody else.";
+    "server.tls_cert_file", Rule::Path, Some(|s| &mut s.server.tls_cert_file), "/etc/charla/tls/fullchain.pem",
+        "The certificate chain in PEM, to speak TLS on server.listen; with tls_key_file. Both are read again when they change, and on SIGHUP.";
+    "server.tls_key_file", Rule::Path, Some(|s| &mut s.server.tls_key_file), "/etc/charla/tls/privkey.pem",
+        "The key of that certificate in PEM.";
     "server.handshake_timeout", Rule::Time { min: Duration::from_millis(100), max: Duration::from_secs(60) },
         Some(|s| &mut s.server.handshake_timeout), "",
         "From the first byte to the end of a request's head.";

@@ -73,6 +73,7 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
         };
         problems.push(Problem::new(place, fault));
     }
+    check_listener(loaded, problems);
     check_broker(loaded, problems);
     check_application(loaded, problems);
     django::check(loaded, problems);
@@ -118,13 +119,35 @@ fn check_bridge(loaded: &Loaded, problems: &mut Vec<Problem>) {
 /// Of a certificate and its key, one alone is of no use.
 fn check_pair(loaded: &Loaded, pair: [(&'static str, bool); 2], problems: &mut Vec<Problem>) {
     let [first, second] = pair;
-    for ((key, is_set), (other, other_is_set)) in [(first, second), (second, first)] {
-        if is_set && !other_is_set {
-            let (place, any) = (loaded.place(key), vec![other.to_owned()]);
-            let key = key.to_owned();
-            problems.push(Problem::new(&place, Fault::Needs { key, any }));
-        }
+    check_needed(loaded, first, second, problems);
+    check_needed(loaded, second, first, problems);
+}
+
+/// The first is of no use without the second.
+fn check_needed(
+    loaded: &Loaded,
+    (key, is_set): (&'static str, bool),
+    (other, other_is_set): (&'static str, bool),
+    problems: &mut Vec<Problem>,
+) {
+    if is_set && !other_is_set {
+        let (place, any) = (loaded.place(key), vec![other.to_owned()]);
+        let key = key.to_owned();
+        problems.push(Problem::new(&place, Fault::Needs { key, any }));
     }
+}
+
+/// Both halves of TLS, and proxies to believe.
+fn check_listener(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let server = &loaded.settings.server;
+    let pair = [
+        ("server.tls_cert_file", server.tls_cert_file.is_some()),
+        ("server.tls_key_file", server.tls_key_file.is_some()),
+    ];
+    check_pair(loaded, pair, problems);
+    let proxied = ("server.proxy_protocol", server.proxy_protocol);
+    let trusted = ("server.trusted_proxies", !server.trusted_proxies.is_empty());
+    check_needed(loaded, proxied, trusted, problems);
 }
 
 /// Files for a bus that has no use for them: whoever names an authority believes the connection encrypted.

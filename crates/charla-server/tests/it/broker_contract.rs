@@ -23,6 +23,8 @@ mod sentinel;
 mod shards;
 pub(crate) mod tls;
 
+pub(crate) use tls::Authority;
+
 /// More than any test says.
 const HEARD_MAX: usize = 64 * 1024;
 

@@ -23,6 +23,7 @@ mod client;
 mod cluster;
 mod console;
 mod django_auth;
+mod front_door;
 mod hints;
 mod loops;
 mod personal;

@@ -8,6 +8,7 @@
 
 mod admin;
 mod archive;
+mod certificate;
 mod config;
 mod connect;
 mod demo;
