@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::failure::{Failure, Outcome};
 use crate::process;
+use crate::report;
 use crate::stats::percentile;
-use crate::storm;
 
 mod application;
 mod database;
@@ -25,7 +25,7 @@ use knocks::{Knocked, knock};
 use server::Server;
 
 /// Where the section begins. It stands before the storms.
-const HEADING: &str = "\n## The authority\n";
+pub(crate) const HEADING: &str = "\n## The authority\n";
 
 /// How much is measured.
 #[derive(clap::Args, Clone)]
@@ -74,25 +74,9 @@ pub(crate) fn run(wanted: &Authority) -> Outcome<()> {
     }
     let text = section(&rows, people);
     match &wanted.write {
-        Some(folder) => {
-            let results = folder.join("RESULTS.md");
-            let before = fs::read_to_string(&results)?;
-            let storms = storm::section_in(folder);
-            let scenarios = before.get(..before.len() - storms.len()).unwrap_or_default();
-            let end = scenarios.find(HEADING).unwrap_or(scenarios.len());
-            let scenarios = scenarios.get(..end).unwrap_or_default();
-            Ok(fs::write(results, format!("{scenarios}{text}{storms}"))?)
-        }
+        Some(folder) => report::replace(folder, HEADING, &text),
         None => Ok(out.write_all(text.as_bytes())?),
     }
-}
-
-/// The section as it stands in a folder, for those who write the rest anew.
-pub(crate) fn section_in(folder: &Path) -> String {
-    let results = fs::read_to_string(folder.join("RESULTS.md")).unwrap_or_default();
-    let before = results.len() - storm::section_in(folder).len();
-    let mine = results.find(HEADING).unwrap_or(before);
-    results.get(mine..before).unwrap_or_default().to_owned()
 }
 
 fn measure(charla: &Path, people: usize) -> Outcome<Vec<Row>> {

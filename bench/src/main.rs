@@ -11,10 +11,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod authority;
+mod dialect;
 mod failure;
 mod floor;
 mod load;
+mod peers;
 mod plain;
+mod plot;
 mod process;
 mod report;
 mod scenario;
@@ -22,6 +25,7 @@ mod server;
 mod soak;
 mod stats;
 mod storm;
+mod tungstenite;
 
 /// Measures Charla against the floor.
 #[derive(Parser)]
@@ -35,6 +39,8 @@ struct Arguments {
 enum Command {
     /// Run the scenarios.
     All(All),
+    /// Measure Charla beside others: Channels, Socket.IO, Nchan and more.
+    Peers(peers::Peers),
     /// Simulate storms: every client loses the server at once.
     Storm(storm::Storm),
     /// Measure what it costs to ask the application who may enter.
@@ -43,6 +49,12 @@ enum Command {
     Soak(soak::Soak),
     /// Serve the floor: a broadcast by one thread, one `send()` a socket.
     Floor {
+        /// Address and port; port 0 picks one. The address is printed once it listens.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+    /// Serve a broadcast on tokio-tungstenite, one of the peers.
+    Tungstenite {
         /// Address and port; port 0 picks one. The address is printed once it listens.
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
@@ -78,10 +90,12 @@ struct All {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::All(all) => scenario::run(&all),
+        Command::Peers(wanted) => peers::run(&wanted),
         Command::Storm(wanted) => storm::run(&wanted),
         Command::Authority(wanted) => authority::run(&wanted),
         Command::Soak(wanted) => soak::run(&wanted),
         Command::Floor { listen } => floor::serve(listen),
+        Command::Tungstenite { listen } => tungstenite::serve(listen),
         Command::Plain { listen } => plain::serve(listen),
     };
     match outcome {

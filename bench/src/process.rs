@@ -19,6 +19,43 @@ pub(crate) fn cpu(pid: u32) -> Outcome<Duration> {
     Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100))
 }
 
+/// A process and all that descend from it, itself first.
+pub(crate) fn family(pid: u32) -> Vec<u32> {
+    let mut family = vec![pid];
+    let mut next = 0;
+    while let Some(&pid) = family.get(next) {
+        next += 1;
+        for task in fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            family.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|child| child.parse::<u32>().ok()),
+            );
+        }
+    }
+    family
+}
+
+/// Ends processes that lost their parent. One that is gone already needs no signal.
+pub(crate) fn end(pids: &[u32]) {
+    for pid in pids
+        .iter()
+        .filter_map(|pid| rustix::process::Pid::from_raw(i32::try_from(*pid).ok()?))
+    {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Resident bytes, those shared with other processes divided among them.
+pub(crate) fn proportional(pid: u32) -> Outcome<u64> {
+    field(pid, "smaps_rollup", "Pss:")
+}
+
 /// Resident bytes.
 pub(crate) fn resident(pid: u32) -> Outcome<u64> {
     field(pid, "smaps_rollup", "Rss:")

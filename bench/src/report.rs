@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::authority;
 use crate::failure::Outcome;
+use crate::peers;
 use crate::process;
 use crate::stats::Spread;
 use crate::storm;
@@ -136,10 +137,9 @@ pub(crate) struct Report {
 impl Report {
     /// Of a run that begins now.
     pub(crate) fn begin() -> Self {
-        let arguments: Vec<String> = std::env::args().skip(1).collect();
         Self {
-            command: format!("cargo xtask bench {}", arguments.join(" ")),
-            date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            command: command(),
+            date: now(),
             machine: process::machine(),
             rows: Vec::new(),
         }
@@ -151,7 +151,8 @@ impl Report {
             folder.join("results.json"),
             serde_json::to_string_pretty(self)? + "\n",
         )?;
-        let text = self.markdown() + &authority::section_in(folder) + &storm::section_in(folder);
+        let before = fs::read_to_string(folder.join("RESULTS.md")).unwrap_or_default();
+        let text = self.markdown() + before.get(first_section(&before)..).unwrap_or_default();
         Ok(fs::write(folder.join("RESULTS.md"), text)?)
     }
 
@@ -178,7 +179,52 @@ impl Report {
     }
 }
 
-fn spread(spread: &Spread) -> String {
+/// The other parts of `RESULTS.md`, in their order there, each written by a command of its own.
+const SECTIONS: &[&str] = &[peers::HEADING, authority::HEADING, storm::HEADING];
+
+/// Where what the scenarios wrote ends.
+fn first_section(results: &str) -> usize {
+    let starts = SECTIONS.iter().filter_map(|heading| results.find(heading));
+    starts.min().unwrap_or(results.len())
+}
+
+/// Puts a section, which begins with its heading, in the place of the one that stands in the folder's `RESULTS.md`.
+pub(crate) fn replace(folder: &Path, heading: &str, section: &str) -> Outcome<()> {
+    let file = folder.join("RESULTS.md");
+    let before = fs::read_to_string(&file)?;
+    Ok(fs::write(file, replaced(&before, heading, section))?)
+}
+
+fn replaced(before: &str, heading: &str, section: &str) -> String {
+    let mut text = before.get(..first_section(before)).unwrap_or_default().to_owned();
+    for one in SECTIONS {
+        if *one == heading {
+            text.push_str(section);
+        } else if let Some(start) = before.find(one) {
+            let starts = SECTIONS.iter().filter_map(|other| before.find(other));
+            let end = starts
+                .filter(|other| *other > start)
+                .min()
+                .unwrap_or(before.len());
+            text.push_str(before.get(start..end).unwrap_or_default());
+        }
+    }
+    text
+}
+
+/// The command that a run was started with.
+pub(crate) fn command() -> String {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    format!("cargo xtask bench {}", arguments.join(" "))
+}
+
+/// The minute in which a run began.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A median with what the rounds lay between.
+pub(crate) fn spread(spread: &Spread) -> String {
     if spread.rounds.len() == 1 {
         return figure(spread.median);
     }
@@ -191,7 +237,7 @@ fn spread(spread: &Spread) -> String {
 }
 
 /// Three digits that count.
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
@@ -201,8 +247,24 @@ fn figure(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bar, Row};
+    use super::{Bar, Row, SECTIONS, replaced};
     use crate::stats::Spread;
+
+    #[test]
+    fn sections_keep_their_order_and_each_other() {
+        let mut text = "# Results\n".to_owned();
+        for heading in SECTIONS.iter().rev() {
+            text = replaced(&text, heading, &format!("{heading}\nold\n"));
+        }
+        for heading in SECTIONS {
+            text = replaced(&text, heading, &format!("{heading}\nnew {}\n", heading.len()));
+        }
+        let wanted: String = SECTIONS
+            .iter()
+            .map(|heading| format!("{heading}\nnew {}\n", heading.len()))
+            .collect();
+        assert_eq!(text, format!("# Results\n{wanted}"));
+    }
 
     #[test]
     fn verdicts_say_by_how_much() {

@@ -1,7 +1,7 @@
 //! The scenarios, one file each, and what they share: how long, how often, and where the servers come from.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::All;
@@ -12,7 +12,7 @@ use crate::server::{Kind, Server};
 mod binary;
 mod durable;
 mod fanout;
-mod handshakes;
+pub(crate) mod handshakes;
 mod idle;
 mod latency;
 mod neighbours;
@@ -54,6 +54,18 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// With `charla` beside this program, if it is nowhere else.
+    pub(crate) fn new(small: bool, rounds: usize, charla: Option<&Path>) -> Outcome<Self> {
+        let beside = std::env::current_exe()?;
+        Ok(Self {
+            small,
+            rounds: if small { 1 } else { rounds.max(1) },
+            charla: charla.map_or_else(|| beside.with_file_name("charla"), Path::to_owned),
+            folder: beside.with_file_name("bench-stores"),
+            stores: AtomicU32::new(0),
+        })
+    }
+
     /// Starts a server; Charla with a new store.
     pub(crate) fn start(&self, kind: Kind) -> Outcome<Server> {
         match kind {
@@ -100,17 +112,7 @@ impl Bench {
 
 /// Runs what was asked for and prints, or writes, what came of it.
 pub(crate) fn run(all: &All) -> Outcome<()> {
-    let beside = std::env::current_exe()?;
-    let bench = Bench {
-        small: all.small,
-        rounds: all.rounds.unwrap_or(if all.small { 1 } else { ROUNDS }).max(1),
-        charla: all
-            .charla
-            .clone()
-            .unwrap_or_else(|| beside.with_file_name("charla")),
-        folder: beside.with_file_name("bench-stores"),
-        stores: AtomicU32::new(0),
-    };
+    let bench = Bench::new(all.small, all.rounds.unwrap_or(ROUNDS), all.charla.as_deref())?;
     if let Some(name) = all
         .only
         .iter()

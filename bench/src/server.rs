@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use crate::dialect::Dialect;
 use crate::failure::{Failure, Outcome};
-use crate::load::message::Ids;
-use crate::load::{Event, http, message};
+use crate::load::http;
 use crate::process;
 
 /// Which server.
@@ -26,8 +26,10 @@ pub(crate) enum Kind {
 
 /// A running server.
 pub(crate) struct Server {
-    kind: Kind,
+    dialect: Dialect,
     child: Child,
+    /// What it needs beside itself, as Redis; its use counts as the server's.
+    helpers: Vec<Child>,
     address: SocketAddr,
     demo: Demo,
     /// A back end's key, if one was made.
@@ -70,19 +72,33 @@ impl Server {
             .trim()
             .parse()
             .map_err(|_| Failure::Server(format!("{name} printed {line:?}")))?;
+        let mut server = Self::stranger(Dialect::BareChat, child, Vec::new(), address);
+        server.started_in = start.elapsed();
+        Ok(server)
+    }
+
+    /// Somebody else's server, with what it needs beside itself.
+    pub(crate) fn stranger(dialect: Dialect, child: Child, helpers: Vec<Child>, address: SocketAddr) -> Self {
         let demo = Demo {
             chat: "5".into(),
             ..Demo::default()
         };
-        Ok(Self {
-            kind,
+        Self {
+            dialect,
             child,
+            helpers,
             address,
             demo,
             key: String::new(),
             folder: None,
-            started_in: start.elapsed(),
-        })
+            started_in: Duration::ZERO,
+        }
+    }
+
+    /// The same, with a folder that goes when it does.
+    pub(crate) fn in_folder(mut self, folder: PathBuf) -> Self {
+        self.folder = Some(folder);
+        self
     }
 
     /// The same as [`Server::charla`], with a back end's key, so that chats can be made.
@@ -143,8 +159,9 @@ impl Server {
             )));
         };
         Ok(Self {
-            kind: Kind::Charla,
+            dialect: Dialect::Charla,
             child,
+            helpers: Vec::new(),
             address,
             demo,
             key: String::new(),
@@ -189,9 +206,31 @@ impl Server {
         self.folder.as_deref()
     }
 
-    /// User and system time until now.
+    /// How it is spoken to.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// User and system time until now, of all its processes and of what it needs beside itself.
     pub(crate) fn cpu(&self) -> Outcome<Duration> {
-        process::cpu(self.pid())
+        let mut all = Duration::ZERO;
+        for child in std::iter::once(&self.child).chain(&self.helpers) {
+            for pid in process::family(child.id()) {
+                all += process::cpu(pid)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Resident bytes of the same; what processes share counts once.
+    pub(crate) fn memory(&self) -> Outcome<u64> {
+        let mut all = 0;
+        for child in std::iter::once(&self.child).chain(&self.helpers) {
+            for pid in process::family(child.id()) {
+                all += process::proportional(pid)?;
+            }
+        }
+        Ok(all)
     }
 
     /// The access token of the demo's user of this id; empty where there are none.
@@ -202,12 +241,12 @@ impl Server {
 
     /// The head of a WebSocket handshake by `user`; `path` may end in a query.
     pub(crate) fn handshake(&self, user: &str, path: &str) -> Vec<u8> {
-        let protocol = match self.kind {
-            Kind::Floor | Kind::Plain => String::new(),
-            Kind::Charla => format!(
+        let protocol = match self.dialect {
+            Dialect::Charla => format!(
                 "Sec-WebSocket-Protocol: charla.v1, bearer.{}\r\n",
                 self.token(user)
             ),
+            Dialect::Bare | Dialect::BareChat | Dialect::SocketIo => String::new(),
         };
         format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -219,7 +258,7 @@ impl Server {
 
     /// The handshake of a listener of the chat that everybody is in.
     pub(crate) fn listener(&self) -> Vec<u8> {
-        self.handshake("ana", &format!("/ws/chat/{}/", self.demo.chat))
+        self.handshake("ana", &self.dialect.path(&self.demo.chat))
     }
 
     /// Makes chats that the agent may enter; their ids.
@@ -264,31 +303,17 @@ impl Server {
         )
         .into_bytes()
     }
-
-    /// A masked frame that makes it deliver message `number` to the listeners of `chat`.
-    pub(crate) fn message(&self, chat: &str, number: u64, length: usize) -> Vec<u8> {
-        match self.kind {
-            Kind::Floor | Kind::Plain => message::send_to_floor(chat, number, length),
-            Kind::Charla => message::send(chat, Ids::TimeOrdered, number, length),
-        }
-    }
-
-    /// Whether a connection may be used from this event on.
-    pub(crate) fn is_ready(&self, event: &Event<'_>) -> bool {
-        match (self.kind, event) {
-            (Kind::Floor | Kind::Plain, Event::Open) => true,
-            (Kind::Charla, Event::Text(payload)) => message::kind(payload) == b"subscribed",
-            (Kind::Floor | Kind::Plain | Kind::Charla, Event::Open | Event::Text(_) | Event::Closed(_)) => {
-                false
-            }
-        }
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Workers of some end only when their master is asked to.
+        let workers = process::family(self.child.id());
+        for child in std::iter::once(&mut self.child).chain(&mut self.helpers) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        process::end(workers.get(1..).unwrap_or_default());
         if let Some(folder) = &self.folder {
             let _ = std::fs::remove_dir_all(folder);
         }
@@ -307,7 +332,7 @@ pub(crate) fn without_settings(program: &Path) -> Command {
 }
 
 /// What a server says once it listens; empty if it ends without a word. The pipe stays open: it may say more.
-fn first_line(child: &mut Child) -> Outcome<String> {
+pub(crate) fn first_line(child: &mut Child) -> Outcome<String> {
     let mut line = String::new();
     if let Some(stdout) = &mut child.stdout {
         BufReader::new(stdout).read_line(&mut line)?;

@@ -4,7 +4,6 @@
 //! they stand in a section of their own, which a run of the scenarios leaves alone.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,9 +12,10 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 use crate::process;
+use crate::report;
 
 /// Where the section begins. It is the last.
-const HEADING: &str = "\n## Everybody loses the server at once\n";
+pub(crate) const HEADING: &str = "\n## Everybody loses the server at once\n";
 
 /// What is simulated and written.
 #[derive(clap::Args, Clone)]
@@ -78,24 +78,9 @@ pub(crate) fn run(wanted: &Storm) -> Outcome<()> {
     }
     text.push_str(NOTES);
     match &wanted.write {
-        Some(folder) => {
-            let results = folder.join("RESULTS.md");
-            let before = fs::read_to_string(&results)?;
-            Ok(fs::write(results, parts(&before).0.to_owned() + &text)?)
-        }
+        Some(folder) => report::replace(folder, HEADING, &text),
         None => Ok(std::io::stdout().write_all(text.as_bytes())?),
     }
-}
-
-/// The section as it stands in a folder, for those who write the rest anew.
-pub(crate) fn section_in(folder: &Path) -> String {
-    let results = fs::read_to_string(folder.join("RESULTS.md")).unwrap_or_default();
-    parts(&results).1.to_owned()
-}
-
-/// What the scenarios wrote, and what the storms did.
-fn parts(results: &str) -> (&str, &str) {
-    results.split_at(results.find(HEADING).unwrap_or(results.len()))
 }
 
 fn head() -> String {
@@ -210,17 +195,3 @@ const NOTES: &str = "
 - The six others are the formulas of their sources, checked against published bands of their delays; a storm that was
   simulated independently (no outage, 100 s of work) comes out the same within a few seconds.
 ";
-
-#[cfg(test)]
-mod tests {
-    use super::{HEADING, parts};
-
-    #[test]
-    fn scenarios_and_storms_keep_each_other() {
-        assert_eq!(parts("# Results\n"), ("# Results\n", ""));
-        let both = format!("# Results\n{HEADING}\nstorms\n");
-        let (scenarios, storms) = parts(&both);
-        assert_eq!(scenarios, "# Results\n");
-        assert_eq!(format!("{scenarios}{storms}"), both);
-    }
-}

@@ -3,10 +3,15 @@
 
 use std::{path::Path, process::Command};
 
+use crate::install;
 use crate::run::{cargo, run, target};
 
-/// Builds both and passes the arguments on; the load generator finds the server beside itself.
+/// Builds both and passes the arguments on; the load generator finds the server beside itself. With `--install` alone it
+/// installs what is measured beside it.
 pub(crate) fn run_with(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    if arguments == ["--install"] {
+        return install::peers(root);
+    }
     let small = arguments.contains(&"--small");
     let mut build = cargo(root);
     build.args(["build", "--package", "charla", "--package", "charla-bench"]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    bench,
+    bench, install,
     run::{cargo, on_path, run},
     test,
 };
@@ -15,5 +15,18 @@ pub(crate) fn run_all(root: &Path, install: bool) -> Result<(), String> {
     } else {
         println!("cargo-deny is not installed: licences and advisories are not checked");
     }
-    bench::run_with(root, &["all", "--small"])
+    bench::run_with(root, &["all", "--small"])?;
+    // `ws` stands among the tests' own packages.
+    let node = install::tools(root).node;
+    let node = node.to_string_lossy();
+    let only = [
+        "peers",
+        "--small",
+        "--only",
+        "tungstenite",
+        "--only",
+        "ws",
+        "--tools",
+    ];
+    bench::run_with(root, &[&only[..], &[node.as_ref()]].concat())
 }

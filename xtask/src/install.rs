@@ -11,6 +11,10 @@ use std::{
 
 use crate::run::{cargo, on_path, output, run, target};
 
+mod peers;
+
+pub(crate) use peers::peers;
+
 /// A program that tests start (or what else tells that a package is there, see [`is_there`]), the Debian package
 /// that brings it, and what for.
 const DEBIAN: &[(&str, &str, &str)] = &[
@@ -172,14 +176,14 @@ impl Tools {
 /// Says what is missing, and installs it if that is `allowed`.
 pub(crate) fn everything(root: &Path, allowed: bool) -> Result<(), String> {
     let tools = tools(root);
-    debian(allowed)?;
-    npm(&tools.node, allowed)?;
-    pip(&tools.python, allowed)?;
+    debian(DEBIAN, allowed)?;
+    npm(&tools.node, NPM, allowed)?;
+    pip(&tools.python, PIP, allowed)?;
     nextest(root, &tools.cargo, allowed)
 }
 
-fn debian(allowed: bool) -> Result<(), String> {
-    let missing: Vec<_> = DEBIAN.iter().filter(|(sign, ..)| !is_there(sign)).collect();
+fn debian(wanted: &[(&str, &str, &str)], allowed: bool) -> Result<(), String> {
+    let missing: Vec<_> = wanted.iter().filter(|(sign, ..)| !is_there(sign)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -205,7 +209,8 @@ fn debian(allowed: bool) -> Result<(), String> {
         .args(packages))
 }
 
-/// A program on the path; or a Python module, as in `python3 -m ensurepip`, where a package brings no program.
+/// A program on the path; a file by its whole path; or a Python module, as in `python3 -m ensurepip`, where a package brings
+/// neither.
 fn is_there(sign: &str) -> bool {
     if sign.starts_with('/') {
         return Path::new(sign).exists();
@@ -222,8 +227,12 @@ fn apt() -> Command {
     apt
 }
 
-fn npm(folder: &Path, allowed: bool) -> Result<(), String> {
-    let mut wanted = NPM.to_vec();
+fn npm(
+    folder: &Path,
+    packages: &[(&'static str, &'static str, &'static str)],
+    allowed: bool,
+) -> Result<(), String> {
+    let mut wanted = packages.to_vec();
     if node_major() < NODE_OLDEST {
         wanted.push(NODE);
     }
@@ -275,9 +284,9 @@ fn has_npm_package(folder: &Path, name: &str, version: &str) -> bool {
         .is_some_and(|package| package.get("version").and_then(|found| found.as_str()) == Some(version))
 }
 
-fn pip(folder: &Path, allowed: bool) -> Result<(), String> {
+fn pip(folder: &Path, wanted: &[(&str, &str, &str)], allowed: bool) -> Result<(), String> {
     let installed = python_packages(folder);
-    let missing: Vec<_> = PIP
+    let missing: Vec<_> = wanted
         .iter()
         .filter(|(name, version, _)| !installed.contains(&format!("{name}-{version}.dist-info")))
         .collect();
@@ -299,7 +308,13 @@ fn pip(folder: &Path, allowed: bool) -> Result<(), String> {
     run(Command::new(python)
         .args(["-m", "pip", "install", "--quiet", "--no-compile"])
         .args(["--disable-pip-version-check", "--only-binary", ":all:"])
-        .args(PIP.iter().map(|(name, version, _)| format!("{name}=={version}"))))
+        // Its source package is the one that holds its compiled library.
+        .args(["--no-binary", "socketify"])
+        .args(
+            wanted
+                .iter()
+                .map(|(name, version, _)| format!("{name}=={version}")),
+        ))
 }
 
 /// The names, in lower case, of what stands in a virtual environment's `lib/python3.*/site-packages`.

@@ -33,6 +33,7 @@ cargo xtask <chore>
   codegen [--check]     write (or compare) what is generated from protocol/causes.toml
   fmt [--check]         format (or compare) all Rust code
   bench [ARGUMENTS]     build in release (for --small as for the tests) and run charla-bench with these arguments
+  bench --install       install what `bench peers` measures beside Charla
   sim [ARGUMENTS]       build and run charla-sim: nodes, bus, store and clients in virtual time, by seed
   lab [ARGUMENTS]       build and run charla-lab: real stacks, broken, and what the doctor calls each
   faults [ARGUMENTS]    build and run charla-faults: three nodes, every fault in turn, and a checker over the history

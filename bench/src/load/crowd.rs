@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Event, Pool, message};
+use crate::dialect::Dialect;
 use crate::failure::{Failure, Outcome};
 use crate::server::Server;
 
@@ -24,6 +25,8 @@ pub(crate) struct Crowd<'a> {
     sent: u64,
     /// What ended a connection.
     ended: Option<Failure>,
+    /// Connections that owe the server a word, and the word.
+    owed: Vec<(usize, &'static str)>,
 }
 
 impl<'a> Crowd<'a> {
@@ -42,7 +45,9 @@ impl<'a> Crowd<'a> {
             delivered: 0,
             sent: 0,
             ended: None,
+            owed: Vec::new(),
         };
+        let dialect = crowd.dialect();
         let mut ready = 0;
         let mut last = Instant::now();
         while ready < size {
@@ -53,13 +58,17 @@ impl<'a> Crowd<'a> {
             crowd
                 .pool
                 .turn(Duration::from_millis(100), &mut |connection, event| {
-                    if server.is_ready(&event) {
+                    crowd
+                        .owed
+                        .extend(dialect.answer(&event).map(|word| (connection, word)));
+                    if dialect.is_ready(&event) {
                         ready += 1;
                     } else if let Event::Closed(reason) = event {
                         crowd.ended = Some(Failure::Closed { connection, reason });
                     }
                 })?;
             crowd.unbroken()?;
+            crowd.answer()?;
             if ready != before {
                 last = Instant::now();
             } else if last.elapsed() > PATIENCE {
@@ -154,7 +163,7 @@ impl<'a> Crowd<'a> {
     /// Sends one message by the first connection.
     pub(crate) fn say(&mut self, length: usize) -> Outcome<()> {
         self.pool
-            .send(0, &self.server.message(&self.chat, self.sent, length))?;
+            .send(0, &self.dialect().message(&self.chat, self.sent, length))?;
         self.sent += 1;
         Ok(())
     }
@@ -170,15 +179,17 @@ impl<'a> Crowd<'a> {
 
     /// One turn of the pool; `on` gets connection and number of each message that arrives.
     pub(crate) fn turn(&mut self, wait: Duration, mut on: impl FnMut(usize, u64)) -> Outcome<()> {
+        let dialect = self.dialect();
         let Self {
             pool,
             received,
             delivered,
             ended,
+            owed,
             ..
         } = self;
         pool.turn(wait, &mut |connection, event| match event {
-            Event::Text(payload) if message::is_delivery(payload) => {
+            Event::Text(payload) if dialect.is_delivery(payload) => {
                 if let Some(count) = received.get_mut(connection) {
                     *count += 1;
                 }
@@ -189,10 +200,25 @@ impl<'a> Crowd<'a> {
                 let reason = String::from_utf8_lossy(payload).into_owned();
                 *ended = Some(Failure::Closed { connection, reason });
             }
-            Event::Text(_) | Event::Open => {}
+            Event::Text(_) | Event::Open => {
+                owed.extend(dialect.answer(&event).map(|word| (connection, word)));
+            }
             Event::Closed(reason) => *ended = Some(Failure::Closed { connection, reason }),
         })?;
-        self.unbroken()
+        self.unbroken()?;
+        self.answer()
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.server.dialect()
+    }
+
+    /// Says what connections owe.
+    fn answer(&mut self) -> Outcome<()> {
+        for (connection, word) in std::mem::take(&mut self.owed) {
+            self.pool.send(connection, &message::framed(word))?;
+        }
+        Ok(())
     }
 
     /// Whether everybody has got everything, once.

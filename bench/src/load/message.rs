@@ -52,24 +52,27 @@ impl Ids {
 /// A `send` frame of charla.v1, masked.
 pub(crate) fn send(chat: &str, ids: Ids, number: u64, length: usize) -> Vec<u8> {
     let (id, text) = (ids.id(number), text(number, length));
-    let json = format!(r#"{{"type":"send","ref":{number},"chat":"{chat}","id":"{id}","text":"{text}"}}"#);
-    let mut bytes = Vec::with_capacity(json.len() + 14);
-    frame::write_client(frame::TEXT, json.as_bytes(), &mut bytes);
-    bytes
+    framed(&format!(
+        r#"{{"type":"send","ref":{number},"chat":"{chat}","id":"{id}","text":"{text}"}}"#
+    ))
 }
 
-/// For the floor: the very frame that Charla would deliver, masked, so that both send the same bytes.
-pub(crate) fn send_to_floor(chat: &str, number: u64, length: usize) -> Vec<u8> {
+/// The very text that Charla would deliver, so that others send the same bytes.
+pub(crate) fn delivery(chat: &str, number: u64, length: usize) -> String {
     let (id, text) = (Ids::TimeOrdered.id(number), text(number, length));
-    let json = format!(
+    format!(
         concat!(
             r#"{{"type":"message","chat":"{}","seq":{},"id":"{}","#,
             r#""author":{{"id":"ana","name":"Ana"}},"text":"{}","sent_at":"2026-11-23T10:00:00.123Z"}}"#
         ),
         chat, number, id, text
-    );
-    let mut bytes = Vec::with_capacity(json.len() + 14);
-    frame::write_client(frame::TEXT, json.as_bytes(), &mut bytes);
+    )
+}
+
+/// A client's text frame.
+pub(crate) fn framed(payload: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.len() + 14);
+    frame::write_client(frame::TEXT, payload.as_bytes(), &mut bytes);
     bytes
 }
 
@@ -110,15 +113,11 @@ pub(crate) fn number_field(payload: &[u8], name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_delivery, kind, number_field, numbers, send_to_floor, text};
-    use crate::load::frame;
+    use super::{delivery, is_delivery, kind, number_field, numbers, text};
 
     #[test]
     fn a_delivery_carries_its_number() {
-        let bytes = send_to_floor("5", 42, 200);
-        let found = frame::next(&bytes).unwrap();
-        let mut payload = found.payload.to_vec();
-        frame::unmask(&mut payload, found.mask);
+        let payload = delivery("5", 42, 200).into_bytes();
         assert!(is_delivery(&payload));
         assert_eq!(kind(&payload), b"message");
         assert_eq!(numbers(&payload).collect::<Vec<_>>(), [42]);

@@ -72,7 +72,7 @@ fn stop(server: &Server, size: usize) -> Outcome<Pool> {
     let start = Instant::now();
     while ready.len() < size && start.elapsed() < crate::load::PATIENCE {
         pool.turn(Duration::from_millis(100), &mut |connection, event| {
-            if server.is_ready(&event) {
+            if server.dialect().is_ready(&event) {
                 ready.push(connection);
             }
         })?;
