@@ -9,18 +9,17 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::database::Database;
 use crate::failure::{Failure, Outcome};
 use crate::process;
 use crate::report;
 use crate::stats::percentile;
 
 mod application;
-mod database;
 mod knocks;
 mod server;
 
 use application::Application;
-use database::Database;
 use knocks::{Knocked, knock};
 use server::Server;
 
@@ -80,7 +79,7 @@ pub(crate) fn run(wanted: &Authority) -> Outcome<()> {
 }
 
 fn measure(charla: &Path, people: usize) -> Outcome<Vec<Row>> {
-    let database = Database::start(people)?;
+    let database = with_people(people)?;
     let application = Application::start()?;
     let folder = std::env::current_exe()?.with_file_name(format!("bench-authority-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
@@ -96,7 +95,7 @@ fn rows(
     application: &Application,
     people: usize,
 ) -> Outcome<Vec<Row>> {
-    let sql = database.settings("");
+    let sql = asking(database, "");
     let http = application.settings();
     let mut rows = Vec::new();
     let mut row = |what, server: &Server, expected| -> Outcome<()> {
@@ -123,11 +122,7 @@ fn rows(
     let server = Server::start(charla, folder, "")?;
     row("builtin: the store alone", &server, Expected::Everybody)?;
     drop(server);
-    let server = Server::start(
-        charla,
-        folder,
-        &database.settings("pg_sleep(0.5) IS NOT NULL AND"),
-    )?;
+    let server = Server::start(charla, folder, &asking(database, "pg_sleep(0.5) IS NOT NULL AND"))?;
     row(
         "a query that takes 500 ms, 8 connections",
         &server,
@@ -138,10 +133,10 @@ fn rows(
     let server = Server::start(charla, folder, &http)?;
     row("a request that takes 500 ms, 32 at once", &server, Expected::Some)?;
     drop(server);
-    let server = Server::start(charla, folder, &database.settings("nonsense = 1 AND"))?;
+    let server = Server::start(charla, folder, &asking(database, "nonsense = 1 AND"))?;
     row("a query that is refused", &server, Expected::Nobody)?;
     drop(server);
-    let server = Server::start(charla, folder, &database.settings("pg_sleep(60) IS NOT NULL AND"))?;
+    let server = Server::start(charla, folder, &asking(database, "pg_sleep(60) IS NOT NULL AND"))?;
     row(
         "a query without an answer, time-out 2 s",
         &server,
@@ -152,6 +147,31 @@ fn rows(
     database.stop();
     row("a database that is down", &server, Expected::Nobody)?;
     Ok(rows)
+}
+
+/// The application's database: the tables that Django makes, as many users as people knock, each with a chat.
+fn with_people(people: usize) -> Outcome<Database> {
+    let database = Database::start()?;
+    database.sql(&format!(
+        "CREATE TABLE auth_user (id integer PRIMARY KEY, username varchar(150) NOT NULL, is_staff boolean NOT NULL,
+             is_active boolean NOT NULL);
+         CREATE TABLE chat_chat (id bigint PRIMARY KEY, customer_id integer NOT NULL);
+         INSERT INTO auth_user SELECT n, 'user' || n, false, true FROM generate_series(1, {people}) n;
+         INSERT INTO chat_chat SELECT n, n FROM generate_series(1, {people}) n;
+         ANALYZE"
+    ))?;
+    Ok(database)
+}
+
+/// Settings that ask it, as the preset does; `also` stands before the condition.
+fn asking(database: &Database, also: &str) -> String {
+    format!(
+        "[application]\ndatabase_url = \"{}\"\n[authority]\nkind = \"sql\"\nquery = '''\n\
+         SELECT c.id IS NOT NULL AS chat_exists, (u.is_staff OR c.customer_id = u.id) AS allowed,\n\
+         CASE WHEN u.is_staff THEN 'agent' ELSE 'member' END AS role, u.username AS name, c.id AS chat_id, u.id AS user_id\n\
+         FROM auth_user u LEFT JOIN chat_chat c ON c.id = :chat WHERE {also} u.id = :user AND u.is_active'''\n",
+        database.url()
+    )
 }
 
 impl Knocked {

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod authority;
+mod cluster;
+mod database;
 mod dialect;
 mod failure;
 mod floor;

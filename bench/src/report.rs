@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::authority;
 use crate::failure::Outcome;
 use crate::peers;
+use crate::plot::{Words, draw};
 use crate::process;
+use crate::scenario::curve;
 use crate::stats::Spread;
 use crate::storm;
 
@@ -33,6 +35,14 @@ const NOTES: &str = "
   message and make the store slower. Charla's clients make version 7.
 - Idle memory is read of a server that has hashed no password since its start: argon2 leaves 19 MiB a core behind.
 ";
+
+/// Where rate and p99 of durable sends are drawn, and the words there.
+const CURVE: &str = "durable-curve.svg";
+const CURVE_WORDS: Words<'static> = Words {
+    title: "What durable sends cost in time as their rate rises",
+    across: "acknowledged sends a second",
+    up: "p99 from send to ack, ms",
+};
 
 /// What a figure must keep to.
 #[derive(Clone, Copy, Serialize)]
@@ -151,6 +161,10 @@ impl Report {
             folder.join("results.json"),
             serde_json::to_string_pretty(self)? + "\n",
         )?;
+        let series = curve::series(&self.rows);
+        if !series.is_empty() {
+            fs::write(folder.join(CURVE), draw(&CURVE_WORDS, &series))?;
+        }
         let before = fs::read_to_string(folder.join("RESULTS.md")).unwrap_or_default();
         let text = self.markdown() + before.get(first_section(&before)..).unwrap_or_default();
         Ok(fs::write(folder.join("RESULTS.md"), text)?)
@@ -174,6 +188,9 @@ impl Report {
         for row in rows {
             text.push_str(&row.cells());
             text.push('\n');
+        }
+        if !curve::series(rows).is_empty() {
+            let _ = write!(text, "\n![{}]({CURVE})\n", CURVE_WORDS.title);
         }
         text + NOTES
     }

@@ -10,12 +10,17 @@ use crate::report::{Report, Row};
 use crate::server::{Kind, Server};
 
 mod binary;
+mod chats;
+pub(crate) mod curve;
+mod deflate;
 mod durable;
 mod fanout;
 pub(crate) mod handshakes;
 mod idle;
 mod latency;
 mod neighbours;
+mod nodes;
+mod postgres;
 mod preflight;
 mod resume;
 mod slow;
@@ -31,9 +36,14 @@ const SCENARIOS: &[Scenario] = &[
     ("binary", binary::run),
     ("noise", fanout::noise),
     ("fanout", fanout::run),
+    ("chats", chats::run),
+    ("deflate", deflate::run),
     ("latency", latency::run),
     ("neighbours", neighbours::run),
     ("durable", durable::run),
+    ("postgres", postgres::run),
+    ("curve", curve::run),
+    ("nodes", nodes::run),
     ("handshakes", handshakes::run),
     ("resume", resume::run),
     ("preflight", preflight::run),

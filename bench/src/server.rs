@@ -95,6 +95,20 @@ impl Server {
         }
     }
 
+    /// Charla as it was started elsewhere, with its people's tokens and a back end's key.
+    pub(crate) fn node(child: Child, address: SocketAddr, tokens: &[(&str, String)], key: &str) -> Self {
+        let mut node = Self::stranger(Dialect::Charla, child, Vec::new(), address);
+        node.demo.users = tokens
+            .iter()
+            .map(|(id, token)| DemoUser {
+                id: (*id).to_owned(),
+                token: token.clone(),
+            })
+            .collect();
+        node.key = key.to_owned();
+        node
+    }
+
     /// The same, with a folder that goes when it does.
     pub(crate) fn in_folder(mut self, folder: PathBuf) -> Self {
         self.folder = Some(folder);
@@ -125,6 +139,11 @@ impl Server {
 
     /// Starts `charla demo` with a store in `folder`, a new one if there is none.
     pub(crate) fn charla(program: &Path, folder: PathBuf) -> Outcome<Self> {
+        Self::charla_set(program, folder, &[])
+    }
+
+    /// The same with settings of its own, as `key=value`.
+    pub(crate) fn charla_set(program: &Path, folder: PathBuf, settings: &[&str]) -> Outcome<Self> {
         std::fs::create_dir_all(&folder)?;
         let log = folder.join("stderr.log");
         let start = Instant::now();
@@ -138,6 +157,7 @@ impl Server {
                 "--data",
             ])
             .arg(&folder)
+            .args(settings.iter().flat_map(|setting| ["--set", *setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log)?)

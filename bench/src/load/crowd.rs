@@ -1,5 +1,6 @@
 //! Listeners of one chat: gathered, spoken to, counted.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::{Event, Pool, message};
@@ -37,6 +38,18 @@ impl<'a> Crowd<'a> {
 
     /// The same for any chat and handshake.
     pub(crate) fn gather_in(server: &'a Server, chat: &str, handshake: &[u8], size: usize) -> Outcome<Self> {
+        Self::gather_over(server, &[server.address()], chat, handshake, size)
+    }
+
+    /// The same over several nodes by turns; `server` is the first of them.
+    pub(crate) fn gather_over(
+        server: &'a Server,
+        nodes: &[SocketAddr],
+        chat: &str,
+        handshake: &[u8],
+        size: usize,
+    ) -> Outcome<Self> {
+        let mut turns = nodes.iter().cycle();
         let mut crowd = Self {
             server,
             chat: chat.into(),
@@ -52,7 +65,8 @@ impl<'a> Crowd<'a> {
         let mut last = Instant::now();
         while ready < size {
             while crowd.pool.len() < size.min(ready + GATHERING) {
-                crowd.pool.connect(server.address(), handshake, None)?;
+                let node = turns.next().copied().unwrap_or(server.address());
+                crowd.pool.connect(node, handshake, None)?;
             }
             let before = ready;
             crowd

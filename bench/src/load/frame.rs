@@ -1,4 +1,4 @@
-//! WebSocket frames as far as the load needs them (RFC 6455, section 5.2): unfragmented, no extensions.
+//! WebSocket frames as far as the load needs them (RFC 6455, section 5.2): unfragmented; compressed ones as they come.
 
 /// A text frame.
 pub(crate) const TEXT: u8 = 1;
@@ -16,6 +16,8 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub(crate) struct Frame<'a> {
     /// What it is.
     pub(crate) opcode: u8,
+    /// Whether its payload is compressed (RFC 7692, section 6).
+    pub(crate) compressed: bool,
     /// Its payload, still masked if it was.
     pub(crate) payload: &'a [u8],
     /// The mask; zeros if there is none.
@@ -48,6 +50,7 @@ pub(crate) fn next(bytes: &[u8]) -> Option<Frame<'_>> {
     let size = bytes.len() - rest.len() + length;
     Some(Frame {
         opcode: first & 0x0f,
+        compressed: first & 0x40 != 0,
         payload,
         mask,
         size,

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use flate2::{Decompress, FlushDecompress};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -21,6 +22,9 @@ const READ_BUFFER: usize = 256 * 1024;
 const EVENTS: usize = 1024;
 /// Connections of a pool, at most, that use one address of 127.0.0.0/8: below the 28,232 ephemeral ports.
 const PER_ADDRESS: usize = 20_000;
+
+/// Bytes of text that a compressed message may have: far more than is sent.
+const INFLATED: usize = 16 * 1024;
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub(crate) struct Pool {
     connections: Vec<Option<Connection>>,
     buffer: Vec<u8>,
     events: Vec<epoll::Event>,
+    /// Bytes that have arrived.
+    pub(crate) received: u64,
 }
 
 impl Pool {
@@ -72,6 +78,7 @@ impl Pool {
             connections: Vec::new(),
             buffer: vec![0; READ_BUFFER],
             events: Vec::with_capacity(EVENTS),
+            received: 0,
         })
     }
 
@@ -212,6 +219,7 @@ impl Pool {
             Err(Errno::AGAIN | Errno::INTR) => return Ok(Ok(())),
             Err(errno) => return Ok(Err(errno.to_string())),
         };
+        self.received += count as u64;
         let received = self.buffer.get(..count).unwrap_or_default();
         if connection.carry.is_empty() {
             let taken = match take(connection, number, received, on) {
@@ -289,6 +297,7 @@ fn take(
     while let Some(found) = frame::next(bytes.get(taken..).unwrap_or_default()) {
         taken += found.size;
         match found.opcode {
+            frame::TEXT if found.compressed => on(number, Event::Text(&inflated(found.payload)?)),
             frame::TEXT => on(number, Event::Text(found.payload)),
             frame::PING => frame::write_client(frame::PONG, found.payload, &mut connection.unsent),
             frame::CLOSE => {
@@ -300,4 +309,15 @@ fn take(
         }
     }
     Ok(taken)
+}
+
+/// A compressed payload's text; each message stands for itself (RFC 7692, section 7.2.2).
+fn inflated(payload: &[u8]) -> Result<Vec<u8>, String> {
+    let mut text = Vec::with_capacity(INFLATED);
+    let mut whole = payload.to_vec();
+    whole.extend_from_slice(&[0, 0, 0xff, 0xff]);
+    Decompress::new(false)
+        .decompress_vec(&whole, &mut text, FlushDecompress::Sync)
+        .map_err(|error| error.to_string())?;
+    Ok(text)
 }

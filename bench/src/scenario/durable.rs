@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use self::senders::{CLIENTS, send};
+pub(super) use self::senders::{CLIENTS, Load, send};
 use super::Bench;
 use crate::failure::{Failure, Outcome};
 use crate::load::message;
@@ -20,7 +20,7 @@ use crate::stats::{Spread, percentile};
 mod senders;
 
 /// Bytes of text.
-const LENGTH: usize = 200;
+pub(super) const LENGTH: usize = 200;
 
 /// What one round of Charla came to.
 struct Round {
@@ -90,9 +90,13 @@ fn round(bench: &Bench, chats: usize, ids: Ids, span: Duration) -> Outcome<Round
     } else {
         server.chats(chats)?
     };
-    send(&server, &chats, ids, span / 10)?;
+    let load = Load {
+        ids,
+        ..Load::default()
+    };
+    send(&server, &chats, load, span / 10)?;
     let before = commits(&server)?;
-    let (rate, mut times) = send(&server, &chats, ids, span)?;
+    let (rate, mut times) = send(&server, &chats, load, span)?;
     let after = commits(&server)?;
     let group = (after.0 - before.0) / (after.1 - before.1).max(1.0);
     let folder = server.folder().unwrap_or(Path::new(".")).to_owned();
@@ -107,7 +111,7 @@ fn round(bench: &Bench, chats: usize, ids: Ids, span: Duration) -> Outcome<Round
 }
 
 /// Messages committed and commits, from the server's own counts.
-fn commits(server: &Server) -> Outcome<(f64, f64)> {
+pub(super) fn commits(server: &Server) -> Outcome<(f64, f64)> {
     let body = server.metrics()?;
     let value = |suffix: &str| {
         body.lines().find_map(|line| {

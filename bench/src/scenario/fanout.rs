@@ -35,11 +35,13 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     for &window in WINDOWS {
         let sizes = bench.pick(&[20, 50][..], SIZES);
         let mut base: Option<Spread> = None;
+        let mut grown: Vec<(usize, Spread)> = Vec::new();
         for &size in sizes {
             let [floor, charla] = bench.alternate([Kind::Floor, Kind::Charla], |kind| {
                 cost(bench, kind, size, window)
             })?;
             let charla = Spread::of(charla);
+            grown.push((size, charla.clone()));
             let row = |what, reference, times| Row {
                 scenario: "fanout",
                 what,
@@ -57,8 +59,31 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
                 base = Some(charla);
             }
         }
+        rows.extend(growth(grown, window));
     }
     Ok(rows)
+}
+
+/// Ten and a hundred times the smallest crowd, beside it.
+fn growth(mut grown: Vec<(usize, Spread)>, window: u64) -> Vec<Row> {
+    grown.sort_by_key(|(size, _)| *size);
+    let mut grown = grown.into_iter();
+    let Some((least, base)) = grown.next() else {
+        return Vec::new();
+    };
+    let times = |size: usize| size == least * 10 || size == least * 100;
+    let row = |(size, charla): (usize, Spread)| Row {
+        scenario: "fanout",
+        what: format!(
+            "growth {}-fold, {size} listeners beside {least}, {window} message(s) under way",
+            size / least
+        ),
+        unit: "us",
+        charla,
+        reference: Some((format!("Charla's at {least}"), base.clone())),
+        bar: Bar::Told,
+    };
+    grown.filter(|(size, _)| times(*size)).map(row).collect()
 }
 
 /// The server's CPU for a delivery, in us.

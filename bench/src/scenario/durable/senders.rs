@@ -9,9 +9,30 @@ use crate::load::{Event, PATIENCE, Pool, frame};
 use crate::server::Server;
 
 /// How many there are.
-pub(super) const CLIENTS: usize = 100;
+pub(in crate::scenario) const CLIENTS: usize = 100;
 /// Sends of a client that are not yet acknowledged.
 const PIPELINED: usize = 2;
+
+/// How many send, and how.
+#[derive(Clone, Copy)]
+pub(in crate::scenario) struct Load {
+    /// How their messages' ids are made.
+    pub(in crate::scenario) ids: Ids,
+    /// Who sends.
+    pub(in crate::scenario) clients: usize,
+    /// Sends of each that are not yet acknowledged.
+    pub(in crate::scenario) pipelined: usize,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            ids: Ids::TimeOrdered,
+            clients: CLIENTS,
+            pipelined: PIPELINED,
+        }
+    }
+}
 
 /// What they have done and are to do.
 struct Senders<'a> {
@@ -71,7 +92,7 @@ impl Senders<'_> {
             let place = self.sent_at.len();
             let share = self.shares.get(connection).copied().unwrap_or_default();
             let chat = share
-                .get(place / CLIENTS % share.len().max(1))
+                .get(place / self.shares.len().max(1) % share.len().max(1))
                 .map_or("", String::as_str);
             self.sent_at.push(Instant::now());
             pool.send(connection, &message::send(chat, ids, place as u64, LENGTH))?;
@@ -81,12 +102,22 @@ impl Senders<'_> {
 }
 
 /// All clients send for as long as `span`; acknowledged a second, and the times from send to ack in ms.
-pub(super) fn send(server: &Server, chats: &[String], ids: Ids, span: Duration) -> Outcome<(f64, Vec<f64>)> {
-    let share = chats.len().div_ceil(CLIENTS);
-    let shares: Vec<&[String]> = chats.chunks(share).cycle().take(CLIENTS).collect();
+pub(in crate::scenario) fn send(
+    server: &Server,
+    chats: &[String],
+    load: Load,
+    span: Duration,
+) -> Outcome<(f64, Vec<f64>)> {
+    let Load {
+        ids,
+        clients,
+        pipelined,
+    } = load;
+    let share = chats.len().div_ceil(clients);
+    let shares: Vec<&[String]> = chats.chunks(share).cycle().take(clients).collect();
     let wanted: usize = shares.iter().map(|share| share.len()).sum();
     let mut pool = Pool::new()?;
-    for _ in 0..CLIENTS {
+    for _ in 0..clients {
         pool.connect(server.address(), &server.handshake("sofia", "/ws/"), None)?;
     }
     let mut senders = Senders {
@@ -121,7 +152,7 @@ pub(super) fn send(server: &Server, chats: &[String], ids: Ids, span: Duration) 
         senders.subscribe(&mut pool)?;
         if senders.subscribed == wanted && begun.is_none() {
             begun = Some(Instant::now());
-            senders.due = (0..CLIENTS * PIPELINED).map(|place| place % CLIENTS).collect();
+            senders.due = (0..clients * pipelined).map(|place| place % clients).collect();
         }
         let Some(begun) = begun else { continue };
         if begun.elapsed() < span {

@@ -1,4 +1,4 @@
-//! The application's PostgreSQL: a server of the bench's own with as many users as people knock, each with a chat.
+//! A PostgreSQL of the bench's own: as it comes, with commits that are on disk when they are acknowledged.
 //!
 //! PostgreSQL refuses to run as root: then it runs as the user that Debian's package made for it.
 
@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Outcome};
@@ -15,8 +16,11 @@ use crate::failure::{Failure, Outcome};
 /// How long a server may take to start.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
+/// How many were started, for their folders' names.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
 /// A running server, ended and removed when dropped.
-pub(super) struct Database {
+pub(crate) struct Database {
     folder: PathBuf,
     programs: PathBuf,
     owner: Option<(u32, u32)>,
@@ -24,9 +28,13 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Makes one, with the tables that Django makes.
-    pub(super) fn start(people: usize) -> Outcome<Self> {
-        let folder = std::env::temp_dir().join(format!("charla-bench-pg-{}", std::process::id()));
+    /// Makes an empty one.
+    pub(crate) fn start() -> Outcome<Self> {
+        let folder = std::env::temp_dir().join(format!(
+            "charla-bench-pg-{}-{}",
+            std::process::id(),
+            STARTED.fetch_add(1, Ordering::Relaxed)
+        ));
         fs::create_dir_all(&folder)?;
         let owner = owner();
         if let Some((user, group)) = owner {
@@ -73,34 +81,29 @@ impl Database {
             // sleeps because a server that comes up tells nobody
             std::thread::sleep(Duration::from_millis(50));
         }
-        let sql = format!(
-            "CREATE TABLE auth_user (id integer PRIMARY KEY, username varchar(150) NOT NULL, is_staff boolean NOT NULL,
-                 is_active boolean NOT NULL);
-             CREATE TABLE chat_chat (id bigint PRIMARY KEY, customer_id integer NOT NULL);
-             INSERT INTO auth_user SELECT n, 'user' || n, false, true FROM generate_series(1, {people}) n;
-             INSERT INTO chat_chat SELECT n, n FROM generate_series(1, {people}) n;
-             ANALYZE"
-        );
-        let mut psql = database.program("psql");
-        psql.args(["-q", "-U", "charla", "-d", "postgres", "-c", &sql, "-h"])
-            .arg(&database.folder);
-        database.done(&mut psql)?;
         Ok(database)
     }
 
-    /// Settings that ask it, as the preset does; `also` stands before the condition.
-    pub(super) fn settings(&self, also: &str) -> String {
-        format!(
-            "[application]\ndatabase_url = \"postgres:///postgres?user=charla&host={}\"\n[authority]\nkind = \"sql\"\nquery = '''\n\
-             SELECT c.id IS NOT NULL AS chat_exists, (u.is_staff OR c.customer_id = u.id) AS allowed,\n\
-             CASE WHEN u.is_staff THEN 'agent' ELSE 'member' END AS role, u.username AS name, c.id AS chat_id, u.id AS user_id\n\
-             FROM auth_user u LEFT JOIN chat_chat c ON c.id = :chat WHERE {also} u.id = :user AND u.is_active'''\n",
-            self.folder.display()
-        )
+    /// Has it do this.
+    pub(crate) fn sql(&self, sql: &str) -> Outcome<()> {
+        let mut psql = self.program("psql");
+        psql.args(["-q", "-U", "charla", "-d", "postgres", "-c", sql, "-h"])
+            .arg(&self.folder);
+        self.done(&mut psql)
+    }
+
+    /// Its address, for Charla's settings.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres:///postgres?user=charla&host={}", self.folder.display())
+    }
+
+    /// The same in words of `key = value`, for the driver.
+    pub(crate) fn words(&self) -> String {
+        format!("host={} user=charla dbname=postgres", self.folder.display())
     }
 
     /// Ends it.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         if let Some(mut child) = self.lock().take() {
             if let Some(pid) = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)) {
                 // One that ended meanwhile needs no signal.
