@@ -208,4 +208,5 @@ registry! {
     login_failed
     refresh_invalid
     refresh_reused
+    webhooks_full
 }

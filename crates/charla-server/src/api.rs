@@ -29,6 +29,7 @@ mod tenants;
 mod throttle;
 mod token;
 mod users;
+mod webhooks;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -105,6 +106,7 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(nodes::routes())
         .merge(authority::routes())
         .merge(console::routes())
+        .merge(webhooks::routes())
         .merge(causes::routes())
         .merge(openapi::routes())
 }

@@ -202,6 +202,7 @@ fn conclude(node: &Node, connection: &Connection, ending: Ending) {
         .get_or_create(&CloseLabels { cause, initiator })
         .inc();
     node.count_closed(connection, ending);
+    node.tell_closed(connection, ending);
     let lasted = node.uptime.now().saturating_sub(opening.opened_at);
     tracing::info!(
         connection = %opening.id, cause, initiator, lasted_ms = lasted, address = %opening.address,

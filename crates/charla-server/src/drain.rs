@@ -53,6 +53,7 @@ impl Server {
             // Without a word the others find out a little later.
             let _ = timeout_at(end - last, bridge.end()).await;
         }
+        let _ = timeout_at(end - last, node.write_last_closes()).await;
         // The writer ends when its queue is empty: what was acknowledged is stored, what was stored is safe.
         match timeout_at(end, self.store.close()).await {
             Ok(Ok(())) => {}

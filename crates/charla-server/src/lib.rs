@@ -46,6 +46,7 @@ pub mod store;
 pub mod telemetry;
 mod timers;
 mod users;
+mod webhooks;
 
 pub use listen::{TlsError, TlsFiles};
 pub use server::{Server, StartError};

@@ -106,6 +106,8 @@ pub struct Metrics {
     pub bridge: crate::bridge::BridgeFigures,
     /// The operator's tracing.
     pub telemetry: Arc<TelemetryFigures>,
+    /// What is told over HTTP.
+    pub webhooks: crate::webhooks::WebhookFigures,
     /// Messages that the store had and nobody had told this node of.
     pub gaps_repaired: Counter,
     /// Messages that were older, or more, than is kept.
@@ -147,6 +149,7 @@ impl Default for Metrics {
             broker_failures: Family::default(),
             bridge: crate::bridge::BridgeFigures::default(),
             telemetry: Arc::default(),
+            webhooks: crate::webhooks::WebhookFigures::default(),
             gaps_repaired: Counter::default(),
             swept: Counter::default(),
             authority: AuthorityFigures::default(),
@@ -162,6 +165,7 @@ impl Default for Metrics {
         metrics.authority.register(&mut metrics.registry);
         metrics.bridge.register(&mut metrics.registry);
         metrics.telemetry.register(&mut metrics.registry);
+        metrics.webhooks.register(&mut metrics.registry);
         metrics
     }
 }

@@ -43,6 +43,7 @@ use crate::store::Store;
 use crate::telemetry::{Telemetry, TraceContext};
 use crate::timers::Timers;
 use crate::users::Users;
+use crate::webhooks::Webhooks;
 
 /// One running server.
 pub struct Node {
@@ -91,6 +92,7 @@ pub struct Node {
     pub(crate) console: Console,
     /// Chats whose older messages are being taken into the search.
     pub(crate) taken_in: Mutex<std::collections::HashSet<RoomKey>>,
+    pub(crate) webhooks: Webhooks,
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
@@ -152,6 +154,7 @@ impl Node {
             loops: LoopBreaker::new(limits),
             console: Console::new(settings.console.enabled),
             taken_in: Mutex::default(),
+            webhooks: Webhooks::default(),
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
             catching_up_rooms: Mutex::default(),

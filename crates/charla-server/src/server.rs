@@ -20,7 +20,9 @@ use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
 use crate::telemetry::{Telemetry, TelemetryError};
-use crate::{clock, console, follow, inbox, loops, outage, peers, publish, retention, timers};
+use crate::{
+    clock, console, follow, inbox, loops, outage, peers, publish, retention, timers, webhooks,
+};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -139,6 +141,7 @@ impl Server {
             let _ = node.bridge.set(bridge);
             tasks
         });
+        let telling = webhooks::start(&node).await?;
         let (stop, stopped) = watch::channel(false);
         let face = HttpFace::new(crate::api::router(&node));
         let mut tasks = vec![
@@ -155,6 +158,7 @@ impl Server {
             tokio::spawn(listen::follow_certificates(Arc::clone(&node))),
         ];
         tasks.extend(bridging.into_iter().flatten());
+        tasks.extend(telling);
         let accepting = tokio::spawn(listen::accept(Arc::clone(&node), listener, face, stopped));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         Ok(Self {

@@ -33,6 +33,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod units;
+pub(crate) mod webhooks;
 
 pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, MysqlUrl};
 pub use authority::{AuthorityKind, AuthorityPreset, AuthoritySettings, QUERY_NAMES};
@@ -56,6 +57,7 @@ pub use store::StoreSettings;
 pub use store_url::StoreUrl;
 pub use telemetry::TelemetrySettings;
 pub use units::{parse_duration, print_duration};
+pub use webhooks::{WebhookEndpointSettings, WebhookSettings};
 
 /// Everything that can be set. [`Default`] is what `charla config default` prints.
 #[derive(Debug, Clone, Default)]
@@ -96,6 +98,8 @@ pub struct Settings {
     pub search: SearchSettings,
     /// Where traces go.
     pub telemetry: TelemetrySettings,
+    /// What the application is told over HTTP.
+    pub webhooks: WebhookSettings,
 }
 
 /// How a handshake that a gate refuses is answered.

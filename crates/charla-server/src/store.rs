@@ -25,6 +25,7 @@ mod postgres;
 mod records;
 pub mod search;
 mod sqlite;
+pub mod webhooks;
 
 pub use hints::{Hints, Moved};
 pub use postgres::Postgres;
@@ -109,7 +110,9 @@ pub async fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
 /// - **Once**: an append with an (author, id) that the chat has comes back as [`Appended::Repeated`].
 /// - **Retry**: nothing is retried here. [`StoreError::Unavailable`] means that the caller may, with the same id.
 /// - **Tenants**: no call can see across tenants; each takes a key that carries its tenant.
-pub trait Store: archive::Archive + care::Care + search::Search + Send + Sync + 'static {
+pub trait Store:
+    archive::Archive + care::Care + search::Search + webhooks::WebhookStore + Send + Sync + 'static
+{
     /// Hands a draft to the writer and comes back at once; the outcome goes to the sink, in commit order.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ family! {
     login_failed LoginFailed Access
     refresh_invalid RefreshInvalid Access
     refresh_reused RefreshReused Access
+    webhooks_full WebhooksFull Server
 }
 
 fn judge(evidence: &Evidence, cause: Cause) -> Outcome {

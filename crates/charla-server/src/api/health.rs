@@ -37,6 +37,7 @@ async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
             (StatusCode::OK, "degraded: authority_unavailable\n".to_owned())
         }
         None if node.is_bridge_down() => (StatusCode::OK, "degraded: bridge_unavailable\n".to_owned()),
+        None if node.webhooks.is_full() => (StatusCode::OK, "degraded: webhooks_full\n".to_owned()),
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
     }

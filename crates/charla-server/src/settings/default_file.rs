@@ -54,6 +54,18 @@ const RETENTION: &str = "
 # days = 365
 ";
 
+const WEBHOOKS: &str = "
+# Where a tenant's events go, signed as Standard Webhooks are: docs/webhooks.md says what they are and how they are verified.
+# `charla` makes no secret for these: echo whsec_$(openssl rand -base64 32) > /etc/charla/acme-webhooks
+#
+# [[webhooks.endpoints]]
+# tenant = \"acme\"
+# url = \"http://127.0.0.1:8000/charla/events\"
+# events = [\"message.created\", \"chat.closed\"]   # all, if not set
+# secret_file = \"/etc/charla/acme-webhooks\"         # or secret_env
+# old_secret_file = \"/etc/charla/acme-webhooks.old\" # while the receiver changes to the new one; or old_secret_env
+";
+
 /// The text of the file.
 #[must_use]
 pub fn default_file() -> String {
@@ -81,6 +93,9 @@ pub fn default_file() -> String {
         }
         if section == "retention" {
             text.push_str(RETENTION);
+        }
+        if section == "webhooks" {
+            text.push_str(WEBHOOKS);
         }
     }
     text

@@ -11,6 +11,7 @@ use super::bridge::{EVENT_FIELDS, GROUP_FIELDS};
 use super::retention;
 use super::rule::Rule;
 use super::slot::Slot;
+use super::webhooks::{ENDPOINT_FIELDS, ENDPOINTS};
 
 mod sections;
 
@@ -94,6 +95,7 @@ pub(super) const LISTS: [(&str, &[&str]); 4] = [
     (BRIDGE_GROUPS, &GROUP_FIELDS),
     (BRIDGE_EVENTS, &EVENT_FIELDS),
     (retention::TENANTS, &retention::FIELDS),
+    (ENDPOINTS, &ENDPOINT_FIELDS),
 ];
 
 impl Key {
@@ -459,6 +461,19 @@ keys! {
         "The share of handshakes that is recorded, with all that follows; where a trusted proxy sends a traceparent, that decides.";
     "telemetry.service_name", Rule::Text, Some(|s| &mut s.telemetry.service_name), "",
         "service.name of the traces.";
+    "webhooks.outbox_max", count(1, 10_000_000), Some(|s| &mut s.webhooks.outbox_max), "",
+        "Webhooks that may wait for a tenant's endpoints. What comes beyond is lost and counted; messages are never refused for it.";
+    "webhooks.concurrency", count(1, 256), Some(|s| &mut s.webhooks.concurrency), "",
+        "Requests of one node on their way to one endpoint at once, each of another chat.";
+    "webhooks.timeout", secs(1, 120), Some(|s| &mut s.webhooks.timeout), "",
+        "From the request to the endpoint's answer.";
+    "webhooks.attempts", count(1, 100), Some(|s| &mut s.webhooks.attempts), "",
+        "How often a webhook is tried before it becomes a dead letter.";
+    "webhooks.retry_min", Rule::Time { min: Duration::from_millis(100), max: Duration::from_secs(HOUR) },
+        Some(|s| &mut s.webhooks.retry_min), "",
+        "The wait after the first failure; four times as long after each further one.";
+    "webhooks.retry_max", secs(1, 24 * HOUR), Some(|s| &mut s.webhooks.retry_max), "",
+        "The longest wait.";
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
 use super::source::{ForeignEntry, Given, Layer, read_file, read_flags, read_variables};
+use super::webhooks::ENDPOINTS;
 use super::{ApplicationUrl, BridgeHost, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
 
 /// Settings that passed, and where each value came from.
@@ -77,6 +78,7 @@ pub fn load(
     };
     let foreign = vault.foreign_keys(&from_file.take_list(FOREIGN_KEYS));
     (loaded.settings.auth.keys, loaded.foreign_places) = foreign.into_iter().unzip();
+    loaded.settings.webhooks.endpoints = vault.webhook_endpoints(&from_file.take_list(ENDPOINTS));
     let mut entries = Entries {
         problems: vault.problems,
     };

@@ -15,7 +15,7 @@ struct Relation {
     holds: fn(&Settings) -> bool,
 }
 
-const RELATIONS: [Relation; 6] = [
+const RELATIONS: [Relation; 7] = [
     Relation {
         key: "liveness.pong_within",
         must: Must::Below,
@@ -51,6 +51,12 @@ const RELATIONS: [Relation; 6] = [
         must: Must::AtMost,
         other: "server.max_head_bytes",
         holds: |s| s.server.max_uri_bytes <= s.server.max_head_bytes,
+    },
+    Relation {
+        key: "webhooks.retry_min",
+        must: Must::AtMost,
+        other: "webhooks.retry_max",
+        holds: |s| s.webhooks.retry_min <= s.webhooks.retry_max,
     },
 ];
 

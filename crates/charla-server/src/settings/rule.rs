@@ -44,6 +44,10 @@ pub(super) enum Rule {
     Origin,
     /// An http(s) address.
     Url,
+    /// An http(s) address that webhooks go to.
+    Endpoint,
+    /// A secret as Standard Webhooks writes it.
+    WebhookSecret,
     /// Any text that is not empty.
     Text,
     /// A path.
@@ -74,6 +78,17 @@ pub(super) enum Rule {
 
 /// The fewest bytes of a shared secret: what is shorter can be guessed from a single token.
 pub(super) const SECRET_MIN_BYTES: usize = 16;
+
+/// What an endpoint's address may be, in English and Spanish.
+const ENDPOINT: (&str, &str) = (
+    "an http or https address without a password in it, such as \"https://app.example.org/charla/events\"",
+    "una dirección http o https sin contraseña, por ejemplo \"https://app.example.org/charla/events\"",
+);
+/// What its secret may be.
+const WEBHOOK_SECRET: (&str, &str) = (
+    "whsec_ and 24 to 64 bytes in base64: `echo whsec_$(openssl rand -base64 32)`",
+    "whsec_ y de 24 a 64 bytes en base64: `echo whsec_$(openssl rand -base64 32)`",
+);
 
 impl Rule {
     /// What is allowed, as the end of a sentence.
@@ -133,6 +148,8 @@ impl Rule {
                 "an https address (http on this machine only), such as \"https://login.example.org/jwks.json\"",
                 "una dirección https (http solo en esta máquina), por ejemplo \"https://login.example.org/jwks.json\"",
             ),
+            Self::Endpoint => ENDPOINT,
+            Self::WebhookSecret => WEBHOOK_SECRET,
             Self::StoreUrl => (
                 "an address of PostgreSQL, such as \"postgres://charla@db.example.org:5432/charla\" or \"postgres:///charla?host=/run/postgresql\"",
                 "una dirección de PostgreSQL, por ejemplo \"postgres://charla@db.example.org:5432/charla\" o \"postgres:///charla?host=/run/postgresql\"",

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use charla_core::{Author, RoomKey, Seq, Stored, UserKey};
 use charla_wire::{ChatId, TenantId, Timestamp, UserId};
-use tokio::sync::{Semaphore, mpsc, mpsc::error::TrySendError, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use self::fault::Fault;
@@ -21,9 +21,9 @@ use self::hints::Carrier;
 use self::history::History;
 use self::messages::Change;
 use self::pool::Pool;
-use self::session::Session;
-use self::transaction::{Work, in_transaction};
+use self::transaction::refused;
 use self::writer::{Job, Writer, answered};
+use super::webhooks::Hooks;
 use super::{
     ApiKey, Changed, Chat, CommitHook, Committed, Hints, InboxLine, Member, Notification, Page, RefreshToken,
     Rotated, Standing, Store, StoreError, StoreFuture, Tenant, User, UserChange,
@@ -51,6 +51,7 @@ mod rows;
 mod search;
 mod session;
 mod transaction;
+mod webhooks;
 mod writer;
 
 pub(super) use migrations::{migrate, schema};
@@ -66,6 +67,7 @@ pub struct Postgres {
     clock: Clock,
     hook: Arc<OnceLock<CommitHook>>,
     history: Option<Arc<History>>,
+    hooks: Arc<Hooks>,
     carrier: Carrier,
 }
 
@@ -104,6 +106,7 @@ impl Postgres {
         }
         let (queue, jobs) = mpsc::channel(settings.queue_max.max(1));
         let hook = Arc::new(OnceLock::new());
+        let hooks = Arc::new(Hooks::default());
         let writer = Writer {
             pool: Arc::clone(&pool),
             session: None,
@@ -114,6 +117,7 @@ impl Postgres {
             group_max: settings.group_max.max(1),
             committed,
             hook: Arc::clone(&hook),
+            hooks: Arc::clone(&hooks),
             doubts: Vec::new(),
             doubtful: false,
             running: JoinSet::new(),
@@ -128,6 +132,7 @@ impl Postgres {
             clock,
             hook,
             history,
+            hooks,
             carrier: Carrier::start(config),
         })
     }
@@ -136,42 +141,6 @@ impl Postgres {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
-    }
-
-    /// Has `work` done in a transaction of its own.
-    fn change<'a, T, F>(&self, work: F) -> StoreFuture<'a, T>
-    where
-        T: Send + 'static,
-        F: for<'s> FnOnce(&'s mut Session, Timestamp) -> Work<'s, T> + Send + 'static,
-    {
-        // Those that wait and those that run, together: what is begun waits for a connection outside of the queue.
-        let Ok(place) = Arc::clone(&self.changes).try_acquire_owned() else {
-            return Box::pin(async { Err(StoreError::Full) });
-        };
-        let (reply, answer) = oneshot::channel();
-        let clock = Arc::clone(&self.clock);
-        let job = Job::Change(Box::new(move |pool| {
-            Box::pin(async move {
-                let outcome = in_transaction(&pool, (clock)(), work).await;
-                drop(place);
-                // Whoever asked may have gone; what was done stays done.
-                let _ = reply.send(outcome);
-            })
-        }));
-        match self.queue.try_send(job) {
-            Ok(()) => answered(answer),
-            Err(error) => {
-                let why = refused(&error);
-                Box::pin(async { Err(why) })
-            }
-        }
-    }
-}
-
-fn refused<T>(error: &TrySendError<T>) -> StoreError {
-    match error {
-        TrySendError::Full(_) => StoreError::Full,
-        TrySendError::Closed(_) => StoreError::Unavailable("the writer has stopped".into()),
     }
 }
 
@@ -191,6 +160,14 @@ macro_rules! change {
     ($store:ident, |$session:ident, $now:pat_param| $asked:expr) => {
         $store.change(move |$session, $now| Box::pin(async move { $asked.await }))
     };
+}
+
+/// A change that somebody may want to be told of.
+macro_rules! tell {
+    ($store:ident, |$session:ident, $now:ident, $hooks:ident| $asked:expr) => {{
+        let $hooks = Arc::clone(&$store.hooks);
+        $store.tell(move |$session, $now| Box::pin(async move { $asked.await }))
+    }};
 }
 
 impl Store for Postgres {
@@ -326,7 +303,12 @@ impl Store for Postgres {
         fresh: &'a ChatId,
     ) -> StoreFuture<'a, Option<(Chat, bool)>> {
         let (customer, fresh) = (customer.clone(), fresh.clone());
-        change!(self, |s, now| chats::support_chat(s, now, &customer, &fresh))
+        tell!(self, |s, now, hooks| chats::support_chat(
+            s,
+            (now, &hooks),
+            &customer,
+            &fresh
+        ))
     }
 
     fn close_chat<'a>(
@@ -336,12 +318,18 @@ impl Store for Postgres {
         reason: Option<&'a str>,
     ) -> StoreFuture<'a, Option<(Chat, bool)>> {
         let (key, by, reason) = (key.clone(), by.clone(), reason.map(str::to_owned));
-        change!(self, |s, now| chats::close(s, now, &key, &by, reason.as_deref()))
+        tell!(self, |s, now, hooks| chats::close(
+            s,
+            (now, &hooks),
+            &key,
+            &by,
+            reason.as_deref()
+        ))
     }
 
     fn reopen_chat<'a>(&'a self, key: &'a RoomKey) -> StoreFuture<'a, Option<(Chat, bool)>> {
         let key = key.clone();
-        change!(self, |s, _| chats::reopen(s, &key))
+        tell!(self, |s, now, hooks| chats::reopen(s, (now, &hooks), &key))
     }
 
     fn standing<'a>(&'a self, user: &'a UserKey, chat: Option<&'a ChatId>) -> StoreFuture<'a, Standing> {
@@ -354,12 +342,22 @@ impl Store for Postgres {
 
     fn put_member<'a>(&'a self, key: &'a RoomKey, user: &'a UserId) -> StoreFuture<'a, Option<bool>> {
         let (key, user) = (key.clone(), user.clone());
-        change!(self, |s, now| chats::put_member(s, now, &key, &user))
+        tell!(self, |s, now, hooks| chats::put_member(
+            s,
+            (now, &hooks),
+            &key,
+            &user
+        ))
     }
 
     fn remove_member<'a>(&'a self, key: &'a RoomKey, user: &'a UserId) -> StoreFuture<'a, bool> {
         let (key, user) = (key.clone(), user.clone());
-        change!(self, |s, _| chats::remove_member(s, &key, &user))
+        tell!(self, |s, now, hooks| chats::remove_member(
+            s,
+            (now, &hooks),
+            &key,
+            &user
+        ))
     }
 
     fn inbox<'a>(&'a self, user: &'a UserKey, every: bool, limit: usize) -> StoreFuture<'a, Vec<InboxLine>> {

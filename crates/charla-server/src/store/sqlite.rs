@@ -21,6 +21,7 @@ use self::file::Folder;
 use self::messages::Change;
 use self::reader::{READERS, Readers};
 use self::writer::{Job, Writer, Writing};
+use super::webhooks::Hooks;
 use super::{
     ApiKey, Changed, Chat, CommitHook, Committed, InboxLine, Member, Notification, Page, RefreshToken,
     Rotated, Schema, Standing, Store, StoreError, StoreFuture, Tenant, User, UserChange,
@@ -47,6 +48,7 @@ mod rows;
 mod search;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod writer;
 
 /// How long the writer may take to answer before the store counts as away.
@@ -58,6 +60,7 @@ pub struct Sqlite {
     readers: Readers,
     clock: Clock,
     hook: Arc<OnceLock<CommitHook>>,
+    hooks: Arc<Hooks>,
     ended: watch::Receiver<Option<String>>,
 }
 
@@ -92,6 +95,7 @@ impl Sqlite {
         let (ends, ended) = Ended::new();
         let checkpoints = Checkpoints::start(folder.checkpointer()?, ends.clone()).map_err(unavailable)?;
         let hook = Arc::new(OnceLock::new());
+        let hooks = Arc::new(Hooks::default());
         let writer = Writer {
             chats: Chats::new(&conn).map_err(|error| fault::told(&error))?,
             conn,
@@ -100,6 +104,7 @@ impl Sqlite {
             group_max: settings.group_max.max(1),
             committed,
             hook: Arc::clone(&hook),
+            hooks: Arc::clone(&hooks),
             ended: ends,
             checkpoints,
             doubtful: false,
@@ -114,6 +119,7 @@ impl Sqlite {
             readers,
             clock,
             hook,
+            hooks,
             ended,
         })
     }

@@ -139,7 +139,8 @@ impl Cluster {
         server.stdout(stdout).stderr(log).spawn().unwrap()
     }
 
-    fn log(&self) -> String {
+    /// What the server wrote down.
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 

@@ -36,3 +36,4 @@ mod store_kill;
 mod store_postgres;
 mod store_sqlite;
 mod telemetry;
+mod webhooks;

@@ -19,6 +19,8 @@ pub enum Cause {
     AuthorityUnavailable,
     /// The Redis of Django Channels is unavailable to the bridge.
     BridgeUnavailable,
+    /// As many webhooks wait as may.
+    WebhooksFull,
     /// The server is overloaded.
     Overloaded,
     /// This connection read too slowly.
@@ -299,6 +301,7 @@ impl Cause {
         Self::BrokerUnavailable,
         Self::AuthorityUnavailable,
         Self::BridgeUnavailable,
+        Self::WebhooksFull,
         Self::Overloaded,
         Self::SlowConsumer,
         Self::HandshakeTimeout,
@@ -447,6 +450,7 @@ impl Cause {
             "broker_unavailable" => Self::BrokerUnavailable,
             "authority_unavailable" => Self::AuthorityUnavailable,
             "bridge_unavailable" => Self::BridgeUnavailable,
+            "webhooks_full" => Self::WebhooksFull,
             "overloaded" => Self::Overloaded,
             "slow_consumer" => Self::SlowConsumer,
             "handshake_timeout" => Self::HandshakeTimeout,
@@ -778,6 +782,34 @@ impl Cause {
                         "# el usuario más estrecho que basta; para RedisPubSubChannelLayer la línea está en docs/bridge.md\nredis-cli ACL SETUSER charla on '>s3cret' resetkeys '~asgi:group:*' '~asgispecific.*' '~asgi$charla-reader-*' resetchannels -@all \\\n  +ping +select '+client|tracking' +eval +get +set +del +expire +zadd +zrem +zrange +zcard +zpopmin +zremrangebyscore\nredis-cli ACL SAVE",
                     ],
                     check: "`curl -s http://127.0.0.1:9000/readyz` dice \"ready\" en vez de \"degraded: bridge_unavailable\", y `charla_bridge_up` en /metrics vale 1.",
+                },
+            },
+            Self::WebhooksFull => &Row {
+                id: "webhooks_full",
+                side: Side::Server,
+                group: Group::Lifecycle,
+                code: None,
+                status: None,
+                retry: Retry::Backoff,
+                en: Words {
+                    title: "As many webhooks wait as may",
+                    explain: "The application does not take its webhooks, or not as fast as they come, and as many wait as `webhooks.outbox_max` allows for a tenant: clients notice nothing and no message is refused, but of further events the application is not told.",
+                    fix: &[
+                        "# which endpoint, since when, and what it answers (or /console/webhooks in a browser)\ncurl -s -H \"Authorization: Bearer $OPERATOR_KEY\" https://chat.example.org/api/v1/webhooks | python3 -m json.tool\njournalctl -u charla --since -15min -o cat | grep webhook",
+                        "# does it take anything? 401 without a signature is fine, a time-out or 5xx is not\ncurl -sS -o /dev/null -w '%{http_code} %{time_total}s\\n' -X POST https://app.example.org/charla/events",
+                        "# an endpoint that nobody needs any more\ncurl -X DELETE -H \"Authorization: Bearer $OPERATOR_KEY\" https://chat.example.org/api/v1/tenants/acme/webhooks/ID",
+                    ],
+                    check: "`curl -s http://127.0.0.1:9000/readyz` says \"ready\" instead of \"degraded: webhooks_full\", and `charla_webhooks_full` in /metrics is 0.",
+                },
+                es: Words {
+                    title: "Esperan tantos webhooks como se permite",
+                    explain: "La aplicación no acepta sus webhooks, o no tan deprisa como llegan, y esperan tantos como permite `webhooks.outbox_max` para un tenant: los clientes no notan nada y no se rechaza ningún mensaje, pero de los eventos siguientes la aplicación no se entera.",
+                    fix: &[
+                        "# qué destino, desde cuándo y qué responde (o /console/webhooks en un navegador)\ncurl -s -H \"Authorization: Bearer $OPERATOR_KEY\" https://chat.example.org/api/v1/webhooks | python3 -m json.tool\njournalctl -u charla --since -15min -o cat | grep webhook",
+                        "# ¿acepta algo? un 401 sin firma está bien; que se agote el tiempo o un 5xx, no\ncurl -sS -o /dev/null -w '%{http_code} %{time_total}s\\n' -X POST https://app.example.org/charla/events",
+                        "# un destino que ya no hace falta a nadie\ncurl -X DELETE -H \"Authorization: Bearer $OPERATOR_KEY\" https://chat.example.org/api/v1/tenants/acme/webhooks/ID",
+                    ],
+                    check: "`curl -s http://127.0.0.1:9000/readyz` dice \"ready\" en vez de \"degraded: webhooks_full\", y `charla_webhooks_full` en /metrics vale 0.",
                 },
             },
             Self::Overloaded => &Row {

@@ -44,4 +44,8 @@ pub(in crate::settings) const SECTIONS: &[(&str, &str)] = &[
     ("search", "Messages by their words: docs/search.md."),
     ("console", "The operator's overview at /console."),
     ("telemetry", "Traces over OTLP: docs/telemetry.md."),
+    (
+        "webhooks",
+        "What the application is told over HTTP: docs/webhooks.md.",
+    ),
 ];

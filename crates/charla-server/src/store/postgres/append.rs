@@ -19,6 +19,8 @@ use super::history::{self, History, Unwritten, What};
 use super::numbering::{self, Arrival, Earlier, Held, Numbered, Once};
 use super::rows::{self, MESSAGE_WIDTH, escaped, id, message_columns, unsigned};
 use super::session::{ANSWER_WITHIN, COMMIT, Param, Session};
+use super::webhooks;
+use crate::store::webhooks::{Event, EventKind, Hooks, Row as Told};
 use crate::store::{AppendError, Appended, StoreError};
 
 /// Why a group was not stored.
@@ -70,10 +72,10 @@ pub(super) async fn group(
     ids: &mut Ids,
     now: Timestamp,
     arrivals: Vec<Arrival>,
-    history: Option<&History>,
+    (history, hooks): (Option<&History>, &Hooks),
 ) -> Result<Vec<Result<Appended, AppendError>>, Undone> {
     let Some(history) = history else {
-        return match at_once(session, ids, now, arrivals, None).await {
+        return match at_once(session, ids, now, arrivals, (None, hooks)).await {
             Ok(outcomes) => Ok(outcomes),
             Err(AtOnce::Undone(undone)) => Err(undone),
             Err(AtOnce::History) => Err(Undone::Nothing(Fault::Contradiction(
@@ -87,13 +89,13 @@ pub(super) async fn group(
         .map(|arrival| &arrival.draft.room.tenant);
     let without = history.ready(session, tenants).await.map_err(Undone::Nothing)?;
     if without.is_empty() {
-        match at_once(session, ids, now, arrivals.clone(), Some(history)).await {
+        match at_once(session, ids, now, arrivals.clone(), (Some(history), hooks)).await {
             Ok(outcomes) => return Ok(outcomes),
             Err(AtOnce::Undone(undone)) => return Err(undone),
             Err(AtOnce::History) => {}
         }
     }
-    one_by_one(session, ids, now, arrivals, history, without).await
+    one_by_one(session, ids, now, arrivals, (history, hooks), without).await
 }
 
 /// Why a group could not be written at once.
@@ -108,11 +110,12 @@ async fn at_once(
     ids: &mut Ids,
     now: Timestamp,
     arrivals: Vec<Arrival>,
-    history: Option<&History>,
+    (history, hooks): (Option<&History>, &Hooks),
 ) -> Result<Vec<Result<Appended, AppendError>>, AtOnce> {
     let (mut held, mut earlier) = held(session, ids, &arrivals).await.map_err(AtOnce::Undone)?;
     let numbered = numbering::number(arrivals, now, &mut held, &mut earlier);
-    finish(session, numbered, history).await
+    let told = rows_of(hooks, &numbered);
+    finish(session, numbered, history, &told, now).await
 }
 
 /// As [`at_once`], with each message written to the application's table between savepoints: what is refused there takes
@@ -122,7 +125,7 @@ async fn one_by_one(
     ids: &mut Ids,
     now: Timestamp,
     arrivals: Vec<Arrival>,
-    history: &History,
+    (history, hooks): (&History, &Hooks),
     mut without: HashMap<TenantId, String>,
 ) -> Result<Vec<Result<Appended, AppendError>>, Undone> {
     let (mut held, mut earlier) = held(session, ids, &arrivals).await?;
@@ -159,13 +162,23 @@ async fn one_by_one(
         numbered.outcomes.pop();
         numbered.outcomes.push(Err(refused));
     }
-    match finish(session, numbered, None).await {
+    let told = rows_of(hooks, &numbered);
+    match finish(session, numbered, None, &told, now).await {
         Ok(outcomes) => Ok(outcomes),
         Err(AtOnce::Undone(undone)) => Err(undone),
         Err(AtOnce::History) => Err(Undone::Nothing(Fault::Contradiction(
             "what was written before was refused after".into(),
         ))),
     }
+}
+
+/// What tells of these messages over HTTP.
+fn rows_of(hooks: &Hooks, numbered: &Numbered) -> Vec<Told> {
+    let fresh = numbered.fresh.iter().map(|fresh| &fresh.stored);
+    fresh
+        .filter(|stored| hooks.wants(&stored.draft.room.tenant, EventKind::MessageCreated))
+        .flat_map(|stored| hooks.rows(&Event::MessageCreated(stored.clone())))
+        .collect()
 }
 
 /// Opens the transaction and holds what the drafts need; undone where that fails.
@@ -185,13 +198,15 @@ async fn finish(
     session: &mut Session,
     numbered: Numbered,
     history: Option<&History>,
+    told: &[Told],
+    now: Timestamp,
 ) -> Result<Vec<Result<Appended, AppendError>>, AtOnce> {
     if numbered.fresh.is_empty() {
         // Nothing was written: there is nothing to lose.
         session.roll_back().await;
         return Ok(numbered.outcomes);
     }
-    match write(session, &numbered, history).await {
+    match write(session, &numbered, history, (told, now)).await {
         Ok(()) => Ok(numbered.outcomes),
         Err((fault, Settled::Undone)) => {
             session.roll_back().await;
@@ -341,11 +356,18 @@ pub(super) async fn write(
     session: &mut Session,
     numbered: &Numbered,
     history: Option<&History>,
+    (told, now): (&[Told], Timestamp),
 ) -> Result<(), (Fault, Settled)> {
     let undone = |fault: Fault| (fault, Settled::Undone);
     let insert = session.statement(INSERT).await.map_err(undone)?;
     let moving = session.statement(MOVE).await.map_err(undone)?;
     let mark = session.statement(MARK).await.map_err(undone)?;
+    let tell = match told {
+        [] => None,
+        _ => Some(session.statement(webhooks::INSERT).await.map_err(undone)?),
+    };
+    let told_columns = webhooks::Columns::of(told, now);
+    let telling = told_columns.params();
     let columns = Columns::of(numbered);
     let client = session.client();
     let messages: [Param<'_>; 8] = [
@@ -360,13 +382,13 @@ pub(super) async fn write(
     ];
     let moves: [Param<'_>; 3] = [&columns.moved, &columns.last_seqs, &columns.places];
     let marks: [Param<'_>; 3] = [&columns.marked, &columns.readers, &columns.marks];
-    let told: Vec<&Stored> = numbered
+    let kept: Vec<&Stored> = numbered
         .fresh
         .iter()
         .filter(|fresh| fresh.to_history)
         .map(|fresh| &fresh.stored)
         .collect();
-    let Some(lines) = history.map_or_else(|| Some(Vec::new()), |h| h.lines(session, client, &told)) else {
+    let Some(lines) = history.map_or_else(|| Some(Vec::new()), |h| h.lines(session, client, &kept)) else {
         return Err((not_at_once(), Settled::History));
     };
     let answers = timeout(ANSWER_WITHIN, async {
@@ -377,6 +399,12 @@ pub(super) async fn write(
             client.execute(&insert, &messages),
             client.execute(&moving, &moves),
             client.execute(&mark, &marks),
+            async {
+                match &tell {
+                    Some(tell) => client.execute(tell, &telling).await,
+                    None => Ok(0),
+                }
+            },
             history::in_order(lines),
             async {
                 if alone { Some(client.batch_execute(COMMIT).await) } else { None }
@@ -385,12 +413,26 @@ pub(super) async fn write(
     })
     .await;
     let unknown = |fault: Fault| (fault, Settled::Unknown);
-    let (inserted, moved, marked, lines, committed) = session.judged(answers.map(Ok)).map_err(unknown)?;
-    let ours = [inserted, moved, marked]
-        .into_iter()
-        .map(|wrote| (wrote, Settled::Undone));
+    let (inserted, moved, marked, told, lines, committed) =
+        session.judged(answers.map(Ok)).map_err(unknown)?;
     let wrote_none = lines.iter().any(|line| matches!(line, Ok(0)));
-    let theirs = lines.into_iter().map(|wrote| (wrote, Settled::History));
+    judge(session, [inserted, moved, marked, told], lines)?;
+    match committed {
+        Some(committed) => session.judged(Ok(committed)),
+        None if wrote_none => return Err((not_at_once(), Settled::History)),
+        None => session.commit().await,
+    }
+    .map_err(unknown)
+}
+
+/// Whether the server took each statement: ours, and those for the application's table.
+fn judge(
+    session: &mut Session,
+    ours: [Result<u64, tokio_postgres::Error>; 4],
+    theirs: Vec<Result<u64, tokio_postgres::Error>>,
+) -> Result<(), (Fault, Settled)> {
+    let ours = ours.into_iter().map(|wrote| (wrote, Settled::Undone));
+    let theirs = theirs.into_iter().map(|wrote| (wrote, Settled::History));
     for (wrote, by) in ours.chain(theirs) {
         // A refusal by the server undoes the transaction; silence in its place says nothing about it.
         let refused = wrote
@@ -401,12 +443,7 @@ pub(super) async fn write(
             .judged(Ok(wrote))
             .map_err(|fault| (fault, if refused { by } else { Settled::Unknown }))?;
     }
-    match committed {
-        Some(committed) => session.judged(Ok(committed)),
-        None if wrote_none => return Err((not_at_once(), Settled::History)),
-        None => session.commit().await,
-    }
-    .map_err(unknown)
+    Ok(())
 }
 
 fn not_at_once() -> Fault {

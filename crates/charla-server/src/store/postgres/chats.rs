@@ -10,6 +10,8 @@ use super::rows::{
     tenant_columns, time, unsigned, user_columns, words,
 };
 use super::session::Session;
+use super::webhooks;
+use crate::store::webhooks::{Event, EventKind, Hooks};
 use crate::store::{Chat, InboxLine, Member, Standing};
 
 async fn chat_id(session: &mut Session, key: &RoomKey) -> Result<Option<i64>, Fault> {
@@ -102,9 +104,12 @@ async fn support_chat_of(session: &mut Session, customer: &UserKey) -> Result<Op
     found.map(|row| rows::chat(&row, 0)).transpose()
 }
 
+/// When something happens, and who is to be told of it over HTTP.
+pub(super) type Told<'a> = (Timestamp, &'a Hooks);
+
 pub(super) async fn support_chat(
     session: &mut Session,
-    now: Timestamp,
+    told: Told<'_>,
     customer: &UserKey,
     fresh: &ChatId,
 ) -> Result<Option<(Chat, bool)>, Fault> {
@@ -114,6 +119,7 @@ pub(super) async fn support_chat(
     if directory::tenant(session, &customer.tenant).await?.is_none() {
         return Ok(None);
     }
+    let (now, _) = told;
     directory::ensure_user(session, now, customer).await?;
     let user = directory::user(session, customer).await?;
     let title = user.map_or_else(|| customer.user.as_str().into(), |user| user.name);
@@ -122,7 +128,7 @@ pub(super) async fn support_chat(
         chat: fresh.clone(),
     };
     if make(session, now, &key, &title, Some(&customer.user)).await? {
-        put_member(session, now, &key, &customer.user).await?;
+        put_member(session, told, &key, &customer.user).await?;
         return changed(session, &key, true).await;
     }
     // Another node made it between the two looks; or the fresh id is somebody else's, which is a fault of ours.
@@ -163,7 +169,7 @@ async fn changed(session: &mut Session, key: &RoomKey, flag: bool) -> Result<Opt
 
 pub(super) async fn close(
     session: &mut Session,
-    now: Timestamp,
+    (now, hooks): Told<'_>,
     key: &RoomKey,
     by: &Author,
     reason: Option<&str>,
@@ -182,10 +188,18 @@ pub(super) async fn close(
             ],
         )
         .await?;
-    changed(session, key, closed == 1).await
+    let closed = changed(session, key, closed == 1).await?;
+    if let Some(event) = Event::moved(closed.as_ref(), now) {
+        webhooks::queue(session, hooks, now, &event).await?;
+    }
+    Ok(closed)
 }
 
-pub(super) async fn reopen(session: &mut Session, key: &RoomKey) -> Result<Option<(Chat, bool)>, Fault> {
+pub(super) async fn reopen(
+    session: &mut Session,
+    (now, hooks): Told<'_>,
+    key: &RoomKey,
+) -> Result<Option<(Chat, bool)>, Fault> {
     let opened = session
         .execute(
             "UPDATE chats SET closed_by = NULL, closed_by_name = NULL, closed_at = NULL, closed_reason = NULL
@@ -193,7 +207,11 @@ pub(super) async fn reopen(session: &mut Session, key: &RoomKey) -> Result<Optio
             &[&key.tenant.as_str(), &key.chat.as_str()],
         )
         .await?;
-    changed(session, key, opened == 1).await
+    let opened = changed(session, key, opened == 1).await?;
+    if let Some(event) = Event::moved(opened.as_ref(), now) {
+        webhooks::queue(session, hooks, now, &event).await?;
+    }
+    Ok(opened)
 }
 
 /// Where the membership stands among the columns of a standing.
@@ -260,9 +278,21 @@ pub(super) async fn members(session: &mut Session, key: &RoomKey) -> Result<Vec<
     members.collect()
 }
 
+/// Holds the chat to the end of the transaction where its members' coming and going is told: what is told of a chat becomes
+/// visible in its order.
+async fn hold(session: &mut Session, hooks: &Hooks, key: &RoomKey, kind: EventKind) -> Result<(), Fault> {
+    if hooks.wants(&key.tenant, kind) {
+        let sql = "SELECT 1 FROM chats WHERE tenant = $1 AND chat = $2 FOR NO KEY UPDATE";
+        session
+            .rows(sql, &[&key.tenant.as_str(), &key.chat.as_str()])
+            .await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn put_member(
     session: &mut Session,
-    now: Timestamp,
+    (now, hooks): Told<'_>,
     key: &RoomKey,
     user: &UserId,
 ) -> Result<Option<bool>, Fault> {
@@ -273,6 +303,7 @@ pub(super) async fn put_member(
         tenant: key.tenant.clone(),
         user: user.clone(),
     };
+    hold(session, hooks, key, EventKind::MemberJoined).await?;
     directory::ensure_user(session, now, &user).await?;
     let made = session
         .execute(
@@ -286,18 +317,28 @@ pub(super) async fn put_member(
             ],
         )
         .await?;
+    if made == 1 {
+        let event = Event::MemberJoined {
+            room: key.clone(),
+            user: user.user,
+            at: now,
+        };
+        webhooks::queue(session, hooks, now, &event).await?;
+    }
     Ok(Some(made == 1))
 }
 
 /// Ends the membership and the read marker with it: who left is not shown as having read.
 pub(super) async fn remove_member(
     session: &mut Session,
+    (now, hooks): Told<'_>,
     key: &RoomKey,
     user: &UserId,
 ) -> Result<bool, Fault> {
     let Some(chat) = chat_id(session, key).await? else {
         return Ok(false);
     };
+    hold(session, hooks, key, EventKind::MemberLeft).await?;
     let removed = session
         .execute(
             "DELETE FROM members WHERE chat = $1 AND person = $2",
@@ -311,6 +352,12 @@ pub(super) async fn remove_member(
                 &[&chat, &user.as_str()],
             )
             .await?;
+        let event = Event::MemberLeft {
+            room: key.clone(),
+            user: user.clone(),
+            at: now,
+        };
+        webhooks::queue(session, hooks, now, &event).await?;
     }
     Ok(removed == 1)
 }

@@ -1,5 +1,7 @@
 //! What stands in a chat, what was changed of it, and how far people have read.
 
+use std::sync::Arc;
+
 use charla_core::{RoomKey, Seq, Stored};
 use charla_wire::{Timestamp, UserId};
 
@@ -9,6 +11,8 @@ use super::history::{History, Unwritten, What};
 use super::rows::{self, MESSAGE_WIDTH, escaped, id, limit, message_columns, number, unsigned};
 use super::search;
 use super::session::Session;
+use super::webhooks;
+use crate::store::webhooks::{Event, EventKind, Hooks};
 use crate::store::{Changed, Page, StoreError, StoreFuture};
 
 /// The messages of a chat named by tenant and id, up to the condition on their numbers.
@@ -104,13 +108,38 @@ impl Postgres {
         (by, any): (&UserId, bool),
         change: Change,
     ) -> StoreFuture<'a, Changed> {
-        let (key, by, history) = (key.clone(), by.clone(), self.history.clone());
-        self.change(move |s, now| {
-            Box::pin(
-                async move { change_one(s, now, (&key, seq), (&by, any), change, history.as_deref()).await },
-            )
+        let (key, by) = (key.clone(), by.clone());
+        let (history, hooks) = (self.history.clone(), Arc::clone(&self.hooks));
+        self.tell(move |s, now| {
+            Box::pin(async move {
+                let changed = change_one(s, now, (&key, seq), (&by, any), change, history.as_deref()).await?;
+                tell_of(s, now, &hooks, &changed, &by).await?;
+                Ok(changed)
+            })
         })
     }
+}
+
+async fn tell_of(
+    session: &mut Session,
+    now: Timestamp,
+    hooks: &Hooks,
+    changed: &Changed,
+    by: &UserId,
+) -> Result<(), Fault> {
+    let Changed::Done { rev, message } = changed else {
+        return Ok(());
+    };
+    let kind = if message.deleted {
+        EventKind::MessageDeleted
+    } else {
+        EventKind::MessageEdited
+    };
+    if !hooks.wants(&message.draft.room.tenant, kind) {
+        return Ok(());
+    }
+    let event = Event::changed(message.clone(), *rev, by.clone(), now);
+    webhooks::queue(session, hooks, now, &event).await
 }
 
 /// Edits or deletes; both give the chat its next revision. The chat is held meanwhile, so that revisions are seen

@@ -18,6 +18,7 @@ use crate::store::{Schema, StoreError};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/postgres/0001_start.sql"),
     include_str!("../../../migrations/postgres/0002_search.sql"),
+    include_str!("../../../migrations/postgres/0003_webhooks.sql"),
 ];
 
 /// What all of them may take, the wait for another node's included.

@@ -21,6 +21,7 @@ use super::pool::Pool;
 use super::session::Session;
 use crate::clock::Clock;
 use crate::publish::{Entry, Receipt};
+use crate::store::webhooks::Hooks;
 use crate::store::{AppendError, Appended, CommitHook, Committed, StoreError, StoreFuture};
 
 /// How often a commit in doubt is looked into while nothing else is asked for.
@@ -61,6 +62,8 @@ pub(super) struct Writer {
     pub(super) group_max: usize,
     pub(super) committed: mpsc::Sender<Vec<Committed>>,
     pub(super) hook: Arc<OnceLock<CommitHook>>,
+    /// Who is to be told over HTTP.
+    pub(super) hooks: Arc<Hooks>,
     /// Messages of a commit without an answer; nothing is written before they are settled.
     pub(super) doubts: Vec<Stored>,
     /// Whether the last group failed: then a pulse proves itself by writing.
@@ -159,6 +162,7 @@ impl Writer {
                 if let Some(hook) = self.hook.get() {
                     hook(count, started.elapsed());
                 }
+                self.hooks.wake();
                 outcomes
             }
             Err(error) => {
@@ -187,7 +191,7 @@ impl Writer {
             &mut self.ids,
             now,
             arrivals,
-            self.history.as_deref(),
+            (self.history.as_deref(), &self.hooks),
         )
         .await;
         if session.is_usable() {

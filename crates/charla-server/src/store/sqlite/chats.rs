@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::rows::{self, CHAT_WIDTH, chat_columns, id, limit, message_columns, time, unsigned};
 use super::writer::Writing;
-use super::{directory, messages};
+use super::{directory, messages, webhooks};
+use crate::store::webhooks::Event;
 use crate::store::{Chat, InboxLine, Member, Standing};
 
 /// This file's own name of a chat.
@@ -140,7 +141,9 @@ pub(super) fn close(
             writing.now.as_millis(),
             reason,
         ])?;
-    changed(writing, key, closed == 1)
+    let closed = changed(writing, key, closed == 1)?;
+    tell_of(writing, Event::moved(closed.as_ref(), writing.now))?;
+    Ok(closed)
 }
 
 pub(super) fn reopen(writing: &mut Writing<'_>, key: &RoomKey) -> Result<Option<(Chat, bool)>> {
@@ -152,7 +155,15 @@ pub(super) fn reopen(writing: &mut Writing<'_>, key: &RoomKey) -> Result<Option<
              WHERE tenant = ?1 AND chat = ?2 AND closed_at IS NOT NULL",
         )?
         .execute([key.tenant.as_str(), key.chat.as_str()])?;
-    changed(writing, key, opened == 1)
+    let opened = changed(writing, key, opened == 1)?;
+    tell_of(writing, Event::moved(opened.as_ref(), writing.now))?;
+    Ok(opened)
+}
+
+fn tell_of(writing: &Writing<'_>, event: Option<Event>) -> Result<()> {
+    event.map_or(Ok(()), |event| {
+        webhooks::queue(writing.conn, writing.hooks, writing.now, &event)
+    })
 }
 
 /// Everything in one snapshot: a chat made between two looks would make a standing that never was.
@@ -223,6 +234,12 @@ pub(super) fn put_member(writing: &Writing<'_>, key: &RoomKey, user: &UserId) ->
             user.user.as_str(),
             writing.now.as_millis()
         ])?;
+    let event = (made == 1).then(|| Event::MemberJoined {
+        room: key.clone(),
+        user: user.user,
+        at: writing.now,
+    });
+    tell_of(writing, event)?;
     Ok(Some(made == 1))
 }
 
@@ -237,6 +254,12 @@ pub(super) fn remove_member(writing: &Writing<'_>, key: &RoomKey, user: &UserId)
         .execute(params![chat, user.as_str()])?;
     if removed == 1 {
         messages::forget_mark(writing, chat, user)?;
+        let event = Event::MemberLeft {
+            room: key.clone(),
+            user: user.clone(),
+            at: writing.now,
+        };
+        tell_of(writing, Some(event))?;
     }
     Ok(removed == 1)
 }

@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::chats::chat_id;
 use super::rows::{self, MESSAGE_WIDTH, id, limit, message_columns, number, unsigned};
 use super::search;
+use super::webhooks;
 use super::writer::Writing;
+use crate::store::webhooks::{Event, EventKind};
 use crate::store::{Changed, Page};
 
 /// The messages of a chat named by tenant and id, up to the condition on their numbers.
@@ -126,7 +128,20 @@ pub(super) fn change(
             number(rev),
         ])?;
     search::follow(writing.conn, chat, seq, &message.draft.text)?;
+    tell_of(writing, &message, rev, by)?;
     Ok(Changed::Done { rev, message })
+}
+
+fn tell_of(writing: &Writing<'_>, message: &Stored, rev: u64, by: &UserId) -> Result<()> {
+    let kind = match message.deleted {
+        true => EventKind::MessageDeleted,
+        false => EventKind::MessageEdited,
+    };
+    if !writing.hooks.wants(&message.draft.room.tenant, kind) {
+        return Ok(());
+    }
+    let event = Event::changed(message.clone(), rev, by.clone(), writing.now);
+    webhooks::queue(writing.conn, writing.hooks, writing.now, &event)
 }
 
 fn one(conn: &Connection, chat: i64, key: &RoomKey, seq: Seq) -> Result<Option<Stored>> {

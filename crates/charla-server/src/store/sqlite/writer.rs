@@ -15,9 +15,11 @@ use super::append::Chats;
 use super::checkpoint::{Checkpoints, Ended};
 use super::fault;
 use super::file::Folder;
+use super::webhooks;
 use crate::clock::Clock;
 use crate::publish::Entry;
-use crate::store::{AppendError, CommitHook, Committed, StoreError};
+use crate::store::webhooks::{Event, EventKind, Hooks};
+use crate::store::{AppendError, Appended, CommitHook, Committed, StoreError};
 
 /// What the writer is asked to do.
 pub(super) enum Job {
@@ -37,6 +39,8 @@ pub(super) struct Writing<'a> {
     pub(super) now: Timestamp,
     /// What must be told when a chat changes.
     pub(super) chats: &'a mut Chats,
+    /// Who is to be told over HTTP.
+    pub(super) hooks: &'a Hooks,
     /// Whether the last group failed: then a pulse proves itself by writing.
     pub(super) doubtful: bool,
 }
@@ -112,6 +116,7 @@ pub(super) struct Writer {
     pub(super) group_max: usize,
     pub(super) committed: mpsc::Sender<Vec<Committed>>,
     pub(super) hook: Arc<OnceLock<CommitHook>>,
+    pub(super) hooks: Arc<Hooks>,
     pub(super) ended: Ended,
     pub(super) checkpoints: Checkpoints,
     pub(super) doubtful: bool,
@@ -199,9 +204,17 @@ impl Writer {
         now: Timestamp,
         draft: charla_core::Draft,
         failure: &mut Option<Failure>,
-    ) -> Result<crate::store::Appended, AppendError> {
+    ) -> Result<Appended, AppendError> {
         match self.chats.append(&self.conn, now, draft) {
-            Ok(outcome) => outcome,
+            Ok(outcome) => match self.tell_of(now, &outcome) {
+                Ok(()) => outcome,
+                // The message is in the transaction already, and may not be there alone.
+                Err(error) => {
+                    let told = AppendError::Unavailable(error.to_string());
+                    *failure = Some(error.into());
+                    Err(told)
+                }
+            },
             Err(error) => {
                 let told = AppendError::Unavailable(error.to_string());
                 if fault::is_outside(&error) {
@@ -214,6 +227,20 @@ impl Writer {
         }
     }
 
+    fn tell_of(&self, now: Timestamp, outcome: &Result<Appended, AppendError>) -> rusqlite::Result<()> {
+        match outcome {
+            Ok(Appended::New(stored))
+                if self
+                    .hooks
+                    .wants(&stored.draft.room.tenant, EventKind::MessageCreated) =>
+            {
+                let event = Event::MessageCreated(stored.clone());
+                webhooks::queue(&self.conn, &self.hooks, now, &event)
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Runs one task in a savepoint, so that an error of its own undoes it alone.
     fn task(&mut self, now: Timestamp, task: &mut dyn Task) -> Result<(), Failure> {
         self.chats.flush(&self.conn)?;
@@ -222,6 +249,7 @@ impl Writer {
             conn: &self.conn,
             now,
             chats: &mut self.chats,
+            hooks: &self.hooks,
             doubtful: self.doubtful,
         };
         if let Err(error) = task.run(&mut writing) {
@@ -274,8 +302,11 @@ impl Writer {
             for message in &mut committed {
                 message.outcome = Err(AppendError::Unavailable(why.clone()));
             }
-        } else if let Some(hook) = self.hook.get() {
-            hook(committed.len() + tasks.len(), took);
+        } else {
+            if let Some(hook) = self.hook.get() {
+                hook(committed.len() + tasks.len(), took);
+            }
+            self.hooks.wake();
         }
         if !committed.is_empty() {
             // A sink that is gone means that the server is going: what is stored stays stored.

@@ -19,6 +19,9 @@ pub(crate) const UNLIMITED: &str = "unlimited";
 /// A node that shares a database and a bus: their addresses stand behind, with spaces between.
 pub(crate) const NODE: &str = "node ";
 
+/// Tells an endpoint of `demo` everything: its address stands behind, and, after a space, the store's, if it is no folder.
+pub(crate) const HOOKED: &str = "hooked ";
+
 /// The issuer of [`APP_SECRET`]'s tokens.
 pub(crate) const ISSUER: &str = "https://id.example";
 /// The audience that they must have.
@@ -69,6 +72,14 @@ pub(crate) fn adjust(profile: &str, settings: &mut Settings) {
     if let Some((store, bus)) = profile.strip_prefix(NODE).and_then(|rest| rest.split_once(' ')) {
         settings.store.url = StoreUrl::parse(store);
         settings.broker.url = BrokerUrl::parse(bus);
+        return;
+    }
+    if let Some(rest) = profile.strip_prefix(HOOKED) {
+        let (endpoint, store) = rest.split_once(' ').unwrap_or((rest, ""));
+        settings.store.url = StoreUrl::parse(store);
+        crate::webhooks::tell(settings, "demo", endpoint);
+        settings.auth.keys = vec![secret("app", APP_SECRET, None)];
+        settings.limits.sends_per_second = 0;
         return;
     }
     match profile {
