@@ -8,7 +8,7 @@ import { chooseLanguage, currentLanguage, LANGUAGES, setLanguage } from "/assets
 import { isWord, t } from "./words.js";
 
 /** The operator's pages, in the order of the frame's links. */
-const PAGES = ["overview", "doctor", "nodes", "loops"];
+const PAGES = ["overview", "doctor", "nodes", "loops", "webhooks"];
 /** Where they are, unless it is by their name. */
 const PLACES = { overview: "/console" };
 
@@ -16,7 +16,8 @@ const PLACES = { overview: "/console" };
  * Draws a page around one list.
  * @param {object} list
  * @param {string} list.name Its words begin with it, and so does its address under `/api/v1/`.
- * @param {(answer: any) => Node} list.view What the server answered, drawn.
+ * @param {(answer: any, act: (method: string, path: string) => Promise<void>) => Node} list.view What the server answered, drawn; `act` asks
+ *   for a change with the same key, and the list anew.
  */
 export function showList({ name, view }) {
   const root = document.getElementById("console");
@@ -31,7 +32,7 @@ export function showList({ name, view }) {
   function draw() {
     document.title = `${t(`${name}.title`)} · Charla`;
     root.replaceChildren(frame(name, change), h("main", { class: name }, h("h1", {}, t(`${name}.title`)), h("p", { class: "lead" }, ...code(t(`${name}.lead`))), form(), place));
-    place.replaceChildren(...(answer ? [answer[name] ? view(answer) : trouble(name, answer)] : []));
+    place.replaceChildren(...(answer ? [answer[name] ? view(answer, act) : trouble(name, answer)] : []));
   }
 
   function change(tag) {
@@ -53,6 +54,16 @@ export function showList({ name, view }) {
       h("label", { class: "field is-key" }, h("span", {}, t("key")), input, h("small", { id: "key-hint" }, ...code(t("keyHint")))),
       h("div", { class: "field go" }, h("button", { type: "submit", class: "button primary wide", disabled: asking }, t(answer?.[name] ? "list.again" : "list.look"))),
     );
+  }
+
+  async function act(method, path) {
+    if (asking) return;
+    asking = true;
+    const refused = await changeAt(method, path, key);
+    asking = false;
+    if (!refused) return ask();
+    answer = refused;
+    draw();
   }
 
   async function ask() {
@@ -105,11 +116,25 @@ export function code(text) {
 /** @returns {Promise<any>} The list, or the problem that kept it away. */
 async function look(name, key) {
   try {
-    const response = await fetch(`/api/v1/${name}`, { headers: { authorization: `Bearer ${key.trim()}`, "accept-language": currentLanguage() }, cache: "no-store" });
+    const response = await fetch(`/api/v1/${name}`, { headers: credentials(key), cache: "no-store" });
     return await response.json();
   } catch {
     return { cause: "server_unreachable" };
   }
+}
+
+/** @returns {Promise<any>} Nothing, or the problem that was in the way. */
+async function changeAt(method, path, key) {
+  try {
+    const response = await fetch(path, { method, headers: credentials(key) });
+    return response.ok ? null : await response.json();
+  } catch {
+    return { cause: "server_unreachable" };
+  }
+}
+
+function credentials(key) {
+  return { authorization: `Bearer ${key.trim()}`, "accept-language": currentLanguage() };
 }
 
 /** The page's own words for what is likely here; else what the server said. */

@@ -55,6 +55,10 @@ pub(super) fn routes() -> Router<Api> {
             "/console/nodes",
             get(|headers: HeaderMap| async move { page::<Web>("console/nodes.html", &headers) }),
         )
+        .route(
+            "/console/webhooks",
+            get(|headers: HeaderMap| async move { page::<Web>("console/webhooks.html", &headers) }),
+        )
         .route("/console", get(overview))
         .route("/assets/web/{*path}", get(asset::<Web>))
         .route("/assets/charla/{*path}", get(asset::<BrowserClient>))
