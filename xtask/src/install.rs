@@ -86,6 +86,7 @@ const NPM: &[(&str, &str, &str)] = &[
     ),
     ("react", "19.3.1", "the hooks are tried with a real React"),
     ("react-dom", "19.3.1", "the same"),
+    ("standardwebhooks", "1.1.1", "verifies webhooks as receivers do"),
 ];
 
 /// Python packages with their versions, and what for. All of them wheels: nothing is compiled.
@@ -112,6 +113,7 @@ const PIP: &[(&str, &str, &str)] = &[
     ("wsproto", "1.3.2", "the other library that uvicorn can use"),
     ("psycopg", "3.3.9", "Django's way to PostgreSQL"),
     ("psycopg_binary", "3.3.9", "the same, compiled"),
+    ("standardwebhooks", "1.1.0", "verifies webhooks as receivers do"),
     (
         "opentelemetry_proto",
         "1.45.2",
