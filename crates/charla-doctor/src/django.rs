@@ -50,6 +50,7 @@ mod expression;
 )]
 mod fields;
 mod files;
+mod filters;
 mod group;
 mod imports;
 mod launch;
@@ -74,6 +75,7 @@ mod model;
 )]
 mod origin;
 mod parse;
+mod permission;
 mod project;
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -117,7 +119,7 @@ pub use self::fields::{FieldRole, Part};
 pub use self::group::Template;
 pub use self::launch::Launch;
 pub use self::layer::Layer;
-pub use self::model::{Field, Model};
+pub use self::model::{Field, Model, sql_name};
 pub use self::origin::{Origin, Secret, SecretKind};
 pub use self::route::{Route, RoutePart};
 pub use self::settings::{Database, Jwt, Settings};

@@ -5,13 +5,12 @@
 use super::assigned::{assigned, written};
 use super::condition::{Condition, and, choose, not, or};
 use super::meaning::{Frame, Meaning};
-use super::model::Model;
-use super::query::{Chain, From};
+use super::model::{Model, sql_name};
 use super::syntax::{Expr, ExprKind, Stmt, StmtKind};
 use super::tree::{Tree, text};
 
 /// Functions that call functions.
-const DEPTH: u32 = 8;
+pub(super) const DEPTH: u32 = 8;
 
 /// What could not be understood, as `file:line what`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +24,15 @@ pub(super) struct Rows<'t> {
     pub(super) user: &'t Model,
     /// The model of the chats.
     pub(super) chat: &'t Model,
+    /// Whether Django's own backend alone says who has which permission.
+    pub(super) own_permissions: bool,
 }
 
-type Told = Result<Condition, Unclear>;
+pub(super) type Told = Result<Condition, Unclear>;
 
 impl Rows<'_> {
     /// What an expression stands for; a row of the users' model is the user.
-    fn meaning(&self, frame: &Frame<'_>, expr: &Expr) -> Meaning {
+    pub(super) fn meaning(&self, frame: &Frame<'_>, expr: &Expr) -> Meaning {
         let users = |model: &str| model == self.user.name || model == "get_user_model";
         match self.tree.meaning(frame, expr) {
             Meaning::Row(model, _) if users(&model) => Meaning::User(None),
@@ -68,7 +69,7 @@ impl Rows<'_> {
         self.block(frame, body.unwrap_or_default(), depth)
     }
 
-    fn unclear<T>(frame: &Frame<'_>, expr: &Expr) -> Result<T, Unclear> {
+    pub(super) fn unclear<T>(frame: &Frame<'_>, expr: &Expr) -> Result<T, Unclear> {
         Err(Unclear(format!(
             "{}: {}",
             frame.module.at(expr.line),
@@ -203,6 +204,12 @@ impl Rows<'_> {
                 {
                     return self.condition(frame, &only.value, depth);
                 }
+                if let ExprKind::Attribute(of, asked) = &called.kind
+                    && matches!(asked.as_str(), "has_perm" | "ahas_perm")
+                    && matches!(self.meaning(frame, of), Meaning::User(None))
+                {
+                    return self.permitted(frame, expr, arguments);
+                }
                 match self.tree.entered(frame, called, arguments, 0) {
                     Some(inner) => self.function(&inner, depth + 1),
                     None => Self::unclear(frame, expr),
@@ -268,138 +275,7 @@ impl Rows<'_> {
             .then(|| self.queried(frame, expr, &chain, None))
     }
 
-    fn queried(&self, frame: &Frame<'_>, expr: &Expr, chain: &Chain<'_>, one: Option<&str>) -> Told {
-        let (table, mut parts, model) = match &chain.from {
-            From::Model(name) => {
-                let Some(model) = self.models.iter().find(|model| model.name == *name) else {
-                    return Self::unclear(frame, expr);
-                };
-                (format!("{} m", model.table), Vec::new(), Some(model))
-            }
-            From::Related(of, name) => match self.related(frame, of, name) {
-                Some(found) => found,
-                None => return Self::unclear(frame, expr),
-            },
-        };
-        for (lookup, value) in &chain.filters {
-            let left = match model {
-                Some(model) => self.lookup(model, lookup),
-                None => None,
-            };
-            let (Some(left), Some((right, _))) = (left, self.column(frame, value)) else {
-                return Self::unclear(frame, value);
-            };
-            parts.push(left.replace("{}", &right));
-        }
-        if let Some(one) = one {
-            let key = model.map_or("id", |model| model.key.as_str());
-            parts.push(format!("m.{key} = {one}"));
-        }
-        // The chat's own row is there already.
-        if model.is_some_and(|model| model.name == self.chat.name) && matches!(chain.from, From::Model(_)) {
-            let own = format!("m.{} = c.{}", self.chat.key, self.chat.key);
-            if parts.contains(&own) {
-                let rest = parts.iter().filter(|part| **part != own);
-                let rest: Vec<String> = rest.map(|part| part.replace("m.", "c.")).collect();
-                // Whether the chat is there is asked by itself.
-                if rest.is_empty() {
-                    return Ok(Condition::True);
-                }
-                let sql = rest.join(" AND ");
-                return Ok(Condition::Sql(sql, false));
-            }
-        }
-        let sql = format!("EXISTS (SELECT 1 FROM {table} WHERE {})", parts.join(" AND "));
-        let of_user = !sql.contains(" c.");
-        Ok(Condition::Sql(sql, of_user))
-    }
-
-    /// The other side of a relation: its tables, what joins it, its model.
-    fn related(
-        &self,
-        frame: &Frame<'_>,
-        of: &Expr,
-        name: &str,
-    ) -> Option<(String, Vec<String>, Option<&Model>)> {
-        let (row, owner) = match self.meaning(frame, of) {
-            Meaning::User(None) => ("u", self.user),
-            Meaning::Row(model, _) if model == self.chat.name => ("c", self.chat),
-            _ => return None,
-        };
-        let own = format!("{row}.{}", owner.key);
-        if row == "u" && name == "groups" {
-            let side = format!("{}_id", owner.name.to_lowercase());
-            return Some((
-                format!("{}_groups g JOIN auth_group m ON m.id = g.group_id", owner.table),
-                vec![format!("g.{side} = {own}")],
-                self.models.iter().find(|model| model.table == "auth_group"),
-            ));
-        }
-        if let Some(field) = owner.field(name).filter(|field| field.kind == "ManyToManyField") {
-            let to = self
-                .models
-                .iter()
-                .find(|model| Some(&model.name) == field.to.as_ref())?;
-            let (from, other) = sides(owner, to);
-            return Some((
-                format!(
-                    "{} t JOIN {} m ON m.{} = t.{other}",
-                    field.column, to.table, to.key
-                ),
-                vec![format!("t.{from} = {own}")],
-                Some(to),
-            ));
-        }
-        self.models.iter().find_map(|model| {
-            let field = model.fields.iter().find(|field| {
-                let called = field.related_name.clone();
-                let called = called.unwrap_or_else(|| format!("{}_set", model.name.to_lowercase()));
-                field.to.as_ref() == Some(&owner.name) && called == name
-            })?;
-            if field.kind == "ManyToManyField" {
-                let (from, other) = sides(model, owner);
-                return Some((
-                    format!(
-                        "{} t JOIN {} m ON m.{} = t.{from}",
-                        field.column, model.table, model.key
-                    ),
-                    vec![format!("t.{other} = {own}")],
-                    Some(model),
-                ));
-            }
-            Some((
-                format!("{} m", model.table),
-                vec![format!("m.{} = {own}", field.column)],
-                Some(model),
-            ))
-        })
-    }
-
-    /// `m.column = {}` for a lookup of `filter`.
-    fn lookup(&self, model: &Model, lookup: &str) -> Option<String> {
-        let (name, rest) = lookup.split_once("__").unwrap_or((lookup, ""));
-        if let Some(field) = model.field(name).filter(|field| field.kind == "ManyToManyField") {
-            let to = self
-                .models
-                .iter()
-                .find(|other| Some(&other.name) == field.to.as_ref())?;
-            let (from, other) = sides(model, to);
-            return matches!(rest, "" | "id" | "pk").then(|| {
-                format!(
-                    "EXISTS (SELECT 1 FROM {} t WHERE t.{from} = m.{} AND t.{other} = {{}})",
-                    field.column, model.key
-                )
-            });
-        }
-        let column = model.column(name)?;
-        match rest {
-            "" | "id" | "pk" | "exact" => Some(format!("m.{column} = {{}}")),
-            "iexact" => Some(format!("LOWER(m.{column}) = LOWER({{}})")),
-            _ => None,
-        }
-    }
-
-    fn column(&self, frame: &Frame<'_>, expr: &Expr) -> Option<(String, bool)> {
+    pub(super) fn column(&self, frame: &Frame<'_>, expr: &Expr) -> Option<(String, bool)> {
         match &expr.kind {
             ExprKind::Bool(value) => return Some((if *value { "TRUE" } else { "FALSE" }.into(), true)),
             ExprKind::Number(number) => return Some((number.clone(), true)),
@@ -420,17 +296,17 @@ impl Rows<'_> {
     }
 
     fn column_of(&self, meaning: &Meaning) -> Option<(String, bool)> {
-        let of_user = |field: &str| Some((format!("u.{}", self.user.column(field)?), true));
+        let of_user = |field: &str| Some((format!("u.{}", sql_name(self.user.column(field)?)), true));
         match meaning {
             Meaning::User(None) => of_user("pk"),
             Meaning::User(Some(field)) => of_user(field),
             Meaning::Row(model, _) if *model == self.chat.name => {
-                Some((format!("c.{}", self.chat.key), false))
+                Some((format!("c.{}", sql_name(&self.chat.key)), false))
             }
             Meaning::Column(model, field) if *model == self.chat.name => {
-                Some((format!("c.{}", self.chat.column(field)?), false))
+                Some((format!("c.{}", sql_name(self.chat.column(field)?)), false))
             }
-            Meaning::Kwarg(_) => Some((format!("c.{}", self.chat.key), false)),
+            Meaning::Kwarg(_) => Some((format!("c.{}", sql_name(&self.chat.key)), false)),
             Meaning::Claim(_) => of_user("pk"),
             _ => None,
         }
@@ -439,15 +315,6 @@ impl Rows<'_> {
 
 fn is_signed_in(meaning: &Meaning) -> bool {
     matches!(meaning, Meaning::User(Some(field)) if field == "is_authenticated")
-}
-
-/// The columns of a many-to-many table.
-fn sides(from: &Model, to: &Model) -> (String, String) {
-    let (own, other) = (from.name.to_lowercase(), to.name.to_lowercase());
-    if own == other {
-        return (format!("from_{own}_id"), format!("to_{own}_id"));
-    }
-    (format!("{own}_id"), format!("{other}_id"))
 }
 
 /// Whether a block never goes on behind itself.

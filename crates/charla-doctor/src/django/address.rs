@@ -51,10 +51,59 @@ pub(super) fn database(url: &str) -> Option<Vec<(Value, Value)>> {
         ("HOST", host),
         ("PORT", port),
     ];
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     Some(
         rows.into_iter()
-            .map(|(key, value)| (Value::Text(key.into()), Value::Text(decoded(value))))
+            .map(|(key, value)| (Value::Text(key.into()), Value::Text(unquoted(value))))
             .collect(),
     )
+}
+
+/// `%40` as `@`.
+pub(super) fn unquoted(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// The parts of an address as `urllib.parse.urlsplit` names them.
+pub(super) fn split(url: &str) -> Option<Value> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let at = rest.find('/').unwrap_or(rest.len());
+    let (netloc, path) = rest.split_at(at);
+    let (who, place) = match netloc.rsplit_once('@') {
+        Some((who, place)) => (Some(who), place),
+        None => (None, netloc),
+    };
+    let (user, password) = match who.map(|who| who.split_once(':').ok_or(who)) {
+        Some(Ok((user, password))) => (Some(user), Some(password)),
+        Some(Err(user)) => (Some(user), None),
+        None => (None, None),
+    };
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && !port.contains(']') => (host, Some(port.parse().ok()?)),
+        _ => (place.trim_end_matches(':'), None),
+    };
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_ascii_lowercase();
+    let text = |text: &str| Value::Text(text.to_owned());
+    let or_none = |part: Option<&str>| part.map_or(Value::None, text);
+    let rows = [
+        ("scheme", text(&scheme.to_ascii_lowercase())),
+        ("netloc", text(netloc)),
+        ("path", text(path)),
+        ("query", text(query)),
+        ("fragment", text(fragment)),
+        ("username", or_none(user)),
+        ("password", or_none(password)),
+        (
+            "hostname",
+            or_none(Some(host.as_str()).filter(|host| !host.is_empty())),
+        ),
+        ("port", port.map_or(Value::None, Value::Int)),
+    ];
+    Some(Value::Dict(
+        rows.into_iter().map(|(key, value)| (text(key), value)).collect(),
+    ))
 }

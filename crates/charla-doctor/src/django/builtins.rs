@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::address::truth_of;
+use super::address::{split, truth_of, unquoted};
 use super::eval::shown;
 use super::value::Value;
 
@@ -106,6 +106,8 @@ pub(super) fn plain(name: &str, given: &Given) -> Option<Value> {
             percent_encoding::utf8_percent_encode(&first?.text()?, percent_encoding::NON_ALPHANUMERIC)
                 .to_string(),
         ),
+        "urllib.parse.unquote" | "urllib.parse.unquote_plus" => Value::Text(unquoted(&first?.text()?)),
+        "urllib.parse.urlsplit" | "urllib.parse.urlparse" => split(&first?.text()?)?,
         _ if name.starts_with("django.utils.translation.") => first?.clone(),
         _ => return None,
     })

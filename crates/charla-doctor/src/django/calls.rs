@@ -87,6 +87,24 @@ impl Reader<'_> {
         }
     }
 
+    /// A side of a comparison. A variable that is asked for without a default is compared as if it were not set, where that cannot
+    /// be seen; it is noted like a default.
+    pub(super) fn compared(&mut self, scope: &mut Scope, expr: &Expr) -> Value {
+        let value = self.value(scope, expr);
+        let (Value::Unknown(unknown), ExprKind::Call(called, arguments)) = (&value, &expr.kind) else {
+            return value;
+        };
+        let asks = matches!(called.last_name(), Some("get" | "getenv")) && arguments.len() == 1;
+        let Some(name) = unknown.needs.as_ref().filter(|_| asks) else {
+            return value;
+        };
+        let note = format!("{name} at {}", Self::place(scope, expr.line));
+        if !self.environment.assumed.contains(&note) {
+            self.environment.assumed.push(note);
+        }
+        Value::None
+    }
+
     fn known(&mut self, scope: &mut Scope, name: &str, given: &Given, line: u32) -> Value {
         let done = match name {
             "os.environ.get" | "os.getenv" | "environ.get" | "getenv" => {
@@ -115,13 +133,13 @@ impl Reader<'_> {
             "environ.Path" => given.text(0).map(|text| Value::Path(PathBuf::from(text))),
             "dj_database_url.config" => {
                 let variable = given
-                    .get("env", usize::MAX)
+                    .get("env", 0)
                     .and_then(Value::text)
                     .unwrap_or_else(|| "DATABASE_URL".into());
                 let url = self.variable(
                     scope,
                     &variable,
-                    Some(given.get("default", 0).unwrap_or(&Value::None)),
+                    Some(given.get("default", 1).unwrap_or(&Value::None)),
                     line,
                 );
                 return self.database(scope, &url, given, line);

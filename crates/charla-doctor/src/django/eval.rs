@@ -57,7 +57,7 @@ impl Reader<'_> {
             ExprKind::And(left, right) => self.either(scope, left, right, false),
             ExprKind::Or(left, right) => self.either(scope, left, right, true),
             ExprKind::Compare(left, operator, right) => {
-                let (left, right) = (self.value(scope, left), self.value(scope, right));
+                let (left, right) = (self.compared(scope, left), self.compared(scope, right));
                 compare(&left, operator, &right).map_or_else(|| unknown(scope, line, None), Value::Bool)
             }
             ExprKind::Choice(condition, then, other) => match self.value(scope, condition).truth() {
@@ -75,7 +75,7 @@ impl Reader<'_> {
                 let of = self.value(scope, of);
                 self.comprehension(scope, key.as_deref(), element, names, of, condition.as_deref())
             }
-            ExprKind::Opaque => unknown(scope, line, None),
+            ExprKind::Invert(_) | ExprKind::Opaque => unknown(scope, line, None),
         }
     }
 
@@ -184,6 +184,11 @@ impl Reader<'_> {
                     .into_owned(),
             ),
             (unknown @ Value::Unknown(_), _) => unknown,
+            // What `urlsplit` made.
+            (of @ Value::Dict(_), _) if of.get("netloc").is_some() => match of.get(name) {
+                Some(part) => part.clone(),
+                None => unknown(scope, line, None),
+            },
             _ => unknown(scope, line, None),
         }
     }

@@ -202,11 +202,13 @@ impl Parser<'_> {
 
     fn unary(&mut self) -> Parsed {
         let line = self.line();
-        let mut minus = false;
+        let (mut minus, mut inverted) = (false, false);
         loop {
             if self.eat("-") {
                 minus = !minus;
-            } else if !self.eat("+") && !self.eat("~") {
+            } else if self.eat("~") {
+                inverted = !inverted;
+            } else if !self.eat("+") {
                 break;
             }
         }
@@ -219,14 +221,19 @@ impl Parser<'_> {
                 kind: ExprKind::Binary(Box::new(value), "**", Box::new(power)),
             };
         }
-        Ok(if minus {
-            Expr {
+        if inverted {
+            value = Expr {
+                line,
+                kind: ExprKind::Invert(Box::new(value)),
+            };
+        }
+        if minus {
+            value = Expr {
                 line,
                 kind: ExprKind::Minus(Box::new(value)),
-            }
-        } else {
-            value
-        })
+            };
+        }
+        Ok(value)
     }
 
     fn expression_guarded(&mut self) -> Parsed {

@@ -1,5 +1,6 @@
 //! Models and their tables, by Django's rules: `app_model`, unless `db_table` says otherwise; a foreign key's column ends in `_id`.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::assigned::assigned;
@@ -56,6 +57,63 @@ impl Model {
         }
         let field = self.field(name)?;
         (field.kind != "ManyToManyField").then_some(field.column.as_str())
+    }
+}
+
+/// Words that SQL keeps for itself, in one of its dialects or another, and that tables and columns are called by all the same.
+const RESERVED: [&str; 40] = [
+    "all",
+    "and",
+    "any",
+    "as",
+    "asc",
+    "between",
+    "by",
+    "case",
+    "check",
+    "column",
+    "default",
+    "desc",
+    "distinct",
+    "else",
+    "end",
+    "from",
+    "grant",
+    "group",
+    "having",
+    "in",
+    "index",
+    "into",
+    "is",
+    "key",
+    "left",
+    "like",
+    "limit",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "primary",
+    "references",
+    "right",
+    "select",
+    "table",
+    "to",
+    "user",
+];
+
+/// A table or a column as SQL writes it; in double quotes where it must be.
+#[must_use]
+pub fn sql_name(name: &str) -> Cow<'_, str> {
+    let is_simple = name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if is_simple && !RESERVED.contains(&name) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!("\"{name}\""))
     }
 }
 

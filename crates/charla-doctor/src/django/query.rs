@@ -17,6 +17,8 @@ pub(super) struct Chain<'e> {
     pub(super) from: From<'e>,
     /// `chat_id=5`
     pub(super) filters: Vec<(&'e str, &'e Expr)>,
+    /// `Q(...)`
+    pub(super) asked: Vec<&'e Expr>,
     /// The last method.
     pub(super) last: String,
 }
@@ -52,7 +54,7 @@ const METHODS: [&str; 24] = [
 impl Tree {
     /// An expression as a chain.
     pub(super) fn chain<'e>(&self, frame: &Frame<'_>, expr: &'e Expr) -> Option<Chain<'e>> {
-        let mut filters = Vec::new();
+        let (mut filters, mut asked) = (Vec::new(), Vec::new());
         let mut last = String::new();
         let mut of = expr;
         while let ExprKind::Call(called, arguments) = &of.kind {
@@ -64,6 +66,7 @@ impl Tree {
                 return Some(Chain {
                     from: From::Model(model),
                     filters,
+                    asked,
                     last,
                 });
             }
@@ -77,11 +80,12 @@ impl Tree {
             if last.is_empty() {
                 last.clone_from(method);
             }
-            // What is filtered by places (Q objects) is not followed.
-            if matches!(method.as_str(), "filter" | "get" | "aget")
-                && arguments.iter().any(|argument| argument.name.is_none())
-            {
-                return None;
+            if matches!(method.as_str(), "filter" | "get" | "aget") {
+                if arguments.iter().any(|argument| argument.starred) {
+                    return None;
+                }
+                let places = arguments.iter().filter(|argument| argument.name.is_none());
+                asked.extend(places.map(|argument| &argument.value));
             }
             of = inner;
         }
@@ -100,7 +104,12 @@ impl Tree {
             }
             _ => From::Related(inner, name.clone()),
         };
-        Some(Chain { from, filters, last })
+        Some(Chain {
+            from,
+            filters,
+            asked,
+            last,
+        })
     }
 
     fn is_model(&self, frame: &Frame<'_>, name: &str) -> bool {

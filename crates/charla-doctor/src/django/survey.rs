@@ -241,6 +241,7 @@ fn entry(tree: &Tree, models: &[Model], settings: &Settings) -> Option<Entry> {
         models,
         user,
         chat,
+        own_permissions: super::permission::is_own(settings),
     };
     let mut search = Search {
         rows: &rows,

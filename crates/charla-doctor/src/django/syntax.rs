@@ -30,6 +30,8 @@ pub(super) enum ExprKind {
     Binary(Box<Expr>, &'static str, Box<Expr>),
     Not(Box<Expr>),
     Minus(Box<Expr>),
+    /// `~x`
+    Invert(Box<Expr>),
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
     /// `a < b`, `in`, `not in`, `is`, `is not`.
@@ -151,7 +153,9 @@ impl Expr {
                     value.walk(see);
                 }
             }
-            ExprKind::Attribute(of, _) | ExprKind::Not(of) | ExprKind::Minus(of) => of.walk(see),
+            ExprKind::Attribute(of, _) | ExprKind::Not(of) | ExprKind::Minus(of) | ExprKind::Invert(of) => {
+                of.walk(see)
+            }
             ExprKind::Index(a, b)
             | ExprKind::Binary(a, _, b)
             | ExprKind::And(a, b)
@@ -203,6 +207,7 @@ impl Expr {
             | ExprKind::Binary(..)
             | ExprKind::Not(_)
             | ExprKind::Minus(_)
+            | ExprKind::Invert(_)
             | ExprKind::And(..)
             | ExprKind::Or(..)
             | ExprKind::Compare(..)
@@ -316,6 +321,7 @@ pub(super) fn root(target: &Expr) -> Vec<&str> {
         | ExprKind::Binary(..)
         | ExprKind::Not(_)
         | ExprKind::Minus(_)
+        | ExprKind::Invert(_)
         | ExprKind::And(..)
         | ExprKind::Or(..)
         | ExprKind::Compare(..)

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use super::files::Held;
 use super::{Settings, Value, read};
 
+mod addresses;
+
 /// A project of some files, read with an environment.
 fn project(files: &[(&str, &str)], env: Option<&[(&str, &str)]>) -> Option<Settings> {
     let held = Held(

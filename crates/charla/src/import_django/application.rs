@@ -2,16 +2,14 @@
 
 use std::fmt::Write as _;
 
-use charla_doctor::django::{Database, Entry, Model, Stored, StoredValue, Survey};
+use charla_doctor::django::{Database, Entry, Model, Stored, StoredValue, Survey, sql_name};
 
 use super::paper::{Paper, State, block, quoted};
 use super::tenancy::Tenancy;
 use crate::words::import_django as say;
 
 /// The file with the password of the application's database.
-const PASSWORD: &str = "/etc/charla/app-db-password";
-/// Names that SQL keeps for itself, and that tables have all the same.
-const RESERVED: [&str; 6] = ["user", "order", "group", "table", "check", "end"];
+pub(super) const PASSWORD: &str = "/etc/charla/app-db-password";
 
 /// Which SQL the database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,15 +33,26 @@ impl Dialect {
     }
 
     fn name(self, name: &str) -> String {
-        let simple = name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if simple && !RESERVED.contains(&name) {
-            return name.to_owned();
-        }
+        self.own(&sql_name(name))
+    }
+
+    /// SQL of which only the quotes around names are not this dialect's.
+    fn own(self, sql: &str) -> String {
         match self {
-            Self::Postgres | Self::Sqlite => format!("\"{name}\""),
-            Self::Mysql => format!("`{name}`"),
+            Self::Postgres | Self::Sqlite => sql.to_owned(),
+            // What stands between single quotes is text.
+            Self::Mysql => sql
+                .split('\'')
+                .enumerate()
+                .map(|(at, part)| {
+                    if at % 2 == 0 {
+                        part.replace('"', "`")
+                    } else {
+                        part.to_owned()
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join("'"),
         }
     }
 }
@@ -221,7 +230,7 @@ fn query(entry: &Entry, dialect: Dialect, user_field: &str) -> String {
     let (user, chat) = (&entry.user, &entry.chat);
     let chat_key = dialect.name(&chat.key);
     let user_key = dialect.name(user.column(user_field).unwrap_or(&user.key));
-    let condition = entry.condition.as_deref().unwrap_or("FALSE");
+    let condition = dialect.own(entry.condition.as_deref().unwrap_or("FALSE"));
     let mut out = format!(
         "SELECT c.{chat_key} IS NOT NULL AS chat_exists,\n       COALESCE({condition}, FALSE) AS allowed,\n"
     );
@@ -229,7 +238,8 @@ fn query(entry: &Entry, dialect: Dialect, user_field: &str) -> String {
     let _ = match &entry.staff {
         Some(staff) => writeln!(
             out,
-            "       CASE WHEN {staff} THEN 'agent' ELSE 'member' END AS role,"
+            "       CASE WHEN {} THEN 'agent' ELSE 'member' END AS role,",
+            dialect.own(staff)
         ),
         None => writeln!(out, "       'member' AS role,"),
     };

@@ -7,7 +7,7 @@ use super::tenancy::Tenancy;
 use crate::words::import_django as say;
 
 /// The file with the keys of the layer.
-const KEYS: &str = "/etc/charla/channels-keys";
+pub(super) const KEYS: &str = "/etc/charla/channels-keys";
 /// The file with the password of its Redis.
 const PASSWORD: &str = "/etc/charla/channels-password";
 

@@ -6,6 +6,22 @@ use charla_wire::Lang;
 use super::around::Moved;
 use super::server::port;
 
+/// Files of secrets, and what Django would write into each.
+const FROM_SETTINGS: [(&str, &str); 3] = [
+    (
+        super::application::PASSWORD,
+        "settings.DATABASES[\"default\"][\"PASSWORD\"]",
+    ),
+    (
+        super::bridge::KEYS,
+        "\"\\n\".join(key if isinstance(key, str) else key.decode() for key in settings.CHANNEL_LAYERS[\"default\"][\"CONFIG\"][\"symmetric_encryption_keys\"])",
+    ),
+    (
+        super::tokens::PUBLIC_KEY,
+        "settings.SIMPLE_JWT[\"VERIFYING_KEY\"]",
+    ),
+];
+
 /// What the page is about.
 pub(super) struct Cutover<'c> {
     pub(super) lang: Lang,
@@ -16,6 +32,15 @@ pub(super) struct Cutover<'c> {
     pub(super) questions: usize,
     pub(super) doctor: &'c str,
     pub(super) bridged: bool,
+}
+
+/// The command that writes a file, where Django has what is in it as one text.
+fn written(file: &str) -> Option<String> {
+    let (_, python) = FROM_SETTINGS.into_iter().find(|(known, _)| *known == file)?;
+    Some(format!(
+        "(umask 077; python manage.py shell -c 'from django.conf import settings; open(\"secret\", \"w\").write({python})')\n\
+         sudo install -m 0640 -g charla secret {file} && rm secret"
+    ))
 }
 
 impl Cutover<'_> {
@@ -57,6 +82,10 @@ impl Cutover<'_> {
                 "- `{file}`: {holds}; `chown root:charla`, `chmod 0640`\n"
             ));
         }
+        let commands: Vec<String> = self.files.iter().filter_map(|(file, _)| written(file)).collect();
+        if !commands.is_empty() {
+            out.push_str(&format!("\n```sh\n{}\n```\n", commands.join("\n")));
+        }
         out
     }
 
@@ -94,7 +123,7 @@ impl Cutover<'_> {
              ```sh\nsudo cp charla.service charla.socket /etc/systemd/system/ && sudo systemctl daemon-reload\nsudo systemctl enable --now charla.socket charla.service\n```\n\n\
              Check: `curl -fsS http://127.0.0.1:{port}/readyz` answers 200. Nobody reaches it yet.\n\n\
              ## 3. One path\n\n\
-             `nginx.conf` goes to `/etc/nginx/conf.d/charla.conf`, `nginx-locations.conf` to `/etc/nginx/snippets/`; include it in the `server {{ }}`, with `access_log /var/log/nginx/charla.access.log charla;`. \
+             `nginx.conf` goes to `/etc/nginx/conf.d/charla-http.conf`, `nginx-locations.conf` to `/etc/nginx/snippets/`; include it in the `server {{ }}`, with `access_log /var/log/nginx/charla.access.log charla;`. \
              Leave `channels` in the map at every path but the first. `nginx -t && systemctl reload nginx`. Open sockets stay where they are; new ones go to Charla. {bridge}\n\n\
              Check: open a page and say something; somebody on the other side answers. Then:\n\n```sh\n{doctor}\n```\n\n\
              ## 4. Back\n\n\
@@ -134,7 +163,7 @@ impl Cutover<'_> {
              ```sh\nsudo cp charla.service charla.socket /etc/systemd/system/ && sudo systemctl daemon-reload\nsudo systemctl enable --now charla.socket charla.service\n```\n\n\
              Comprueba: `curl -fsS http://127.0.0.1:{port}/readyz` responde 200. Todavía no llega nadie.\n\n\
              ## 3. Una ruta\n\n\
-             `nginx.conf` va a `/etc/nginx/conf.d/charla.conf`, `nginx-locations.conf` a `/etc/nginx/snippets/`; inclúyelo en el `server {{ }}`, con `access_log /var/log/nginx/charla.access.log charla;`. \
+             `nginx.conf` va a `/etc/nginx/conf.d/charla-http.conf`, `nginx-locations.conf` a `/etc/nginx/snippets/`; inclúyelo en el `server {{ }}`, con `access_log /var/log/nginx/charla.access.log charla;`. \
              Deja `channels` en el map en todas las rutas menos la primera. `nginx -t && systemctl reload nginx`. Los sockets abiertos siguen donde están; los nuevos van a Charla. {bridge}\n\n\
              Comprueba: abre una página y di algo; alguien del otro lado responde. Después:\n\n```sh\n{doctor}\n```\n\n\
              ## 4. Volver\n\n\
