@@ -25,6 +25,7 @@ mod console;
 mod django_auth;
 mod front_door;
 mod hints;
+mod isolation;
 mod loops;
 mod personal;
 mod retention;
