@@ -1,12 +1,14 @@
 //! What must not hurt: every bad input gets the outcome that it has to get, and the server goes on.
 //!
-//! The rows are numbered as in the list of bad inputs. Most run against one server in a process of its own, each row from an
+//! The rows are numbered as in `docs/bad-inputs.md`, which is written from them (`CHARLA_BLESS=1`). Most run against one server in a process of its own, each row from an
 //! address of its own and in a chat of its own; all run, and all that fail are named. At the end the process must live, serve
 //! an honest client, hold little more memory than at the start, and have written one escaped line for each event.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,6 +17,9 @@ use crate::serving::process::{Process, raise_descriptors};
 use crate::serving::profile::{ATTACKED, AUDIENCE, ISSUER, app_token};
 use crate::serving::{Raw, Reply, until};
 
+use rows::ROWS;
+
+mod browser;
 mod door;
 mod frames;
 mod limits;
@@ -26,6 +31,24 @@ mod tokens;
 /// half-open handshakes take at once, and the allocator keeps; that it is used again, their row asserts.
 const GROWTH_MAX: usize = 96 << 20;
 
+const HEAD: &str = "\
+# Bad inputs
+
+What comes in from the world, what it has to get, and the test that sends it: `crates/charla-server/tests/it/bad_inputs/`. All rows are
+tried by `cargo nextest run -p charla-server every_bad_input`, over real sockets against one server in a process of its own; at the
+end the process lives, serves an honest client, has not grown, and has written one escaped line for each event. Written by that test.
+
+*T* stands for a token that is refused: the upgrade is answered 101 and closed at once with 4401 and the cause; the preflight, and
+`rejects = \"http\"`, say 401 with the same cause. Likewise 4403 and 403, 4404 and 404, 4429 and 429.
+
+| row | input | outcome | where |
+|---|---|---|---|
+";
+const TAIL: &str = "
+That markup is inert in a page, row 43, is seen in a real browser besides: `tests/browser/chat.test.mjs` and `backend.test.mjs`. Who
+would send all this, and what else stands against it, is in the [threat model](threat-model.md).
+";
+
 type Trial = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where and how a row is tried.
@@ -34,15 +57,24 @@ enum How {
     Here(fn(Ground) -> Trial),
     /// After all others, alone: it needs the machine to itself.
     Alone(fn(Ground) -> Trial),
-    /// Not here, for this reason.
-    Elsewhere(&'static str),
 }
 
 /// One row of the list.
 struct Row {
     number: u8,
-    name: &'static str,
+    input: &'static str,
+    outcome: &'static str,
+    trial: &'static str,
     how: How,
+}
+
+/// What the rows came to.
+#[derive(Default)]
+struct Tally {
+    rows: usize,
+    inputs: usize,
+    answered: usize,
+    failed: Vec<String>,
 }
 
 /// What a row stands on: the attacked server, and an address, a chat and a user of its own.
@@ -50,6 +82,7 @@ struct Row {
 struct Ground {
     number: u8,
     server: Arc<Process>,
+    tried: Arc<AtomicUsize>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,34 +93,40 @@ async fn every_bad_input_gets_its_outcome() {
     let ground = |number| Ground {
         number,
         server: Arc::clone(&server),
+        tried: Arc::default(),
     };
     ground(0).serves_honestly().await;
     let before = server.resident();
-    let rows = rows::all();
-    let numbers: Vec<u8> = rows.iter().map(|row| row.number).collect();
+    let numbers: Vec<u8> = ROWS.iter().map(|row| row.number).collect();
     assert_eq!(numbers, (1..=50).collect::<Vec<u8>>(), "every row, in order");
 
     let mut running = Vec::new();
-    for row in &rows {
-        match row.how {
-            How::Here(trial) => running.push((row, tokio::spawn(trial(ground(row.number))))),
-            How::Alone(_) => {}
-            How::Elsewhere(reason) => println!("row {}: {}: elsewhere: {reason}", row.number, row.name),
+    let mut tally = Tally::default();
+    for row in ROWS {
+        if let How::Here(trial) = row.how {
+            let ground = ground(row.number);
+            let tried = Arc::clone(&ground.tried);
+            running.push((row, tried, tokio::spawn(trial(ground))));
         }
     }
-    let mut failed = Vec::new();
-    for (row, trial) in running {
-        failed.extend(verdict(row, trial.await));
+    for (row, tried, trial) in running {
+        tally.add(row, &tried, trial.await);
     }
-    for row in &rows {
+    for row in ROWS {
         if let How::Alone(trial) = row.how {
-            failed.extend(verdict(row, tokio::spawn(trial(ground(row.number))).await));
+            let ground = ground(row.number);
+            let tried = Arc::clone(&ground.tried);
+            tally.add(row, &tried, tokio::spawn(trial(ground)).await);
         }
     }
     ground(0).serves_honestly().await;
     let grown = server.resident().saturating_sub(before);
     println!(
-        "resident memory: {} KiB at first, {} KiB more after",
+        "bad inputs: {} rows, {} inputs, {} of them got what they have to get; the server lives; resident memory {} KiB at \
+         first, {} KiB more after",
+        tally.rows,
+        tally.inputs,
+        tally.answered,
         before >> 10,
         grown >> 10
     );
@@ -95,16 +134,60 @@ async fn every_bad_input_gets_its_outcome() {
     let is_one_line = |line: &&String| line.contains(char::is_control) || line.contains("eyJ");
     let unclean: Vec<&String> = log.iter().filter(is_one_line).collect();
     assert!(
-        failed.is_empty(),
+        tally.failed.is_empty(),
         "{} rows failed:\n{}",
-        failed.len(),
-        failed.join("\n")
+        tally.failed.len(),
+        tally.failed.join("\n")
     );
+    assert_eq!((tally.rows, tally.answered), (50, tally.inputs), "all of them");
     assert!(grown < GROWTH_MAX, "the server has grown by {grown} bytes");
     assert_eq!(
         unclean,
         Vec::<&String>::new(),
         "lines with control characters or tokens"
+    );
+}
+
+impl Tally {
+    /// One row's outcome; `tried` inputs, of which none counts as answered if one was not.
+    fn add(&mut self, row: &Row, tried: &AtomicUsize, outcome: Result<(), tokio::task::JoinError>) {
+        let tried = tried.load(Ordering::SeqCst);
+        self.rows += 1;
+        self.inputs += tried;
+        match verdict(row, outcome) {
+            None if tried == 0 => self.failed.push(format!("row {}: nothing was tried", row.number)),
+            None => self.answered += tried,
+            Some(words) => self.failed.push(words),
+        }
+    }
+}
+
+#[test]
+fn the_list_is_written_down() {
+    let mut page = HEAD.to_owned();
+    for row in ROWS {
+        let (file, trial) = row.trial.split_once("::").unwrap();
+        let cell = |text: &str| text.replace('|', "\\|");
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | `{}.rs`: `{}` |",
+            row.number,
+            cell(row.input),
+            cell(row.outcome),
+            file.trim(),
+            trial.trim()
+        );
+    }
+    page.push_str(TAIL);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/bad-inputs.md");
+    if std::env::var_os("CHARLA_BLESS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert_eq!(
+        written, page,
+        "docs/bad-inputs.md: write it anew with CHARLA_BLESS=1"
     );
 }
 
@@ -118,7 +201,7 @@ fn verdict(row: &Row, outcome: Result<(), tokio::task::JoinError>) -> Option<Str
     Some(format!(
         "row {}: {}: {}",
         row.number,
-        row.name,
+        row.input,
         words.unwrap_or_default()
     ))
 }
@@ -129,6 +212,11 @@ fn now() -> u64 {
 }
 
 impl Ground {
+    /// So many inputs more were tried.
+    fn tries(&self, inputs: usize) {
+        self.tried.fetch_add(inputs, Ordering::SeqCst);
+    }
+
     /// The address that the row comes from.
     fn ip(&self) -> IpAddr {
         Ipv4Addr::new(127, 0, 2, self.number).into()
@@ -173,7 +261,9 @@ impl Ground {
         format!("/ws/chat/{}/?token={token}", self.chat())
     }
 
+    /// A connection to try something with.
     async fn raw(&self) -> Raw {
+        self.tries(1);
         Raw::open_from(self.ip(), self.server.address).await
     }
 

@@ -21,6 +21,7 @@ fn send(reference: usize, words: &str) -> Value {
 pub(super) async fn hasty_sends(ground: Ground) {
     let mut client = ground.client().await;
     let burst: Vec<u8> = (0..1_000).flat_map(|n| text(&send(n, "x").to_string())).collect();
+    ground.tries(1_000);
     client.write(&burst).await;
     let (mut acked, mut refused) = (0, 0);
     while acked + refused < 1_000 {
@@ -53,7 +54,8 @@ pub(super) async fn hasty_sends(ground: Ground) {
     ground.logged(&["rate_limited", "initiator=server"]).await;
 }
 
-pub(super) async fn one_id(_: Ground) {
+pub(super) async fn one_id(ground: Ground) {
+    ground.tries(10_001);
     let serving = Serving::start_with(|settings| settings.limits.sends_per_second = 0).await;
     let mut luis = serving.connect("luis", "/ws/chat/5/").await;
     let mut ana = serving.connect("ana", "/ws/chat/5/").await;
@@ -184,7 +186,8 @@ pub(super) async fn history(ground: Ground) {
     );
 }
 
-pub(super) async fn subscriptions(_: Ground) {
+pub(super) async fn subscriptions(ground: Ground) {
+    ground.tries(10_000);
     let serving = Serving::start_with(|settings| settings.limits.requests_per_second = 0).await;
     let store = &serving.node().store;
     join_all((0..130).map(|n| async move {
@@ -303,6 +306,7 @@ async fn open_halves(ground: &Ground) {
     let mut held = Vec::with_capacity(HALF_OPEN);
     for n in 0..HALF_OPEN {
         let from = IpAddr::V4(Ipv4Addr::new(127, 0, 3, u8::try_from(n % 200).unwrap() + 1));
+        ground.tries(1);
         let mut raw = Raw::open_from(from, ground.server.address).await;
         raw.write(b"GET /ws/chat/5/ HTTP/1.1\r\nHost: x\r\nUpgra").await;
         held.push(raw);
@@ -314,8 +318,9 @@ async fn open_halves(ground: &Ground) {
     ground.serves_honestly().await;
 }
 
-pub(super) async fn stepped_clock(_: Ground) {
+pub(super) async fn stepped_clock(ground: Ground) {
     const HOUR: i64 = 3_600_000;
+    ground.tries(3);
     let offset = Arc::new(AtomicI64::new(0));
     let (read, real) = (Arc::clone(&offset), clock::system());
     let stepped: clock::Clock =

@@ -8,6 +8,7 @@ use crate::serving::{Raw, text};
 impl Ground {
     /// A request is answered with an error of this cause under its `ref`, and the connection lives on.
     async fn error(&self, client: &mut Raw, request: &Value, cause: &str) -> Value {
+        self.tries(1);
         client.say(request).await;
         let error = client.next_of("error").await;
         assert_eq!(

@@ -186,7 +186,8 @@ pub(super) async fn other_purpose(ground: Ground) {
     ground.token_refused(&ghost, "token_revoked").await;
 }
 
-pub(super) async fn while_connected(_: Ground) {
+pub(super) async fn while_connected(ground: Ground) {
+    ground.tries(2);
     let serving = Serving::start().await;
     let node = serving.node();
     let out_within = Duration::from_secs(2);
