@@ -139,7 +139,7 @@ export class Ledger {
       h("td", {}, h("span", { class: "mono" }, entry.address), h("small", {}, entry.node_name ?? entry.node.slice(0, 8))),
       h("td", { class: "number" }, entry.lasted_ms === null ? "–" : duration(entry.lasted_ms)),
       h("td", { class: "number" }, entry.pinged_at ? clockOf(entry.pinged_at) : "–", h("small", {}, entry.ponged_at ? clockOf(entry.ponged_at) : "–")),
-      h("td", { class: "number" }, entry.kind === "refused" ? "–" : size(entry.queued_bytes)),
+      h("td", { class: "number" }, entry.kind === "refused" ? "–" : size(entry.queued_bytes), entry.kind !== "refused" && h("small", { "data-sent": entry.sent_bytes }, say("sent", { bytes: size(entry.sent_bytes) }))),
     );
   }
 }

@@ -1,10 +1,12 @@
 /**
  * @file What the operator's lists share: the frame, the form with the key, and asking this server each time the reader says so.
  *
- * The key goes to this server alone, and is kept in the form's field: in no storage and in no address.
+ * The list is there at once for whoever opens the console without a key: a proxy vouches for them, or they sit at a demo's own machine.
+ * A key goes to this server alone, and is kept in the form's field: in no storage and in no address.
  */
 import { h } from "/assets/web/page/dom.js";
 import { chooseLanguage, currentLanguage, LANGUAGES, setLanguage } from "/assets/web/page/words.js";
+import { credentials } from "./live.js";
 import { isWord, t } from "./words.js";
 
 /** The operator's pages, in the order of the frame's links. */
@@ -26,8 +28,11 @@ export function showList({ name, view }) {
   /** The last answer, to be said in another language without being asked for again. */
   let answer = null;
   let asking = false;
+  /** Whether no key is needed here. */
+  let isOpen = false;
   chooseLanguage();
   draw();
+  lookWithout();
 
   function draw() {
     document.title = `${t(`${name}.title`)} · Charla`;
@@ -42,7 +47,7 @@ export function showList({ name, view }) {
   }
 
   function form() {
-    const input = h("input", { type: "password", name: "key", required: true, autocomplete: "current-password", value: key, spellcheck: "false", autocapitalize: "none", "aria-describedby": "key-hint" });
+    const input = h("input", { type: "password", name: "key", required: !isOpen, autocomplete: "current-password", value: key, spellcheck: "false", autocapitalize: "none", "aria-describedby": "key-hint" });
     input.addEventListener("input", () => (key = input.value));
     const submit = (event) => {
       event.preventDefault();
@@ -64,6 +69,17 @@ export function showList({ name, view }) {
     if (!refused) return ask();
     answer = refused;
     draw();
+  }
+
+  /** Nothing is said of a refusal: the form asks for the key. What somebody types meanwhile is left alone. */
+  async function lookWithout() {
+    const open = await look(name, "");
+    if (!open[name] || asking || answer) return;
+    isOpen = true;
+    answer = open;
+    root.querySelector("[name=key]").required = false;
+    root.querySelector(".question button").textContent = t("list.again");
+    place.replaceChildren(view(answer, act));
   }
 
   async function ask() {
@@ -131,10 +147,6 @@ async function changeAt(method, path, key) {
   } catch {
     return { cause: "server_unreachable" };
   }
-}
-
-function credentials(key) {
-  return { authorization: `Bearer ${key.trim()}`, "accept-language": currentLanguage() };
 }
 
 /** The page's own words for what is likely here; else what the server said. */

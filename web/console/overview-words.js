@@ -88,6 +88,7 @@ const WORDS = {
   "column.lasted": { en: "Lasted", es: "Duró" },
   "column.ping": { en: "Last ping, pong", es: "Último ping, pong" },
   "column.queued": { en: "Queued", es: "En cola" },
+  sent: { en: "{bytes} sent", es: "{bytes} enviados" },
   "column.where": { en: "From, node", es: "Desde, nodo" },
   "column.connections": { en: "Connections", es: "Conexiones" },
   "column.messages": { en: "Messages, last minute", es: "Mensajes, último minuto" },

@@ -110,6 +110,7 @@ pub struct Connection {
     time_passed: AtomicBool,
     /// Sends handed to the store whose outcome is not known yet.
     in_flight: AtomicUsize,
+    sent: AtomicU64,
     // On the node's clock; 0 for never.
     pinged_at: AtomicU64,
     ponged_at: AtomicU64,
@@ -146,6 +147,7 @@ impl Connection {
             writing: Mutex::default(),
             time_passed: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
             pinged_at: AtomicU64::new(0),
             ponged_at: AtomicU64::new(0),
         }
@@ -168,12 +170,16 @@ impl Connection {
         if writing.outbox.is_empty() {
             match self.socket.try_write(frame) {
                 Ok(all) if all == frame.len() => {
+                    self.note_sent(all);
                     if self.socket.holds_back() {
                         wake(&mut writing);
                     }
                     return;
                 }
-                Ok(some) => written = some,
+                Ok(some) => {
+                    self.note_sent(some);
+                    written = some;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
                     writing.broken = true;
@@ -296,6 +302,16 @@ impl Connection {
         self.writing.lock().outbox.bytes()
     }
 
+    fn note_sent(&self, bytes: usize) {
+        self.sent
+            .fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Bytes of frames that the socket took.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     /// The server has just asked whether the client lives.
     pub fn note_ping(&self) {
         self.pinged_at.store(self.opening.uptime.now(), Ordering::Relaxed);
@@ -360,7 +376,10 @@ impl Connection {
                 .socket
                 .try_write_vectored(slices.get(..filled).unwrap_or_default())
             {
-                Ok(written) => writing.outbox.advance(written, now),
+                Ok(written) => {
+                    self.note_sent(written);
+                    writing.outbox.advance(written, now);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => {
                     writing.broken = true;

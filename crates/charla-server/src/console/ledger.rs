@@ -67,6 +67,9 @@ pub struct Entry {
     pub ponged_at: Option<Timestamp>,
     /// Bytes that waited for it at its end, or wait now.
     pub queued_bytes: u64,
+    /// Bytes of frames that its socket took. A node of release 0.1 tells none.
+    #[serde(default)]
+    pub sent_bytes: u64,
     /// Where from.
     #[schema(value_type = String, example = "192.0.2.7")]
     pub address: IpAddr,
@@ -227,6 +230,7 @@ mod tests {
             pinged_at: None,
             ponged_at: None,
             queued_bytes: 7,
+            sent_bytes: 70,
             address: IpAddr::from([192, 0, 2, 7]),
             tenant: TenantId::parse("acme").ok(),
             user: UserId::parse("ana").ok(),

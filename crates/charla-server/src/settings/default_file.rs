@@ -71,7 +71,7 @@ const WEBHOOKS: &str = "
 pub fn default_file() -> String {
     let mut settings = Settings::default();
     let mut text = String::from(HEAD);
-    for (section, doc) in SECTIONS {
+    for &(section, doc) in SECTIONS {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "\n# {doc}\n[{section}]");
         for key in KEYS.iter().filter(|key| key.section() == section) {

@@ -90,7 +90,7 @@ pub(super) const BRIDGE_GROUPS: &str = "bridge.groups";
 pub(super) const BRIDGE_EVENTS: &str = "bridge.events";
 
 /// The lists of the file, each with the fields that its entries may have.
-pub(super) const LISTS: [(&str, &[&str]); 4] = [
+pub(super) const LISTS: &[(&str, &[&str])] = &[
     (FOREIGN_KEYS, &FOREIGN_KEY_FIELDS),
     (BRIDGE_GROUPS, &GROUP_FIELDS),
     (BRIDGE_EVENTS, &EVENT_FIELDS),

@@ -108,7 +108,7 @@ impl FileReader<'_> {
                 format!("{prefix}.{name}")
             };
             let place = self.place(table.key(name).and_then(toml_edit::Key::span));
-            if let Some((list, fields)) = LISTS.into_iter().find(|(list, _)| *list == path) {
+            if let Some((list, fields)) = LISTS.iter().find(|(list, _)| *list == path) {
                 self.list(list, fields, item, &place);
             } else if let Some(key) = keys::find(&path) {
                 self.value(key, item, place);
@@ -186,7 +186,7 @@ fn unknown(path: &str) -> Fault {
     let known = KEYS
         .iter()
         .map(|key| key.path)
-        .chain(LISTS.map(|(list, _)| list))
+        .chain(LISTS.iter().map(|(list, _)| *list))
         .chain(sections);
     Fault::UnknownKey {
         key: path.to_owned(),

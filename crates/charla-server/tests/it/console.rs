@@ -126,6 +126,8 @@ async fn the_ledger_finds_by_all_that_is_known_and_holds_no_token() {
     let open = ledger(&node, "user=ana&kind=open").await;
     assert_eq!(open["entries"][0]["connection"], *id);
     assert_eq!(open["entries"][0]["queued_bytes"], 0);
+    // Two frames at least: `welcome` and `subscribed`.
+    assert!(open["entries"][0]["sent_bytes"].as_u64().unwrap() > 200, "{open}");
     ana.leave().await;
     until("ana is gone", || async {
         ledger(&node, "kind=open").await["entries"] == json!([])
