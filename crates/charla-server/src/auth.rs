@@ -119,12 +119,13 @@ impl Auth {
     /// Whether the identity's token has been taken back, here or by the application.
     ///
     /// # Errors
-    /// `token_revoked`, `authority_unavailable`.
+    /// `token_revoked`; of an application that ends tokens with the password, `user_unknown` and `user_inactive`;
+    /// `authority_unavailable`.
     pub async fn check_taken_back(&self, identity: &Identity, tenant: &TenantId) -> Result<(), Refusal> {
         self.check_revoked(identity, tenant)?;
-        match (self.django.get(), &identity.jti) {
-            (Some(django), Some(jti)) if !identity.builtin => django.check_blacklist(tenant, jti).await,
-            (Some(_) | None, _) => Ok(()),
+        match self.django.get() {
+            Some(django) if !identity.builtin => django.check_token(identity, tenant).await,
+            Some(_) | None => Ok(()),
         }
     }
 

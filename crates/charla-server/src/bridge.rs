@@ -15,12 +15,12 @@ use uuid::Uuid;
 
 use self::codec::Codec;
 use self::fernet::Keys;
-use self::link::Host;
 use self::meaning::{Meaning, Target};
 use self::members::Members;
 use self::outward::Outward;
 use self::shard::shard;
 use self::standing::{Standing, Task};
+use crate::broker::redis::link::Host;
 use crate::broker::{BrokerSetupError, Topic};
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -162,7 +162,7 @@ impl Bridge {
         let hosts: Vec<Host> = settings
             .hosts
             .iter()
-            .map(|host| Host::new(host, &settings))
+            .map(|url| link::host(url, &settings))
             .collect::<Result<_, _>>()?;
         let own = Uuid::new_v4().simple().to_string();
         let kept = node.store.keep("bridge", &own).await?;

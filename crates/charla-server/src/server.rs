@@ -20,9 +20,7 @@ use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
 use crate::telemetry::{Telemetry, TelemetryError};
-use crate::{
-    clock, console, follow, inbox, loops, outage, peers, publish, retention, timers, webhooks,
-};
+use crate::{clock, console, follow, inbox, loops, outage, peers, publish, retention, timers, webhooks};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;

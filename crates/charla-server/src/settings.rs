@@ -20,6 +20,7 @@ mod limits;
 mod load;
 mod near;
 mod problem;
+mod redis_url;
 mod relations;
 mod retention;
 mod rule;
@@ -38,19 +39,20 @@ pub(crate) mod webhooks;
 pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, MysqlUrl};
 pub use authority::{AuthorityKind, AuthorityPreset, AuthoritySettings, QUERY_NAMES};
 pub use bridge::{
-    BridgeHost, BridgeSettings, ChannelLayer, EventKind, EventSettings, GroupName, GroupNameError,
-    GroupSettings, Named, Serializer,
+    BridgeSettings, ChannelLayer, EventKind, EventSettings, GroupName, GroupNameError, GroupSettings, Named,
+    Serializer,
 };
 pub use broker_url::{BrokerPlace, BrokerSettings, BrokerUrl, BusKind};
 pub use console::ConsoleSettings;
 pub use default_file::default_file;
-pub use django::{CacheUrl, DjangoSettings, SessionBackend};
+pub use django::{DjangoSettings, SessionBackend};
 pub use history::HistorySettings;
 pub(crate) use history::NAMES as HISTORY_NAMES;
 pub use limits::{LimitSettings, WhenFull};
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;
 pub use problem::{Place, Problem};
+pub use redis_url::RedisUrl;
 pub use retention::{Kept, RetentionSettings};
 pub use search::SearchSettings;
 pub use store::StoreSettings;

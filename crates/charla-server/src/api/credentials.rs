@@ -92,6 +92,8 @@ async fn ticket(
                 issued_at: Some(now.max(user.tokens_valid_from)),
                 expires_at: now.plus_millis(life),
                 jti: None,
+                password_claim: None,
+                session: false,
                 builtin: true,
             }
         }

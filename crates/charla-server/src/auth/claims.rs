@@ -28,6 +28,8 @@ pub(super) struct Rules {
     leeway_millis: i64,
     /// Whether SimpleJWT's sliding tokens do as access tokens.
     sliding: bool,
+    /// The claim about the user's password, where it is asked for.
+    password: Option<String>,
 }
 
 /// Whose key the signature was good for.
@@ -60,6 +62,7 @@ impl Rules {
             audience: settings.audience.clone(),
             leeway_millis: i64::try_from(settings.leeway.as_millis()).unwrap_or(i64::MAX),
             sliding: settings.django.sliding,
+            password: settings.django.revoke_claim.clone(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Rules {
             audience: None,
             leeway_millis: Self::foreign(settings).leeway_millis.max(1_000),
             sliding: false,
+            password: None,
         }
     }
 
@@ -80,7 +84,10 @@ impl Rules {
     /// `token_invalid` when it is no JSON object, has a number beyond all numbers, or says one thing twice.
     pub(super) fn read(&self, payload: &[u8]) -> Result<Claims, Refusal> {
         let names = &self.names;
+        // A name that stands twice does no harm.
+        let password = self.password.as_deref().unwrap_or(&names.user);
         let wanted = [
+            password,
             "exp",
             "nbf",
             "iat",
@@ -119,6 +126,8 @@ impl Rules {
             issued_at,
             expires_at,
             jti: jti(claims)?,
+            password_claim: self.password_claim(claims)?,
+            session: false,
             builtin: signer.builtin,
         })
     }
@@ -258,6 +267,18 @@ impl Rules {
             )));
         };
         UserId::parse(&text).map_err(|error| Refusal::invalid(format!("{claim} {error}")))
+    }
+
+    /// What the token says of the password that it was made with.
+    fn password_claim(&self, claims: &Claims) -> Result<Option<String>, Refusal> {
+        let Some(name) = &self.password else {
+            return Ok(None);
+        };
+        match claims.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(claim)) => Ok(Some(claim.clone())),
+            Some(_) => Err(Refusal::invalid(format!("{name} is not text"))),
+        }
     }
 
     /// The role: text, or a yes or no such as Django's `is_staff`. Anything else gives none.

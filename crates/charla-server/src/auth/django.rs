@@ -1,14 +1,11 @@
-//! What Django knows of a credential: SimpleJWT's blacklist, and whose session a cookie is.
+//! What Django knows of a credential: whether a token was taken back, and whose session a cookie is.
 //!
-//! Both are asked of the application, where the truth is; a blacklist's answer counts for [`COUNTS`]. An application that
-//! is away is `authority_unavailable`, never a refusal.
+//! Both are asked of the application, where the truth is; what it says of tokens counts for some seconds. An application
+//! that is away is `authority_unavailable`, never a refusal.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use charla_wire::{Cause, TenantId, Timestamp, UserId};
-use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::identity::{Identity, Refusal};
@@ -17,30 +14,26 @@ use crate::application::{Application, ApplicationError, Query, Row, Value};
 use crate::settings::{AuthSettings, DatabaseKind, DjangoSettings, KeyMaterial, SessionBackend};
 
 use cache::Cache;
+use tokens::Tokens;
 
 mod cache;
+mod known;
 mod pickle;
 mod signing;
+mod tokens;
 
-/// How long it counts that a token is not on the blacklist, or is.
-const COUNTS: Duration = Duration::from_secs(5);
-/// Answers that are kept, some 3 MB; beyond, all are forgotten and asked for again.
-const KEPT_MAX: usize = 16 * 1024;
 /// How long a session without an end of its own lets somebody stay: Django's `SESSION_COOKIE_AGE`.
 const UNENDING: i64 = 14 * 24 * 3600 * 1000;
 /// Letters of a session's key: Django makes 32.
 const KEY_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
-const BLACKLIST: &str = "SELECT 1 AS listed FROM token_blacklist_blacklistedtoken b
-    JOIN token_blacklist_outstandingtoken o ON o.id = b.token_id WHERE o.jti = :jti";
 const SESSION: &str = "SELECT session_data, expire_date FROM django_session WHERE session_key = :session";
 
 /// The way to what Django knows.
 pub(super) struct Django {
     application: Arc<Application>,
-    blacklist: Option<Query>,
+    tokens: Tokens,
     sessions: Option<Sessions>,
-    listed: Mutex<HashMap<(TenantId, String), (Instant, bool)>>,
 }
 
 struct Sessions {
@@ -71,60 +64,24 @@ impl Django {
         application: Option<&Arc<Application>>,
     ) -> Result<Option<Self>, AuthSetupError> {
         let django = &settings.django;
-        let Some(application) = application.filter(|_| django.blacklist || django.sessions.is_some()) else {
+        let asks = django.blacklist || django.revoke_claim.is_some() || django.sessions.is_some();
+        let Some(application) = application.filter(|_| asks) else {
             return Ok(None);
         };
         let kind = application.kind();
-        let blacklist = django
-            .blacklist
-            .then(|| query("auth.django.blacklist", BLACKLIST, kind, "jti"));
         let sessions = django
             .sessions
             .map(|backend| Sessions::new(backend, django, settings, kind));
         Ok(Some(Self {
             application: Arc::clone(application),
-            blacklist: blacklist.transpose()?,
+            tokens: Tokens::new(django, kind)?,
             sessions: sessions.transpose()?,
-            listed: Mutex::default(),
         }))
     }
 
     /// The name of the cookie that is a credential, if one is.
     pub(super) fn session_cookie(&self) -> Option<&str> {
         Some(self.sessions.as_ref()?.cookie.as_str())
-    }
-
-    /// Whether SimpleJWT's blacklist has the token with this id.
-    ///
-    /// # Errors
-    /// `token_revoked` when it has; `authority_unavailable`.
-    pub(super) async fn check_blacklist(&self, tenant: &TenantId, jti: &str) -> Result<(), Refusal> {
-        let Some(query) = &self.blacklist else {
-            return Ok(());
-        };
-        let key = (tenant.clone(), jti.to_owned());
-        let known = self.listed.lock().get(&key).copied();
-        let listed = match known.filter(|(when, _)| when.elapsed() < COUNTS) {
-            Some((_, listed)) => listed,
-            None => {
-                let rows = self
-                    .ask(Some(tenant), query, &[("jti", Value::Text(jti.to_owned()))])
-                    .await?;
-                let mut kept = self.listed.lock();
-                if kept.len() >= KEPT_MAX {
-                    kept.clear();
-                }
-                kept.insert(key, (Instant::now(), !rows.is_empty()));
-                !rows.is_empty()
-            }
-        };
-        if listed {
-            return Err(Refusal::new(
-                Cause::TokenRevoked,
-                "this token is on the application's blacklist",
-            ));
-        }
-        Ok(())
     }
 
     /// Who bears a session's cookie. The tenant is not in it: the address names it.
@@ -175,6 +132,8 @@ impl Django {
             issued_at: Some(now),
             expires_at: session.expires_at,
             jti: None,
+            password_claim: None,
+            session: true,
             builtin: false,
         })
     }
@@ -234,13 +193,10 @@ impl Sessions {
         auth: &AuthSettings,
         kind: DatabaseKind,
     ) -> Result<Self, AuthSetupError> {
-        let cache = django.cache_url.as_ref().map(|url| {
-            Cache::parse(url.text().expose_secret()).ok_or_else(|| {
-                AuthSetupError::Django(
-                    "`auth.django.cache_url` is no address such as redis://127.0.0.1:6379/1".into(),
-                )
-            })
-        });
+        let cache = django
+            .cache_url
+            .as_ref()
+            .map(|url| Cache::new(url, django).map_err(|error| AuthSetupError::Django(error.to_string())));
         // The keys beside it are the fallbacks: `SECRET_KEY_FALLBACKS` holds what SimpleJWT signed with before.
         let fallbacks = auth.keys.iter().filter_map(|key| match &key.material {
             KeyMaterial::Secret(secret) if key.tenant.is_none() => Some(secret.clone()),
@@ -264,8 +220,9 @@ impl Sessions {
             SessionBackend::Cache | SessionBackend::Database => "cache",
         };
         let key = format!("{}:django.contrib.sessions.{module}{key}", self.cache_prefix);
-        let kept = cache.get(&key).await.map_err(|error| {
-            tracing::warn!(%error, "the cache with Django's sessions does not answer");
+        let kept = cache.get(&key).await.map_err(|ended| {
+            let advice = cache::advice(&ended);
+            tracing::warn!(%ended, advice, "the cache with Django's sessions does not answer");
             Refusal::new(
                 Cause::AuthorityUnavailable,
                 "the application's cache does not answer",

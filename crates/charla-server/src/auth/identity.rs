@@ -26,6 +26,10 @@ pub struct Identity {
     pub expires_at: Timestamp,
     /// Its own id, by which it can be revoked.
     pub jti: Option<String>,
+    /// What it says of the password that it was made with, where that is asked for.
+    pub password_claim: Option<String>,
+    /// Whether it is no token but a session's cookie.
+    pub session: bool,
     /// Whether this server signed it, for one of its own accounts.
     pub builtin: bool,
 }

@@ -40,6 +40,10 @@ struct Row {
     issued_at: Option<i64>,
     expires_at: i64,
     jti: Option<String>,
+    #[serde(default)]
+    password_claim: Option<String>,
+    #[serde(default)]
+    session: bool,
     builtin: bool,
     chat: Option<ChatId>,
     until: i64,
@@ -70,6 +74,8 @@ impl Tickets {
             issued_at: identity.issued_at.map(Timestamp::as_millis),
             expires_at: identity.expires_at.as_millis(),
             jti: identity.jti.clone(),
+            password_claim: identity.password_claim.clone(),
+            session: identity.session,
             builtin: identity.builtin,
             chat: chat.cloned(),
             until: until.as_millis(),
@@ -123,6 +129,8 @@ fn read(grant: Option<String>, now: Timestamp) -> Result<TicketGrant, Refusal> {
             issued_at: row.issued_at.map(Timestamp::from_millis),
             expires_at: Timestamp::from_millis(row.expires_at),
             jti: row.jti,
+            password_claim: row.password_claim,
+            session: row.session,
             builtin: row.builtin,
         },
         chat: row.chat,

@@ -11,8 +11,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Shared;
-use super::link::{Commands, Link, Patience};
+use super::link::Patience;
 use super::standing::Task;
+use crate::broker::redis::link::{Commands, Link};
 use crate::broker::remote::ended::Ended;
 
 /// How long whoever enters a chat waits for its group before it goes in regardless.

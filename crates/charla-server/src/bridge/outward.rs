@@ -13,10 +13,11 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::codec::Event;
-use super::link::{Commands, Link, Patience};
+use super::link::Patience;
 use super::said::Said;
 use super::shard::shard;
 use super::standing::Task;
+use crate::broker::redis::link::{Commands, Link};
 use crate::broker::redis::resp::Value;
 use crate::broker::remote::ended::Ended;
 use crate::settings::ChannelLayer;

@@ -1,7 +1,6 @@
 //! What keeps the bridge from its Redis, said by the bridge's own settings: the way in is shared with the bus, whose words name
 //! the bus'.
 
-use crate::broker::BrokerSetupError;
 use crate::broker::remote::ended::Ended;
 
 /// Where the bus has a setting, a variable or a page, and what stands for it here.
@@ -27,16 +26,6 @@ pub(super) fn cause(ended: &Ended) -> &'static str {
 /// What to do about it, where that is known.
 pub(super) fn advice(ended: &Ended) -> Option<String> {
     ended.advice().map(own)
-}
-
-/// A file of the settings that cannot be used.
-pub(super) fn unusable(error: BrokerSetupError) -> BrokerSetupError {
-    let BrokerSetupError::File { key, path, said } = error;
-    let key = OWN_WORDS
-        .into_iter()
-        .find_map(|(of_bus, own)| (of_bus == key).then_some(own))
-        .unwrap_or(key);
-    BrokerSetupError::File { key, path, said }
 }
 
 fn own(advice: &str) -> String {

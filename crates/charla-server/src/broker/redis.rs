@@ -11,7 +11,8 @@ use super::remote::link::Link;
 use crate::settings::{BrokerPlace, BrokerSettings, BrokerUrl};
 
 mod cluster;
-pub(crate) mod door;
+mod door;
+pub(crate) mod link;
 pub(crate) mod resp;
 mod sentinel;
 mod session;

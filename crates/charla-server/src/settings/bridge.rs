@@ -1,12 +1,11 @@
 //! `[bridge]`: which Redis Django Channels speaks over, how its groups are called, and what its events mean.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use charla_wire::TenantId;
 
-use super::{BrokerUrl, BusKind};
+use super::RedisUrl;
 
 mod entries;
 mod group_name;
@@ -31,43 +30,6 @@ pub enum Serializer {
     Msgpack,
     /// JSON.
     Json,
-}
-
-/// One of the servers: an address as of `broker.url`, and the number of a database.
-#[derive(Clone)]
-pub struct BridgeHost {
-    /// Where, and as whom.
-    pub url: BrokerUrl,
-    /// The number of the database.
-    pub database: u32,
-}
-
-impl BridgeHost {
-    /// Reads `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS; `None` when it is none.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
-        let (server, database) = rest.rsplit_once('/').unwrap_or((rest, ""));
-        let database = if database.is_empty() {
-            0
-        } else {
-            database.parse().ok()?
-        };
-        let url = BrokerUrl::parse(&format!("{scheme}://{server}"))?;
-        (*url.kind() == BusKind::Redis).then_some(Self { url, database })
-    }
-
-    /// The address as people may see it.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        format!("{}/{}", self.url.shown(), self.database)
-    }
-}
-
-impl fmt::Debug for BridgeHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())
-    }
 }
 
 /// `[[bridge.groups]]`: how the group of a chat or of a person is called, and whose it is.
@@ -136,7 +98,7 @@ pub struct BridgeSettings {
     /// The layer; `None`: no bridge.
     pub layer: Option<ChannelLayer>,
     /// Its servers, in the order of the application's own list.
-    pub hosts: Vec<BridgeHost>,
+    pub hosts: Vec<RedisUrl>,
     /// The file with the password for them, read at the start.
     pub password_file: Option<PathBuf>,
     /// Authorities in PEM that may have signed their certificates, besides those that browsers believe.
@@ -187,32 +149,6 @@ impl Default for BridgeSettings {
             create_chats: false,
             groups: Vec::new(),
             events: Vec::new(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret as _;
-
-    use super::*;
-
-    #[test]
-    fn a_host_has_a_database_and_hides_its_password() {
-        let host = BridgeHost::parse("redis://:s3cret@127.0.0.1:6380/3").unwrap();
-        assert_eq!((host.url.first().port, host.database), (6380, 3));
-        assert_eq!(host.url.password().unwrap().expose_secret(), "s3cret");
-        assert!(!format!("{host:?}").contains("s3cret"));
-        assert_eq!(BridgeHost::parse("rediss://cache/").unwrap().database, 0);
-        for bad in [
-            "cache:6379",
-            "redis://cache/x",
-            "redis://a,b/0",
-            "nats://cache",
-            "redis+cluster://cache",
-            "redis://cache/0?ssl=1",
-        ] {
-            assert!(BridgeHost::parse(bad).is_none(), "{bad}");
         }
     }
 }

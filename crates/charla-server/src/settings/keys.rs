@@ -238,18 +238,24 @@ keys! {
 
     "auth.django.blacklist", Rule::Flag, Some(|s| &mut s.auth.django.blacklist), "",
         "Whether SimpleJWT's token_blacklist is asked for each token's jti, in the application's database.";
+    "auth.django.revoke_claim", Rule::Text, Some(|s| &mut s.auth.django.revoke_claim), "hash_password",
+        "SimpleJWT's CHECK_REVOKE_TOKEN: its REVOKE_TOKEN_CLAIM, held against the password of auth.django.user_query. Not set: not looked at.";
     "auth.django.sliding", Rule::Flag, Some(|s| &mut s.auth.django.sliding), "",
         "Whether SimpleJWT's sliding tokens are taken as access tokens are.";
     "auth.django.sessions", Rule::Choice(&["database", "cache", "cached_db"]), Some(|s| &mut s.auth.django.sessions), "cached_db",
         "Whose cookie is a credential: \"database\" (django_session), \"cache\" (Redis) or \"cached_db\" (both), as SESSION_ENGINE says. Not set: no cookie is.";
     "auth.django.session_cookie", Rule::Text, Some(|s| &mut s.auth.django.session_cookie), "",
         "The cookie's name: SESSION_COOKIE_NAME.";
-    "auth.django.cache_url", Rule::Text, Some(|s| &mut s.auth.django.cache_url), "redis://127.0.0.1:6379/1",
-        "The Redis with the sessions, and its database: LOCATION of CACHES. A password in it best in the variable.";
+    "auth.django.cache_url", Rule::RedisUrl, Some(|s| &mut s.auth.django.cache_url), "redis://127.0.0.1:6379/1",
+        "The Redis with the sessions, and its database: LOCATION of CACHES; rediss:// with TLS. A password in it only in the variable.";
+    "auth.django.cache_password_file", Rule::Path, Some(|s| &mut s.auth.django.cache_password_file), "/etc/charla/cache-password",
+        "A file with the password for it; a line end at its end is cut.";
+    "auth.django.cache_ca_file", Rule::Path, Some(|s| &mut s.auth.django.cache_ca_file), "/etc/charla/cache-ca.pem",
+        "Authorities in PEM that may have signed its certificate, besides those that browsers believe.";
     "auth.django.cache_prefix", Rule::Text, Some(|s| &mut s.auth.django.cache_prefix), "",
         "What stands before the cache's keys: KEY_PREFIX, a colon, VERSION.";
     "auth.django.user_query", Rule::Text, Some(|s| &mut s.auth.django.user_query), "",
-        "The user behind a session, :user; columns password, is_active and, if there is one, name.";
+        "The user behind a session or a token, :user; columns password, is_active and, if there is one, name.";
     "auth.django.secret", Rule::Secret, None, "Django's SECRET_KEY",
         "Django's SECRET_KEY, which sessions are signed with. Give one of the three. Its fallbacks: the HS* keys of auth.keys.";
     "auth.django.secret_file", Rule::SecretFile, None, "/etc/charla/django-secret-key",

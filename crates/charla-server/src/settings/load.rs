@@ -16,7 +16,7 @@ use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
 use super::source::{ForeignEntry, Given, Layer, read_file, read_flags, read_variables};
 use super::webhooks::ENDPOINTS;
-use super::{ApplicationUrl, BridgeHost, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
+use super::{ApplicationUrl, BrokerUrl, KeyMaterial, KeySettings, RedisUrl, Settings, StoreUrl};
 
 /// Settings that passed, and where each value came from.
 #[derive(Debug, Clone)]
@@ -220,7 +220,7 @@ fn shows_password(given: &Given) -> bool {
     }
     if given.key.rule == Rule::BridgeHosts {
         let hosts = given.raw.texts().unwrap_or_default();
-        let mut hosts = hosts.iter().filter_map(|text| BridgeHost::parse(text));
+        let mut hosts = hosts.iter().filter_map(|text| RedisUrl::parse(text));
         return hosts.any(|host| host.url.password().is_some());
     }
     let Some(text) = given.raw.text() else {
@@ -228,6 +228,9 @@ fn shows_password(given: &Given) -> bool {
     };
     if given.key.rule == Rule::BrokerUrl {
         return BrokerUrl::parse(text).is_some_and(|url| url.password().is_some());
+    }
+    if given.key.rule == Rule::RedisUrl {
+        return RedisUrl::parse(text).is_some_and(|url| url.url.password().is_some());
     }
     if given.key.rule == Rule::ApplicationUrl {
         return ApplicationUrl::parse(text).is_some_and(|url| url.has_password());
@@ -247,7 +250,7 @@ fn refused(given: &Given) -> Fault {
         // An address that is not understood may still have a password in it.
         given: (!matches!(
             given.key.rule,
-            Rule::StoreUrl | Rule::BrokerUrl | Rule::ApplicationUrl | Rule::BridgeHosts
+            Rule::StoreUrl | Rule::BrokerUrl | Rule::ApplicationUrl | Rule::BridgeHosts | Rule::RedisUrl
         ))
         .then(|| given.raw.shown()),
         rule: given.key.rule,

@@ -357,14 +357,17 @@ fn bus(lang: Lang, error: BrokerUrlError) -> String {
 }
 
 fn password_shown(lang: Lang, key: &str) -> String {
-    let section = key.split('.').next().unwrap_or_default();
+    let file = match key {
+        "auth.django.cache_url" => "auth.django.cache_password_file".to_owned(),
+        other => format!("{}.password_file", other.split('.').next().unwrap_or_default()),
+    };
     let variable = key.to_ascii_uppercase().replace('.', "_");
     match lang {
         Lang::En => format!(
-            "`{key}` holds a password; put it in a file of its own and name that in `{section}.password_file`, or give the whole address in CHARLA_{variable}"
+            "`{key}` holds a password; put it in a file of its own and name that in `{file}`, or give the whole address in CHARLA_{variable}"
         ),
         Lang::Es => format!(
-            "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `{section}.password_file`, o da la dirección entera en CHARLA_{variable}"
+            "`{key}` contiene una contraseña; guárdala en un archivo propio y nómbralo en `{file}`, o da la dirección entera en CHARLA_{variable}"
         ),
     }
 }

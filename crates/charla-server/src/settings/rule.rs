@@ -66,6 +66,8 @@ pub(super) enum Rule {
     ApplicationUrl,
     /// The addresses of the Redis of Django Channels; may have passwords in them.
     BridgeHosts,
+    /// The address of one Redis with a database's number; may have a password in it.
+    RedisUrl,
     /// A list of the names of fields.
     FieldNames,
     /// Text that must not be shown.
@@ -165,6 +167,10 @@ impl Rule {
             Self::BridgeHosts => (
                 "a list of addresses of Redis, such as [\"redis://127.0.0.1:6379/0\"] or [\"rediss://charla@cache.example.org:6380\"]",
                 "una lista de direcciones de Redis, por ejemplo [\"redis://127.0.0.1:6379/0\"] o [\"rediss://charla@cache.example.org:6380\"]",
+            ),
+            Self::RedisUrl => (
+                "an address of Redis, such as \"redis://127.0.0.1:6379/1\" or \"rediss://charla@cache.example.org:6380/1\"",
+                "una dirección de Redis, por ejemplo \"redis://127.0.0.1:6379/1\" o \"rediss://charla@cache.example.org:6380/1\"",
             ),
             Self::FieldNames => (
                 "a list of names of fields, and only with as = \"event\"",

@@ -1,8 +1,8 @@
 //! Charla beside the real `channels_redis`: what is said through one is heard through the other, once and in order.
 
 use charla_server::settings::{
-    BridgeHost, BridgeSettings, ChannelLayer, DialectPreset, EventKind, EventSettings, GroupName,
-    GroupSettings, Serializer, Settings,
+    BridgeSettings, ChannelLayer, DialectPreset, EventKind, EventSettings, GroupName, GroupSettings,
+    RedisUrl, Serializer, Settings,
 };
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn bridge(buses: &[&Bus], layer: ChannelLayer) -> BridgeSettings {
         layer: Some(layer),
         hosts: buses
             .iter()
-            .map(|bus| BridgeHost::parse(&address(bus)).unwrap())
+            .map(|bus| RedisUrl::parse(&address(bus)).unwrap())
             .collect(),
         groups: vec![
             group("{tenant}.chat_{chat}", None, None),

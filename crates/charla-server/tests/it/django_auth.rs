@@ -14,6 +14,9 @@ const OLDER: &str = "the key before it was changed, listed beside";
 const PAGE: &str = "http://app.example.org";
 const FROM_PAGE: &str = "Origin: http://app.example.org";
 
+mod cached;
+mod whole;
+
 /// A project: its database, its cache, and what it made.
 struct Site {
     folder: tempfile::TempDir,
@@ -23,57 +26,47 @@ struct Site {
 
 impl Site {
     fn make() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let redis = Program::start(
+        Self::make_with(Program::start(
             "redis-server",
             port,
             &format!("--port {port} --save --appendonly no"),
-        );
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/django_auth/site.py");
-        let output = Command::new(python())
-            .arg(script)
-            .arg(folder.path().join("db.sqlite3"))
-            .arg(format!("redis://127.0.0.1:{port}/1"))
-            .arg(SECRET)
-            .output()
-            .unwrap_or_else(|error| panic!("Python: {error}: `cargo xtask test` installs it"));
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let made = serde_json::from_slice(&output.stdout).unwrap();
+        ))
+    }
+
+    fn make_with(redis: Program) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db.sqlite3");
+        let cache = format!("redis://127.0.0.1:{}/1", redis.port);
+        let made = run("site.py", &[database.to_str().unwrap(), &cache, SECRET]);
         Self { folder, redis, made }
     }
 
     fn settings(&self, sessions: &str) -> Settings {
-        let file = self.folder.path().join("charla.toml");
-        let toml = format!(
+        let cache = format!("cache_url = \"redis://127.0.0.1:{}/1\"", self.redis.port);
+        self.load(&self.toml(sessions, &cache))
+    }
+
+    fn toml(&self, sessions: &str, cache: &str) -> String {
+        format!(
             "[server]\ndefault_tenant = \"demo\"\n[origins]\nallow = [\"{PAGE}\"]\n\
              [application]\ndatabase_url = \"sqlite://{}\"\n\
              [auth.django]\nblacklist = true\nsliding = true\nsessions = \"{sessions}\"\nsecret = \"{SECRET}\"\n\
-             cache_url = \"redis://127.0.0.1:{}/1\"\n\
+             {cache}\n\
              [[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\"\n\
              [[auth.keys]]\nkid = \"older\"\nalgorithm = \"HS256\"\nsecret = \"{OLDER}\"\n",
             self.folder.path().join("db.sqlite3").display(),
-            self.redis.port
-        );
+        )
+    }
+
+    fn load(&self, toml: &str) -> Settings {
+        let file = self.folder.path().join("charla.toml");
         std::fs::write(&file, toml).unwrap();
         load(Some(&file), std::iter::empty(), &[]).unwrap().settings
     }
 
     async fn serve(&self, sessions: &str) -> Serving {
-        let given = self.settings(sessions);
-        Serving::start_with(|settings| {
-            settings.application = given.application;
-            settings.auth = given.auth;
-            settings.origins = given.origins;
-            settings.server.default_tenant = given.server.default_tenant;
-            settings.limits.refusals_per_minute = 0;
-            settings.limits.refusals_per_minute_per_address = 0;
-        })
-        .await
+        serve(self.settings(sessions)).await
     }
 
     fn text(&self, name: &str) -> &str {
@@ -81,8 +74,37 @@ impl Site {
     }
 }
 
+async fn serve(given: Settings) -> Serving {
+    Serving::start_with(|settings| {
+        settings.application = given.application;
+        settings.auth = given.auth;
+        settings.origins = given.origins;
+        settings.server.default_tenant = given.server.default_tenant;
+        settings.limits.refusals_per_minute = 0;
+        settings.limits.refusals_per_minute_per_address = 0;
+    })
+    .await
+}
+
+/// Runs one of the scripts; what it made.
+fn run(script: &str, arguments: &[&str]) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/django_auth");
+    let output = Command::new(python())
+        .arg("-B")
+        .arg(folder.join(script))
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("Python: {error}: `cargo xtask test` installs it"));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 /// The Python with Django, where `cargo xtask test` installs it or where it is said to be.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let tools = std::env::var_os("CHARLA_TOOLS_PYTHON").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python"),
         PathBuf::from,

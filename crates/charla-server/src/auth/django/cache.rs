@@ -1,117 +1,111 @@
-//! Django's cache in Redis, asked for one value with its time: a connection for each question, which has a time limit.
+//! Django's cache in Redis, asked for one value with its time. Connections stay for the next question; a question has a
+//! time limit, and takes its connection with it when it is given up.
 
-use std::io;
 use std::time::Duration;
 
-use http::Uri;
-use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::signing::SESSION_MAX;
+use crate::broker::BrokerSetupError;
+use crate::broker::redis::link::{Commands, Files, Host, Link};
+use crate::broker::redis::resp::Value;
+use crate::broker::remote::ended::Ended;
+use crate::settings::{DjangoSettings, RedisUrl};
 
 /// From the connection to the answer.
 const WITHIN: Duration = Duration::from_secs(2);
-/// The longest line of an answer.
-const LINE_MAX: u64 = 1024;
-/// Redis' own port.
-const PORT: u16 = 6379;
+/// Connections that stay open when nothing is asked; what is asked beyond opens and closes its own.
+const IDLE_MAX: usize = 8;
 
 /// Where the cache is.
 pub(super) struct Cache {
-    host: String,
-    port: u16,
-    user: Option<String>,
-    password: Option<SecretString>,
-    database: u32,
+    host: Host,
+    idle: Mutex<Vec<Link>>,
 }
 
 /// A value, and for how many ms it stays; negative: for good.
-pub(super) type Kept = (Vec<u8>, i64);
+pub(super) type Kept = (Bytes, i64);
 
 impl Cache {
-    /// Reads `redis://user:password@host:port/database`; `None` when it is none.
-    pub(super) fn parse(url: &str) -> Option<Self> {
-        let uri: Uri = url.parse().ok()?;
-        let authority = uri.authority()?.as_str();
-        let (who, _) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (user, password) = who.split_once(':').unwrap_or((who, ""));
-        let plain = |text: &str| {
-            percent_decode_str(text)
-                .decode_utf8()
-                .ok()
-                .map(|text| text.into_owned())
+    /// Reads the files that let us in; connects to nothing yet.
+    ///
+    /// # Errors
+    /// The file that cannot be used.
+    pub(super) fn new(url: &RedisUrl, django: &DjangoSettings) -> Result<Self, BrokerSetupError> {
+        let named = |key, path: &Option<_>| path.clone().map(|path| (key, path));
+        let files = Files {
+            password: named("auth.django.cache_password_file", &django.cache_password_file),
+            ca: named("auth.django.cache_ca_file", &django.cache_ca_file),
+            ..Files::default()
         };
-        let database = uri.path().trim_matches('/');
-        Some(Self {
-            host: (uri.scheme_str() == Some("redis"))
-                .then(|| uri.host())??
-                .to_owned(),
-            port: uri.port_u16().unwrap_or(PORT),
-            user: plain(user).filter(|user| !user.is_empty()),
-            password: plain(password).filter(|text| !text.is_empty()).map(Into::into),
-            database: if database.is_empty() {
-                0
-            } else {
-                database.parse().ok()?
-            },
+        Ok(Self {
+            host: Host::new(url, &files)?,
+            idle: Mutex::default(),
         })
     }
 
     /// The value under a key.
-    pub(super) async fn get(&self, key: &str) -> io::Result<Option<Kept>> {
-        timeout(WITHIN, self.asked(key))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Kept>, Ended> {
+        timeout(WITHIN, self.asked(key)).await.unwrap_or_else(|_| {
+            Err(Ended::Slow {
+                at: self.host.shown.clone(),
+                within: WITHIN,
+            })
+        })
     }
 
-    async fn asked(&self, key: &str) -> io::Result<Option<Kept>> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        let mut redis = BufReader::new(stream);
-        if let Some(password) = &self.password {
-            let mut words = vec!["AUTH"];
-            words.extend(self.user.as_deref());
-            words.push(password.expose_secret());
-            ask(&mut redis, &words).await?;
+    async fn asked(&self, key: &str) -> Result<Option<Kept>, Ended> {
+        let mut commands = Commands::default();
+        commands.put(&[b"GET", key.as_bytes()]);
+        commands.put(&[b"PTTL", key.as_bytes()]);
+        let idle = self.idle.lock().pop();
+        let kept = match idle {
+            Some(mut link) => link.ask(&commands).await.ok().map(|answers| (link, answers)),
+            None => None,
+        };
+        // The server may have closed what lay idle, or all of it, with a restart.
+        let (link, answers) = match kept {
+            Some(kept) => kept,
+            None => {
+                self.idle.lock().clear();
+                let mut link = self.host.connect().await?;
+                let answers = link.ask(&commands).await?;
+                (link, answers)
+            }
+        };
+        let mut idle = self.idle.lock();
+        if idle.len() < IDLE_MAX {
+            idle.push(link);
         }
-        ask(&mut redis, &["SELECT", &self.database.to_string()]).await?;
-        let Some(value) = ask(&mut redis, &["GET", key]).await? else {
+        drop(idle);
+        let [value, left] = answers.as_slice() else {
+            return Err(Ended::Garbled("Redis 6 or newer"));
+        };
+        let Value::Text(value) = value else {
             return Ok(None);
         };
-        let left = ask(&mut redis, &["PTTL", key]).await?.unwrap_or_default();
-        let left = std::str::from_utf8(&left).ok().and_then(|left| left.parse().ok());
+        if u64::try_from(value.len()).is_ok_and(|length| length > SESSION_MAX) {
+            return Err(Ended::Refused("the session is larger than 1 MiB".into()));
+        }
         // -2: it went away between the two questions.
-        Ok(left.filter(|left| *left != -2).map(|left| (value, left)))
+        let left = left.number::<i64>().filter(|left| *left != -2);
+        Ok(left.map(|left| (value.clone(), left)))
     }
 }
 
-/// One command and its answer, in RESP2.
-async fn ask(redis: &mut BufReader<TcpStream>, words: &[&str]) -> io::Result<Option<Vec<u8>>> {
-    let mut command = format!("*{}\r\n", words.len());
-    for word in words {
-        command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-    }
-    redis.write_all(command.as_bytes()).await?;
-    let mut line = String::new();
-    redis.take(LINE_MAX).read_line(&mut line).await?;
-    let garbled = || io::Error::new(io::ErrorKind::InvalidData, "this is no Redis");
-    let (kind, rest) = line.trim_end().split_at_checked(1).ok_or_else(garbled)?;
-    match kind {
-        "+" | ":" => Ok(Some(rest.as_bytes().to_vec())),
-        "-" => Err(io::Error::other(rest.to_owned())),
-        "$" if rest == "-1" => Ok(None),
-        "$" => {
-            let length: u64 = rest.parse().map_err(|_| garbled())?;
-            if length > SESSION_MAX {
-                return Err(io::Error::other("the session is larger than 1 MiB"));
-            }
-            let mut value = vec![0; usize::try_from(length + 2).map_err(|_| garbled())?];
-            redis.read_exact(&mut value).await?;
-            value.truncate(value.len().saturating_sub(2));
-            Ok(Some(value))
+/// What to do about an answer that did not come, in the words of `[auth.django]`.
+pub(super) fn advice(ended: &Ended) -> &'static str {
+    match ended.why() {
+        "tls" => {
+            "name the authority that signed the server's certificate in `auth.django.cache_ca_file`; a name in `auth.django.cache_url` must be one that the certificate has"
         }
-        _ => Err(garbled()),
+        "auth" => {
+            "check the user in `auth.django.cache_url` and the password in `auth.django.cache_password_file` or CHARLA_AUTH_DJANGO_CACHE_URL"
+        }
+        "permission" => "give the user the commands GET, PTTL and SELECT",
+        "protocol" => "is `auth.django.cache_url` the right port, with or without TLS?",
+        _ => "does it run, and may this machine reach it?",
     }
 }

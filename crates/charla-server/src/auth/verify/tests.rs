@@ -122,6 +122,8 @@ async fn a_simplejwt_access_token_is_its_user() {
             issued_at: Some(now()),
             expires_at: now().plus_millis(300_000),
             jti: Some("b7d4".into()),
+            password_claim: None,
+            session: false,
             builtin: false,
         }
     );

@@ -2,7 +2,7 @@
 
 use super::{Raw, Slot, listed, quoted};
 use crate::settings::rule::Rule;
-use crate::settings::{ApplicationUrl, BridgeHost, BrokerUrl, CacheUrl, StoreUrl};
+use crate::settings::{ApplicationUrl, BrokerUrl, RedisUrl, StoreUrl};
 
 impl Slot for Option<StoreUrl> {
     /// Empty text takes the value away again.
@@ -55,11 +55,15 @@ impl Slot for Option<ApplicationUrl> {
     }
 }
 
-impl Slot for Option<CacheUrl> {
+impl Slot for Option<RedisUrl> {
     /// Empty text takes the value away again.
     fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
         let text = raw.text()?;
-        *self = (!text.is_empty()).then(|| CacheUrl::new(text));
+        *self = if text.is_empty() {
+            None
+        } else {
+            Some(RedisUrl::parse(text)?)
+        };
         Some(())
     }
 
@@ -68,17 +72,17 @@ impl Slot for Option<CacheUrl> {
     }
 }
 
-impl Slot for Vec<BridgeHost> {
+impl Slot for Vec<RedisUrl> {
     fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
         *self = raw
             .texts()?
             .iter()
-            .map(|text| BridgeHost::parse(text))
+            .map(|text| RedisUrl::parse(text))
             .collect::<Option<_>>()?;
         Some(())
     }
 
     fn print(&self, _: Rule) -> Option<String> {
-        Some(listed(self.iter().map(BridgeHost::shown)))
+        Some(listed(self.iter().map(RedisUrl::shown)))
     }
 }
