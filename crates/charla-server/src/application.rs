@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charla_wire::{TenantId, Timestamp};
+use tokio::sync::mpsc;
 
 use crate::settings::{ApplicationSettings, ApplicationUrl, DatabaseKind};
 
@@ -104,6 +105,15 @@ impl Row {
     pub fn get(&self, column: &str) -> Option<&Value> {
         let at = self.columns.iter().position(|name| name == column)?;
         self.values.get(at)
+    }
+
+    /// One for a test.
+    #[cfg(test)]
+    pub(crate) fn of(cells: &[(&str, Value)]) -> Self {
+        Self {
+            columns: cells.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            values: cells.iter().map(|(_, value)| value.clone()).collect(),
+        }
     }
 
     /// The names of the columns, in their order.
@@ -234,18 +244,10 @@ impl Application {
         query: &Query,
         values: &[(&str, Value)],
     ) -> Result<Vec<Row>, ApplicationError> {
-        let schema = match (self.schema.as_deref(), tenant) {
-            (Some(TENANT_SCHEMA), Some(tenant)) if is_reserved(tenant.as_str()) => {
-                return Err(ApplicationError::NoSchema);
-            }
-            (Some(TENANT_SCHEMA), tenant) => tenant.map(|tenant| Schema::Tenant(tenant.as_str())),
-            (Some(fixed), _) => Some(Schema::Fixed(fixed)),
-            (None, _) => None,
-        };
         let ask = Ask {
             query,
             values,
-            schema,
+            schema: self.schema_of(tenant)?,
             within: self.timeout,
         };
         match &self.database {
@@ -254,7 +256,52 @@ impl Application {
             Database::Sqlite(pool) => pool.ask(&ask).await,
         }
     }
+
+    /// Asks for much: rows come in the order of the query, some at a time, over a connection of its own and without a limit of
+    /// time, all as they stood at one moment. Ends early when nobody takes them any more.
+    ///
+    /// # Errors
+    /// [`ApplicationError`]; what was handed over before stays so.
+    pub async fn pour(
+        &self,
+        tenant: Option<&TenantId>,
+        query: &Query,
+        values: &[(&str, Value)],
+        sink: &mpsc::Sender<Vec<Row>>,
+    ) -> Result<(), ApplicationError> {
+        let ask = Ask {
+            query,
+            values,
+            schema: self.schema_of(tenant)?,
+            within: self.timeout,
+        };
+        match &self.database {
+            Database::Postgres(pool) => pool.pour(&ask, sink).await,
+            Database::Mysql(pool) => pool.pour(&ask, sink).await,
+            Database::Sqlite(pool) => pool.pour(&ask, sink).await,
+        }
+    }
+
+    /// Whether each tenant has a schema of its own there.
+    #[must_use]
+    pub fn has_schemas(&self) -> bool {
+        self.schema.as_deref() == Some(TENANT_SCHEMA)
+    }
+
+    fn schema_of<'a>(&'a self, tenant: Option<&'a TenantId>) -> Result<Option<Schema<'a>>, ApplicationError> {
+        match (self.schema.as_deref(), tenant) {
+            (Some(TENANT_SCHEMA), Some(tenant)) if is_reserved(tenant.as_str()) => {
+                Err(ApplicationError::NoSchema)
+            }
+            (Some(TENANT_SCHEMA), tenant) => Ok(tenant.map(|tenant| Schema::Tenant(tenant.as_str()))),
+            (Some(fixed), _) => Ok(Some(Schema::Fixed(fixed))),
+            (None, _) => Ok(None),
+        }
+    }
 }
+
+/// Rows that are handed over together.
+pub(crate) const POURED: usize = 500;
 
 /// Schemas that are there in every database and are no tenant's: what is shared must not answer for one.
 fn is_reserved(schema: &str) -> bool {

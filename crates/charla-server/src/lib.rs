@@ -30,6 +30,7 @@ mod membership;
 pub mod metrics;
 pub mod node;
 mod outage;
+pub mod past;
 mod peers;
 pub mod personal;
 mod progress;

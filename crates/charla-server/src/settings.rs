@@ -47,7 +47,7 @@ pub use console::ConsoleSettings;
 pub use default_file::default_file;
 pub use django::{DjangoSettings, SessionBackend};
 pub use history::HistorySettings;
-pub(crate) use history::NAMES as HISTORY_NAMES;
+pub(crate) use history::{BACKFILL_NAMES as HISTORY_BACKFILL_NAMES, NAMES as HISTORY_NAMES};
 pub use limits::{LimitSettings, WhenFull};
 pub use load::{Loaded, Shown, load};
 pub use near::nearest;

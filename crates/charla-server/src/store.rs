@@ -17,6 +17,7 @@ use crate::publish::Entry;
 use crate::settings::StoreSettings;
 
 pub mod archive;
+mod backfill;
 pub mod backup;
 pub mod care;
 mod columns;
@@ -27,6 +28,7 @@ pub mod search;
 mod sqlite;
 pub mod webhooks;
 
+pub use backfill::{Backfill, Fate, Past};
 pub use hints::{Hints, Moved};
 pub use postgres::Postgres;
 pub use records::{
@@ -111,7 +113,7 @@ pub async fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
 /// - **Retry**: nothing is retried here. [`StoreError::Unavailable`] means that the caller may, with the same id.
 /// - **Tenants**: no call can see across tenants; each takes a key that carries its tenant.
 pub trait Store:
-    archive::Archive + care::Care + search::Search + webhooks::WebhookStore + Send + Sync + 'static
+    archive::Archive + Backfill + care::Care + search::Search + webhooks::WebhookStore + Send + Sync + 'static
 {
     /// Hands a draft to the writer and comes back at once; the outcome goes to the sink, in commit order.
     ///

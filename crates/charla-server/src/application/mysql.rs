@@ -10,9 +10,10 @@ use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Params};
 use secrecy::ExposeSecret as _;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{ApplicationError, Ask, Fault, Row, Value, pool};
+use super::{ApplicationError, Ask, Fault, POURED, Row, Value, pool};
 use crate::settings::MysqlUrl;
 
 /// Statements that a connection keeps prepared.
@@ -82,6 +83,45 @@ impl pool::Session for Session {
         self.conn.as_ref().is_some_and(|conn| !conn.is_disconnected())
     }
 
+    async fn pour(&mut self, ask: &Ask<'_>, sink: &mpsc::Sender<Vec<Row>>) -> Result<(), Fault> {
+        let Some(mut conn) = self.conn.take() else {
+            return Err(Fault::Lost("the connection is in use".into()));
+        };
+        // MariaDB's and MySQL's own; each does not know the other's.
+        let unlimited = [
+            "SET SESSION max_statement_time = 0",
+            "SET SESSION max_execution_time = 0",
+        ];
+        for unlimited in unlimited {
+            let _ = conn.query_drop(unlimited).await;
+        }
+        if !values_fit(&mut conn, ask).await? {
+            return Ok(());
+        }
+        let params = params(&ask.bound()?);
+        let mut found = conn
+            .exec_iter(ask.query.sql(), params)
+            .await
+            .map_err(|error| told(&error))?;
+        let columns: Arc<[String]> = found
+            .columns_ref()
+            .iter()
+            .map(|column| column.name_str().into_owned())
+            .collect();
+        let mut batch = Vec::with_capacity(POURED);
+        while let Some(row) = found.next().await.map_err(|error| told(&error))? {
+            batch.push(read(row, &columns)?);
+            if batch.len() == POURED && sink.send(std::mem::take(&mut batch)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if !batch.is_empty() {
+            // Whoever is gone wants no more.
+            let _ = sink.send(batch).await;
+        }
+        Ok(())
+    }
+
     async fn ask(&mut self, ask: &Ask<'_>) -> Result<Vec<Row>, Fault> {
         let Some(mut conn) = self.conn.take() else {
             return Err(Fault::Lost("the connection is in use".into()));
@@ -100,35 +140,12 @@ impl pool::Session for Session {
 
 async fn asked(conn: &mut Conn, ask: &Ask<'_>) -> Result<Vec<Row>, Fault> {
     let values = ask.bound()?;
-    let params = values.iter().map(|value| match value {
-        Value::Text(text) => mysql_async::Value::from(text.as_str()),
-        Value::Integer(number) => mysql_async::Value::from(*number),
-        Value::Boolean(truth) => mysql_async::Value::from(*truth),
-        Value::Null => mysql_async::Value::NULL,
-    });
-    let params: Vec<_> = params.collect();
-    let params = if params.is_empty() {
-        Params::Empty
-    } else {
-        Params::Positional(params)
-    };
     let rows: Vec<mysql_async::Row> = conn
-        .exec(ask.query.sql(), params)
+        .exec(ask.query.sql(), params(&values))
         .await
         .map_err(|error| told(&error))?;
-    if conn.get_warnings() > 0 {
-        let warnings: Vec<(String, u16, String)> =
-            conn.query("SHOW WARNINGS").await.map_err(|error| told(&error))?;
-        let cut = warnings.iter().any(|(_, code, words)| {
-            *code == TRUNCATED
-                && values.iter().any(|value| match value {
-                    Value::Text(text) => words.contains(&format!("'{text}'")),
-                    Value::Integer(_) | Value::Boolean(_) | Value::Null => false,
-                })
-        });
-        if cut {
-            return Ok(Vec::new());
-        }
+    if is_cut(conn, &values).await? {
+        return Ok(Vec::new());
     }
     let Some(first) = rows.first() else {
         return Ok(Vec::new());
@@ -139,6 +156,50 @@ async fn asked(conn: &mut Conn, ask: &Ask<'_>) -> Result<Vec<Row>, Fault> {
         .map(|column| column.name_str().into_owned())
         .collect();
     rows.into_iter().map(|row| read(row, &columns)).collect()
+}
+
+/// Whether the columns hold our values: looks through all rows first, as warnings come only behind them.
+async fn values_fit(conn: &mut Conn, ask: &Ask<'_>) -> Result<bool, Fault> {
+    let values = ask.bound()?;
+    if values.is_empty() {
+        return Ok(true);
+    }
+    let counting = format!("SELECT COUNT(*) FROM ({}) AS past", ask.query.sql());
+    conn.exec_drop(counting, params(&values))
+        .await
+        .map_err(|error| told(&error))?;
+    Ok(!is_cut(conn, &values).await?)
+}
+
+fn params(values: &[&Value]) -> Params {
+    let params = values.iter().map(|value| match value {
+        Value::Text(text) => mysql_async::Value::from(text.as_str()),
+        Value::Integer(number) => mysql_async::Value::from(*number),
+        Value::Boolean(truth) => mysql_async::Value::from(*truth),
+        Value::Null => mysql_async::Value::NULL,
+    });
+    let params: Vec<_> = params.collect();
+    if params.is_empty() {
+        Params::Empty
+    } else {
+        Params::Positional(params)
+    }
+}
+
+/// Whether the server read a number out of the beginning of one of our values.
+async fn is_cut(conn: &mut Conn, values: &[&Value]) -> Result<bool, Fault> {
+    if conn.get_warnings() == 0 {
+        return Ok(false);
+    }
+    let warnings: Vec<(String, u16, String)> =
+        conn.query("SHOW WARNINGS").await.map_err(|error| told(&error))?;
+    Ok(warnings.iter().any(|(_, code, words)| {
+        *code == TRUNCATED
+            && values.iter().any(|value| match value {
+                Value::Text(text) => words.contains(&format!("'{text}'")),
+                Value::Integer(_) | Value::Boolean(_) | Value::Null => false,
+            })
+    }))
 }
 
 fn read(row: mysql_async::Row, columns: &Arc<[String]>) -> Result<Row, Fault> {

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::{ApplicationError, Ask, Fault, Row};
@@ -23,6 +23,12 @@ pub(super) trait Session: Sized + Send {
     fn open(config: &Self::Config) -> impl Future<Output = Result<Self, ApplicationError>> + Send;
     /// Whether more may be asked over it; not after a question that was left before it was answered.
     fn is_usable(&self) -> bool;
+    /// Hands over all rows of an answer as they come, some at a time, however long it takes; ends early when nobody takes them.
+    fn pour(
+        &mut self,
+        ask: &Ask<'_>,
+        sink: &mpsc::Sender<Vec<Row>>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Asks. Ends within the question's time.
     fn ask(&mut self, ask: &Ask<'_>) -> impl Future<Output = Result<Vec<Row>, Fault>> + Send;
 }
@@ -72,6 +78,19 @@ impl<S: Session> Pool<S> {
         self.put_back(session);
         answer.map_err(|fault| match fault {
             Fault::Lost(what) => away(what),
+            Fault::Told(error) => error,
+        })
+    }
+
+    /// The same over a connection of its own, row by row.
+    pub(super) async fn pour(
+        &self,
+        ask: &Ask<'_>,
+        sink: &mpsc::Sender<Vec<Row>>,
+    ) -> Result<(), ApplicationError> {
+        let mut session = self.connect().await?;
+        session.pour(ask, sink).await.map_err(|fault| match fault {
+            Fault::Lost(what) => ApplicationError::Unavailable(what),
             Fault::Told(error) => error,
         })
     }

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+use tokio_postgres::{Client, Config, Error, GenericClient, NoTls, Statement};
 
-use super::{ApplicationError, Ask, Fault, Row, Schema, pool};
+use super::{ApplicationError, Ask, Fault, POURED, Row, Schema, pool};
 use crate::settings::StoreUrl;
 
 mod value;
@@ -57,6 +58,14 @@ pub(super) struct Session {
     spoiled: bool,
 }
 
+/// As the protocol counts rows.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "some hundreds"
+)]
+const POURED_AT_ONCE: i32 = POURED as i32;
+
 /// Sets the path, and tells whether the schema is there (no row: no) and may be used.
 const LOOK: &str = "SELECT has_schema_privilege(oid, 'USAGE'), set_config('search_path', $2, true)
     FROM pg_catalog.pg_namespace WHERE nspname = $1";
@@ -87,6 +96,32 @@ impl pool::Session for Session {
 
     fn is_usable(&self) -> bool {
         !self.spoiled && !self.client.is_closed()
+    }
+
+    async fn pour(&mut self, ask: &Ask<'_>, sink: &mpsc::Sender<Vec<Row>>) -> Result<(), Fault> {
+        self.spoiled = true;
+        let look_first = self.look.clone();
+        let reading = self.client.build_transaction().read_only(true).start().await;
+        let reading = reading.map_err(|error| told(&error))?;
+        let unlimited = reading.batch_execute("SET LOCAL statement_timeout = 0").await;
+        unlimited.map_err(|error| told(&error))?;
+        look(&reading, &look_first, ask.schema).await?;
+        let statement = reading.prepare(ask.query.sql()).await;
+        let statement = statement.map_err(|error| told(&error))?;
+        let Some(bound) = bound(&statement, ask)? else {
+            return Ok(());
+        };
+        let portal = reading.bind(&statement, &params(&bound)).await;
+        let portal = portal.map_err(|error| told(&error))?;
+        loop {
+            let rows = reading.query_portal(&portal, POURED_AT_ONCE).await;
+            let rows = rows.map_err(|error| told(&error))?;
+            let refused = |what| Fault::Told(ApplicationError::Refused(what));
+            let rows = value::rows(&rows).map_err(refused)?;
+            if rows.is_empty() || sink.send(rows).await.is_err() {
+                return Ok(());
+            }
+        }
     }
 
     async fn ask(&mut self, ask: &Ask<'_>) -> Result<Vec<Row>, Fault> {
@@ -120,7 +155,7 @@ impl Session {
                 let (begun, looked, rows, ended) = tokio::join!(
                     biased;
                     self.client.batch_execute(&begin),
-                    self.look(ask.schema),
+                    look(&self.client, &self.look, ask.schema),
                     self.client.query(&statement, &params),
                     self.client.batch_execute("COMMIT"),
                 );
@@ -147,7 +182,7 @@ impl Session {
             .await
             .map_err(|error| told(&error))?;
         let answer = async {
-            self.look(ask.schema).await?;
+            look(&self.client, &self.look, ask.schema).await?;
             let statement = self
                 .client
                 .prepare(ask.query.sql())
@@ -175,28 +210,31 @@ impl Session {
         self.prepared.insert(key, statement);
         Ok(rows)
     }
+}
 
-    /// Turns to the schema, if there is one to turn to.
-    async fn look(&self, schema: Option<Schema<'_>>) -> Result<(), Fault> {
-        let (Some(Schema::Tenant(name) | Schema::Fixed(name)), Some(schema)) = (schema, schema) else {
-            return Ok(());
-        };
-        let path = format!("{}, public", identifier(name));
-        let row = self
-            .client
-            .query_opt(&self.look, &[&name, &path])
-            .await
-            .map_err(|error| told(&error))?;
-        let refused = |what: String| Err(Fault::Told(ApplicationError::Refused(what)));
-        match (row.map(|row| row.try_get::<_, bool>(0)), schema) {
-            (Some(Ok(true)), _) => Ok(()),
-            (Some(Ok(false)), _) => refused(format!(
-                "the schema {name} may not be read: GRANT USAGE ON SCHEMA"
-            )),
-            (Some(Err(error)), _) => Err(told(&error)),
-            (None, Schema::Tenant(_)) => Err(Fault::Told(ApplicationError::NoSchema)),
-            (None, Schema::Fixed(_)) => refused(format!("there is no schema {name} (`application.schema`)")),
-        }
+/// Turns to the schema, if there is one to turn to.
+async fn look(
+    client: &(impl GenericClient + Sync),
+    statement: &Statement,
+    schema: Option<Schema<'_>>,
+) -> Result<(), Fault> {
+    let (Some(Schema::Tenant(name) | Schema::Fixed(name)), Some(schema)) = (schema, schema) else {
+        return Ok(());
+    };
+    let path = format!("{}, public", identifier(name));
+    let row = client
+        .query_opt(statement, &[&name, &path])
+        .await
+        .map_err(|error| told(&error))?;
+    let refused = |what: String| Err(Fault::Told(ApplicationError::Refused(what)));
+    match (row.map(|row| row.try_get::<_, bool>(0)), schema) {
+        (Some(Ok(true)), _) => Ok(()),
+        (Some(Ok(false)), _) => refused(format!(
+            "the schema {name} may not be read: GRANT USAGE ON SCHEMA"
+        )),
+        (Some(Err(error)), _) => Err(told(&error)),
+        (None, Schema::Tenant(_)) => Err(Fault::Told(ApplicationError::NoSchema)),
+        (None, Schema::Fixed(_)) => refused(format!("there is no schema {name} (`application.schema`)")),
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{ApplicationError, Ask, Fault, Row, Value, pool};
+use super::{ApplicationError, Ask, Fault, POURED, Row, Value, pool};
 use crate::application::Query;
 
 /// The file, and how long to wait while somebody else holds it.
@@ -55,6 +56,30 @@ impl pool::Session for Session {
         self.conn.is_some()
     }
 
+    async fn pour(&mut self, ask: &Ask<'_>, sink: &mpsc::Sender<Vec<Row>>) -> Result<(), Fault> {
+        let Some(conn) = self.conn.take() else {
+            return Err(Fault::Lost("the connection is in use".into()));
+        };
+        let values: Vec<Value> = ask.bound()?.into_iter().cloned().collect();
+        let (query, sink) = (ask.query.clone(), sink.clone());
+        let poured = tokio::task::spawn_blocking(move || {
+            let mut batch = Vec::with_capacity(POURED);
+            each_row(&conn, &query, &values, |row| {
+                batch.push(row);
+                batch.len() < POURED || sink.blocking_send(std::mem::take(&mut batch)).is_ok()
+            })?;
+            if !batch.is_empty() {
+                // Whoever is gone wants no more.
+                let _ = sink.blocking_send(batch);
+            }
+            Ok(())
+        });
+        match poured.await {
+            Ok(outcome) => outcome.map_err(|error| told(&error)),
+            Err(_) => Err(Fault::Lost("the thread that read it is gone".into())),
+        }
+    }
+
     async fn ask(&mut self, ask: &Ask<'_>) -> Result<Vec<Row>, Fault> {
         let Some(conn) = self.conn.take() else {
             return Err(Fault::Lost("the connection is in use".into()));
@@ -95,10 +120,24 @@ impl ToSql for Value {
 }
 
 fn rows(conn: &Connection, query: &Query, values: &[Value]) -> rusqlite::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    each_row(conn, query, values, |row| {
+        rows.push(row);
+        true
+    })?;
+    Ok(rows)
+}
+
+/// Hands each row to `take`, until it wants no more.
+fn each_row(
+    conn: &Connection,
+    query: &Query,
+    values: &[Value],
+    mut take: impl FnMut(Row) -> bool,
+) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(query.sql())?;
     let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut found = statement.query(rusqlite::params_from_iter(values))?;
-    let mut rows = Vec::new();
     while let Some(row) = found.next()? {
         let value = |at: usize| {
             Ok(match row.get_ref(at)? {
@@ -118,12 +157,15 @@ fn rows(conn: &Connection, query: &Query, values: &[Value]) -> rusqlite::Result<
                 ),
             })
         };
-        rows.push(Row {
+        let row = Row {
             columns: Arc::clone(&columns),
             values: (0..columns.len()).map(value).collect::<rusqlite::Result<_>>()?,
-        });
+        };
+        if !take(row) {
+            break;
+        }
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// What an error comes to: a file that was taken away, one that is held, or a query that cannot be.

@@ -19,6 +19,9 @@ pub(crate) const NAMES: [&str; 10] = [
     "edited_at",
 ];
 
+/// The names that the query for what was said before may use.
+pub(crate) const BACKFILL_NAMES: [&str; 1] = ["tenant"];
+
 /// `[history]`
 #[derive(Debug, Clone, Default)]
 pub struct HistorySettings {
@@ -28,6 +31,8 @@ pub struct HistorySettings {
     pub update: Option<String>,
     /// What takes a message back.
     pub delete: Option<String>,
+    /// What asks the application's database for the messages of before.
+    pub backfill: Option<String>,
     /// Whether messages that came over the bridge are written too: the application wrote them itself, as a rule.
     pub bridged: bool,
     /// `application.schema`, where the table is; no key of this section sets it.
@@ -54,6 +59,7 @@ impl HistorySettings {
 /// What is written together must stand in one database, and be understood.
 pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let settings = &loaded.settings;
+    check_backfill(loaded, problems);
     for (key, statement) in settings.store.history.statements() {
         let Some(statement) = statement else { continue };
         let mut refuse = |fault| problems.push(Problem::new(&loaded.place(key), fault));
@@ -74,5 +80,24 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
         if !together {
             refuse(Fault::OtherDatabase { key });
         }
+    }
+}
+
+/// What was said before is asked of the application.
+fn check_backfill(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let key = "history.backfill";
+    let settings = &loaded.settings;
+    let Some(query) = &settings.store.history.backfill else {
+        return;
+    };
+    let place = loaded.place(key);
+    let Some(application) = &settings.application.database_url else {
+        let any = vec!["application.database_url".to_owned()];
+        let key = key.to_owned();
+        problems.push(Problem::new(&place, Fault::Needs { key, any }));
+        return;
+    };
+    if let Err(error) = Query::parse(query, application.kind(), &BACKFILL_NAMES) {
+        problems.push(Problem::new(&place, Fault::Statement { key, error }));
     }
 }

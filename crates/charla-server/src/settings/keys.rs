@@ -284,6 +284,9 @@ keys! {
         "Gives a message other words there; :edited_at too.";
     "history.delete", Rule::Text, Some(|s| &mut s.store.history.delete), "DELETE FROM chat_message WHERE uuid = :id",
         "Takes a message back there.";
+    "history.backfill", Rule::Text, Some(|s| &mut s.store.history.backfill),
+        "SELECT id, chat_id AS chat, author_id AS author, text, sent_at FROM chat_message ORDER BY sent_at, id",
+        "For charla import-history: the messages of before, in the order of time; columns chat, author, text, sent_at and, if there are, id, author_name, data. :tenant.";
     "history.bridged", Rule::Flag, Some(|s| &mut s.store.history.bridged), "",
         "Whether messages that the application sends over its channel layer are written too; as a rule it has written them itself.";
 

@@ -35,6 +35,7 @@ use crate::settings::{StoreSettings, StoreUrl};
 mod address;
 mod append;
 mod archive;
+mod backfill;
 mod care;
 mod chats;
 mod credentials;

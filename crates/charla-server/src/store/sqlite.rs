@@ -32,6 +32,7 @@ use crate::settings::StoreSettings;
 
 mod append;
 mod archive;
+mod backfill;
 mod backup;
 mod care;
 mod chats;

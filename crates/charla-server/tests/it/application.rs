@@ -119,7 +119,7 @@ impl Site {
     }
 
     /// A way to it, with a second's patience.
-    fn application(&self, adjust: impl FnOnce(&mut ApplicationSettings)) -> Application {
+    pub(crate) fn application(&self, adjust: impl FnOnce(&mut ApplicationSettings)) -> Application {
         let mut settings = ApplicationSettings {
             database_url: ApplicationUrl::parse(&self.url()),
             timeout: Duration::from_secs(20),

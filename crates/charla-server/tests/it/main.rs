@@ -27,6 +27,7 @@ mod front_door;
 mod hints;
 mod isolation;
 mod loops;
+mod past;
 mod personal;
 mod retention;
 mod rolling;
