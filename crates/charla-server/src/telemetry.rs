@@ -75,7 +75,7 @@ pub enum TelemetryError {
 pub struct Recorder {
     /// Traces whose random half is below are sampled.
     below: u64,
-    queue: mpsc::Sender<Box<Record>>,
+    queue: mpsc::Sender<Record>,
     figures: Arc<TelemetryFigures>,
 }
 
@@ -271,7 +271,7 @@ impl Recorder {
     }
 
     /// Takes an ended span, unless there is no room.
-    fn take(&self, record: Box<Record>) {
+    fn take(&self, record: Record) {
         if self.queue.try_send(record).is_err() {
             self.figures.count("queue_full", 1);
         }

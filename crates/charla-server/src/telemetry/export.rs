@@ -44,7 +44,7 @@ pub(super) struct Collector {
 pub(super) struct Exporter {
     collector: Collector,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    queue: mpsc::Receiver<Box<Record>>,
+    queue: mpsc::Receiver<Record>,
     stop: watch::Receiver<bool>,
     failing: bool,
 }
@@ -61,7 +61,7 @@ enum Sent {
 impl Exporter {
     pub(super) fn new(
         collector: Collector,
-        queue: mpsc::Receiver<Box<Record>>,
+        queue: mpsc::Receiver<Record>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let tls = HttpsConnectorBuilder::new()
@@ -86,7 +86,7 @@ impl Exporter {
     }
 
     /// Waits for spans; false when there will be no more.
-    async fn gather(&mut self, batch: &mut Vec<Box<Record>>) -> bool {
+    async fn gather(&mut self, batch: &mut Vec<Record>) -> bool {
         let mut stop = self.stop.clone();
         let mut full_at = None;
         while batch.len() < BATCH {
@@ -111,7 +111,7 @@ impl Exporter {
     }
 
     /// Hands a batch over, however long that takes; once only when it is told to stop.
-    async fn deliver(&mut self, batch: &mut Vec<Box<Record>>) {
+    async fn deliver(&mut self, batch: &mut Vec<Record>) {
         let resource = Resource {
             service: &self.collector.service,
             instance: &self.collector.instance,

@@ -31,7 +31,7 @@ pub(super) struct Resource<'a> {
 }
 
 /// A request that hands these spans over.
-pub(super) fn request(resource: &Resource<'_>, spans: &[Box<Record>]) -> Vec<u8> {
+pub(super) fn request(resource: &Resource<'_>, spans: &[Record]) -> Vec<u8> {
     let mut out = Message::default();
     out.message(1, |of_resource| {
         of_resource.message(1, |about| {

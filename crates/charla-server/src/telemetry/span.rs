@@ -168,7 +168,7 @@ impl Drop for Span {
     fn drop(&mut self) {
         if let Some(mut record) = self.record.take() {
             record.lasted = self.lasted.unwrap_or_else(|| self.began.elapsed());
-            self.recorder.take(record);
+            self.recorder.take(*record);
         }
     }
 }
