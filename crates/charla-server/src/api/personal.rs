@@ -109,10 +109,8 @@ async fn export(
                 }
             }
         };
-        let read = async {
-            let each = each;
-            personal::export(&*node.store, &key, &each).await
-        };
+        // Gone at the end: then the other side ends as well.
+        let read = async move { personal::export(&*node.store, &key, &each).await };
         let (done, ()) = tokio::join!(read, passed_on);
         if let Err(error) = done {
             // Nobody is left to be told when the reader is gone.

@@ -197,10 +197,8 @@ impl Register<'_> {
         let key = self.key(id)?;
         let store = Arc::clone(&self.office.store);
         let (sink, lines) = mpsc::channel(LINES_WAITING);
-        let read = async {
-            let sink = sink;
-            personal::export(&*store, &key, &sink).await
-        };
+        // Gone at the end: then the printing ends as well.
+        let read = async move { personal::export(&*store, &key, &sink).await };
         let screen = &mut *self.office.screen;
         let printed = async {
             // Gone at an error: then the reading ends as well.
