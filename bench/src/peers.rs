@@ -215,8 +215,8 @@ const NOTES: &str = "
   and can say later what somebody missed. The others' figures are for passing bytes on.
 - **One message under way** is the case where nothing can be shared; with four under way Charla writes several messages in one
   write, as people do who talk at once.
-- Channels is sent 2 messages a second where the others get 20, a twentieth of the deliveries a round, and three rounds at
-  10,000 listeners: more would take hours. Half of its work is Redis', which is counted.
+- Channels is sent 2 messages a second where the others get 20, makes a twentieth of the deliveries a round, and is measured with 2,000
+  connections at most: more would take hours. Half of its work is Redis', which is counted.
 - uWebSockets.js is not in npm's registry, so uWebSockets is measured as socketify wraps it: publishing to a topic is one call into it.
   Sockudo's crate takes longer to compile than all of this to measure, and Centrifugo is in no registry that `--install` uses: both
   are left out.

@@ -2,7 +2,7 @@
 //! machine meets all.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::peer::{Peer, Tools};
 use super::table::{Cell, Table};
@@ -17,8 +17,6 @@ const SIZES: &[usize] = &[100, 1_000, 2_000, 10_000];
 const DELIVERIES: u64 = 200_000;
 /// Bytes of text.
 const LENGTH: usize = 200;
-/// Rounds with 10,000 listeners of those that take minutes for one.
-const SLOW_ROUNDS: usize = 3;
 /// Idle connections, reached one after the other.
 const IDLE: &[usize] = &[1_000, 5_000, 15_000];
 /// How long they are idle.
@@ -135,10 +133,17 @@ impl Field<'_> {
         );
         let mut columns: Vec<Vec<Cell>> = sizes.iter().map(|_| Vec::new()).collect();
         for peer in self.peers {
-            let each = self.memory(*peer, sizes);
+            let within: Vec<usize> = sizes
+                .iter()
+                .copied()
+                .filter(|size| *size <= peer.most())
+                .collect();
+            let each = self.memory(*peer, &within);
             for (place, column) in columns.iter_mut().enumerate() {
                 column.push(match &each {
-                    Ok(each) => Cell::Measured(Spread::of(each.get(place).copied().into_iter().collect())),
+                    Ok(each) => each
+                        .get(place)
+                        .map_or(Cell::LeftOut, |each| Cell::Measured(Spread::of(vec![*each]))),
                     Err(failure) => self.failed(*peer, failure)?,
                 });
             }
@@ -218,14 +223,25 @@ impl Field<'_> {
     ) -> Outcome<Vec<Cell>> {
         let mut rounds: Vec<Vec<f64>> = self.peers.iter().map(|_| Vec::new()).collect();
         let mut failures: Vec<Option<Failure>> = self.peers.iter().map(|_| None).collect();
-        for round in 0..self.bench.rounds {
+        let mut out = std::io::stdout();
+        for round in 1..=self.bench.rounds {
             for ((peer, rounds), failure) in self.peers.iter().zip(&mut rounds).zip(&mut failures) {
-                let enough = peer.slowness() > 2 && size >= 10_000 && round >= SLOW_ROUNDS;
-                if enough || failure.is_some() {
+                if size > peer.most() || failure.is_some() {
                     continue;
                 }
+                let began = Instant::now();
                 match measure(*peer, size) {
-                    Ok(value) => rounds.push(value),
+                    Ok(value) => {
+                        let took = began.elapsed().as_secs();
+                        if !self.bench.small {
+                            writeln!(
+                                out,
+                                "  round {round}, {size}, {}: {value:.2}, {took} s",
+                                peer.name()
+                            )?;
+                        }
+                        rounds.push(value);
+                    }
                     Err(error) => *failure = Some(error),
                 }
             }
@@ -235,6 +251,7 @@ impl Field<'_> {
             .zip(rounds)
             .zip(failures)
             .map(|((peer, rounds), failure)| match failure {
+                None if rounds.is_empty() => Ok(Cell::LeftOut),
                 None => Ok(Cell::Measured(Spread::of(rounds))),
                 Some(failure) => self.failed(*peer, &failure),
             })

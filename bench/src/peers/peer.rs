@@ -101,6 +101,20 @@ impl Peer {
         }
     }
 
+    /// Connections up to which it is measured: Channels takes minutes for what others do in a second.
+    pub(crate) const fn most(self) -> usize {
+        match self {
+            Self::Floor
+            | Self::Charla
+            | Self::Tungstenite
+            | Self::Uws
+            | Self::Nchan
+            | Self::Ws
+            | Self::SocketIo => usize::MAX,
+            Self::Channels | Self::ChannelsPubsub => 2_000,
+        }
+    }
+
     /// What is installed of it, in words; `Err` says what is missing.
     pub(crate) fn version(self, tools: &Tools) -> Result<String, String> {
         match self {

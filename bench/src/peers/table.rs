@@ -39,6 +39,8 @@ pub(super) enum Cell {
     Measured(Spread),
     /// Why there is none.
     Failed(String),
+    /// More than it is measured with.
+    LeftOut,
 }
 
 impl Table {
@@ -81,7 +83,7 @@ impl Table {
                         failures.push(format!("{}, {}: {why}", peer.name(), column.name));
                         text.push_str(" failed | - |");
                     }
-                    None => text.push_str(" - | - |"),
+                    Some(Cell::LeftOut) | None => text.push_str(" - | - |"),
                 }
             }
         }
@@ -96,7 +98,7 @@ impl Table {
         let place = self.peers.iter().position(|peer| *peer == Peer::Floor)?;
         match column.cells.get(place)? {
             Cell::Measured(one) => Some(one.median),
-            Cell::Failed(_) => None,
+            Cell::Failed(_) | Cell::LeftOut => None,
         }
     }
 
@@ -115,7 +117,7 @@ impl Table {
                         low: one.min,
                         high: one.max,
                     }),
-                    Cell::Failed(_) => None,
+                    Cell::Failed(_) | Cell::LeftOut => None,
                 })
                 .collect(),
         };
@@ -131,7 +133,7 @@ impl Table {
         for column in &self.columns {
             let median = |place: usize| match column.cells.get(place) {
                 Some(Cell::Measured(one)) => Some(one.median),
-                Some(Cell::Failed(_)) | None => None,
+                Some(Cell::Failed(_) | Cell::LeftOut) | None => None,
             };
             for (place, peer) in self.peers.iter().enumerate() {
                 if *peer != Peer::Floor
