@@ -97,6 +97,7 @@ impl Listener {
         Place {
             after: stream.map(Stream::end),
             rev: None,
+            epoch: None,
         }
     }
 

@@ -211,6 +211,11 @@ impl Session {
         };
         self.bad_frames = 0;
         self.in_time(&frame, limits, now)?;
+        self.allow(frame, limits)
+    }
+
+    /// What a frame asks for, if this session may ask for it.
+    fn allow(&mut self, frame: ClientFrame<'_>, limits: &SessionLimits) -> Result<Request, Refusal> {
         match frame {
             ClientFrame::Send { chat, id, text, data } => {
                 let posted = self.post(chat, id, &text, data, limits);

@@ -67,10 +67,14 @@ impl Rows<'_> {
         of: &Expr,
         name: &str,
     ) -> Option<(String, Vec<String>, Option<&Model>)> {
-        let (row, owner) = match self.meaning(frame, of) {
-            Meaning::User(None) => ("u", self.user),
-            Meaning::Row(model, _) if model == self.chat.name => ("c", self.chat),
-            _ => return None,
+        let meaning = self.meaning(frame, of);
+        let is_chat = matches!(&meaning, Meaning::Row(model, _) if *model == self.chat.name);
+        let (row, owner) = if is_chat {
+            ("c", self.chat)
+        } else if matches!(meaning, Meaning::User(None)) {
+            ("u", self.user)
+        } else {
+            return None;
         };
         let own = format!("{row}.{}", sql_name(&owner.key));
         if row == "u" && name == "groups" {
@@ -176,7 +180,28 @@ impl Rows<'_> {
                     None => Self::unclear(frame, expr),
                 }
             }
-            _ => Self::unclear(frame, expr),
+            ExprKind::None
+            | ExprKind::Bool(_)
+            | ExprKind::Number(_)
+            | ExprKind::Text(_)
+            | ExprKind::Format(_)
+            | ExprKind::List(_)
+            | ExprKind::Tuple(_)
+            | ExprKind::Set(_)
+            | ExprKind::Dict(_)
+            | ExprKind::Attribute(..)
+            | ExprKind::Index(..)
+            | ExprKind::Slice(..)
+            | ExprKind::Call(..)
+            | ExprKind::Binary(..)
+            | ExprKind::Not(_)
+            | ExprKind::Minus(_)
+            | ExprKind::And(..)
+            | ExprKind::Or(..)
+            | ExprKind::Compare(..)
+            | ExprKind::Choice(..)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::Opaque => Self::unclear(frame, expr),
         }
     }
 

@@ -499,7 +499,7 @@ mod tests {
                 key.path
             );
         }
-        for (section, _) in SECTIONS {
+        for &(section, _) in SECTIONS {
             assert!(KEYS.iter().any(|key| key.section() == section), "{section}");
         }
     }

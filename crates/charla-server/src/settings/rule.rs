@@ -81,7 +81,17 @@ pub(super) enum Rule {
 /// The fewest bytes of a shared secret: what is shorter can be guessed from a single token.
 pub(super) const SECRET_MIN_BYTES: usize = 16;
 
-/// What an endpoint's address may be, in English and Spanish.
+/// What a share may be, in English and Spanish.
+const RATIO: (&str, &str) = (
+    "a number from 0 to 1, such as 0.05",
+    "un número de 0 a 1, por ejemplo 0.05",
+);
+/// What one Redis' address may be.
+const REDIS_URL: (&str, &str) = (
+    "an address of Redis, such as \"redis://127.0.0.1:6379/1\" or \"rediss://charla@cache.example.org:6380/1\"",
+    "una dirección de Redis, por ejemplo \"redis://127.0.0.1:6379/1\" o \"rediss://charla@cache.example.org:6380/1\"",
+);
+/// What an endpoint's address may be.
 const ENDPOINT: (&str, &str) = (
     "an http or https address without a password in it, such as \"https://app.example.org/charla/events\"",
     "una dirección http o https sin contraseña, por ejemplo \"https://app.example.org/charla/events\"",
@@ -126,10 +136,7 @@ impl Rule {
     fn sentence(self, lang: Lang) -> &'static str {
         let (en, es) = match self {
             Self::Flag => ("true or false", "true o false"),
-            Self::Ratio => (
-                "a number from 0 to 1, such as 0.05",
-                "un número de 0 a 1, por ejemplo 0.05",
-            ),
+            Self::Ratio => RATIO,
             Self::Address => (
                 "an IP address and a port from 0 to 65535, such as \"127.0.0.1:9001\" or \"[::]:9001\"",
                 "una dirección IP y un puerto de 0 a 65535, por ejemplo \"127.0.0.1:9001\" o \"[::]:9001\"",
@@ -168,10 +175,7 @@ impl Rule {
                 "a list of addresses of Redis, such as [\"redis://127.0.0.1:6379/0\"] or [\"rediss://charla@cache.example.org:6380\"]",
                 "una lista de direcciones de Redis, por ejemplo [\"redis://127.0.0.1:6379/0\"] o [\"rediss://charla@cache.example.org:6380\"]",
             ),
-            Self::RedisUrl => (
-                "an address of Redis, such as \"redis://127.0.0.1:6379/1\" or \"rediss://charla@cache.example.org:6380/1\"",
-                "una dirección de Redis, por ejemplo \"redis://127.0.0.1:6379/1\" o \"rediss://charla@cache.example.org:6380/1\"",
-            ),
+            Self::RedisUrl => REDIS_URL,
             Self::FieldNames => (
                 "a list of names of fields, and only with as = \"event\"",
                 "una lista de nombres de campos, y solo con as = \"event\"",

@@ -16,11 +16,11 @@ use crate::store::{StoreError, StoreFuture};
 
 impl Backfill for Postgres {
     fn backfill(&self, past: Vec<Past>, write: bool) -> StoreFuture<'_, Vec<Fate>> {
-        let pool = Arc::clone(&self.pool);
+        let (pool, now) = (Arc::clone(&self.pool), (self.clock)());
         // Whoever asked may go: a connection is not given back in the middle of a transaction.
         let done = tokio::spawn(async move {
             let mut lease = pool.take().await?;
-            let told = backfill(lease.session()?, &past, write).await;
+            let told = backfill(lease.session()?, &past, write, now).await;
             told.map_err(Fault::told)
         });
         Box::pin(async move {
@@ -35,7 +35,12 @@ const LAST: &str = "SELECT w.id, m.sent_at FROM unnest($1::bigint[]) AS w (id)
     CROSS JOIN LATERAL (SELECT sent_at FROM messages WHERE chat = w.id ORDER BY seq DESC LIMIT 1) m";
 
 /// Numbers them, and writes them in one transaction where `write` says so.
-async fn backfill(session: &mut Session, past: &[Past], write: bool) -> Result<Vec<Fate>, Fault> {
+async fn backfill(
+    session: &mut Session,
+    past: &[Past],
+    write: bool,
+    now: Timestamp,
+) -> Result<Vec<Fate>, Fault> {
     let numbered = match numbered(session, past).await {
         Ok(numbered) => numbered,
         Err(fault) => {
@@ -48,7 +53,8 @@ async fn backfill(session: &mut Session, past: &[Past], write: bool) -> Result<V
         session.roll_back().await;
         return Ok(fates);
     }
-    match append::write(session, &numbered, None).await {
+    // Whoever is told of what happens is not told of what has been.
+    match append::write(session, &numbered, None, (&[], now)).await {
         Ok(()) => Ok(fates),
         Err((fault, append::Settled::Undone | append::Settled::History)) => {
             session.roll_back().await;
