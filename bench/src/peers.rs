@@ -218,6 +218,5 @@ const NOTES: &str = "
 - Channels is sent 2 messages a second where the others get 20, makes a twentieth of the deliveries a round, and is measured with 2,000
   connections at most: more would take hours. Half of its work is Redis', which is counted.
 - uWebSockets.js is not in npm's registry, so uWebSockets is measured as socketify wraps it: publishing to a topic is one call into it.
-  Sockudo's crate takes longer to compile than all of this to measure, and Centrifugo is in no registry that `--install` uses: both
-  are left out.
+  Sockudo was still compiling after 25 minutes on two cores, and Centrifugo wants a Go toolchain: both are left out.
 ";

@@ -27,6 +27,9 @@ struct Round {
     p99: f64,
 }
 
+/// What is measured, its unit, and where a round has it.
+type Measure = (&'static str, &'static str, fn(&Round) -> f64);
+
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let size = bench.pick(24, 1_000);
     let mut rounds: Vec<(usize, Vec<Round>)> = [1, 2, 3].map(|nodes| (nodes, Vec::new())).into();
@@ -36,7 +39,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
         }
     }
     let mut rows = Vec::new();
-    let measures: [(&str, &str, fn(&Round) -> f64); 3] = [
+    let measures: [Measure; 3] = [
         (
             "CPU per delivery of all nodes, 4 messages under way",
             "us",

@@ -78,6 +78,7 @@ async fn a_gap_is_filled_from_history_before_what_came_after_it() {
         let from = Place {
             after: Some(3),
             rev: None,
+            epoch: None,
         };
         charla.subscribe(&chat(), from).await.unwrap();
         charla

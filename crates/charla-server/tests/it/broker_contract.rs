@@ -25,8 +25,6 @@ pub(crate) mod tls;
 
 pub(crate) use tls::Authority;
 
-pub(crate) use tls::Authority;
-
 /// More than any test says.
 const HEARD_MAX: usize = 64 * 1024;
 

@@ -48,9 +48,11 @@ async fn fill(site: &Site) -> Vec<Value> {
 
 fn values(row: &Value) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let data = match &row["data"] {
-        Value::Null => "NULL".to_owned(),
-        data => quoted(&data.to_string()),
+    let data = &row["data"];
+    let data = if data.is_null() {
+        "NULL".to_owned()
+    } else {
+        quoted(&data.to_string())
     };
     let (text, sent_at) = (row["text"].as_str().unwrap(), row["sent_at"].as_str().unwrap());
     let sent_at = sent_at.replace('T', " ").replace("+00:00", "");

@@ -25,6 +25,27 @@ async fn key(serving: &Serving) -> String {
     format!("Authorization: Bearer {}", made.unwrap().0.expose_secret())
 }
 
+async fn assert_everything_is_handed_out(serving: &Serving, key: &str) {
+    let exported = serving.http("GET", "/api/v1/users/ana/export", &[key], b"").await;
+    assert_eq!(exported.status, 200);
+    let text = String::from_utf8(exported.body).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let kinds: Vec<&str> = lines
+        .iter()
+        .map(|line| line.as_object().unwrap().keys().next().unwrap().as_str())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["profile", "membership", "read", "message", "message"],
+        "{text}"
+    );
+    assert_eq!(lines[0]["profile"]["name"], "Ana");
+    assert_eq!(lines[3]["message"]["message"]["data"]["of"], "Zanahorias");
+}
+
 #[tokio::test]
 async fn whoever_is_erased_is_gone_from_every_screen() {
     let serving = Serving::start().await;
@@ -44,26 +65,7 @@ async fn whoever_is_erased_is_gone_from_every_screen() {
     let found = luis.ask(&search, "found").await;
     assert_eq!(found["messages"].as_array().unwrap().len(), 1);
 
-    let exported = serving
-        .http("GET", "/api/v1/users/ana/export", &[&key], b"")
-        .await;
-    assert_eq!(exported.status, 200);
-    let text = String::from_utf8(exported.body).unwrap();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let kinds: Vec<&str> = lines
-        .iter()
-        .map(|line| line.as_object().unwrap().keys().next().unwrap().as_str())
-        .collect();
-    assert_eq!(
-        kinds,
-        ["profile", "membership", "read", "message", "message"],
-        "{text}"
-    );
-    assert_eq!(lines[0]["profile"]["name"], "Ana");
-    assert_eq!(lines[3]["message"]["message"]["data"]["of"], "Zanahorias");
+    assert_everything_is_handed_out(&serving, &key).await;
 
     let kind = "Content-Type: application/json";
     let erased = serving

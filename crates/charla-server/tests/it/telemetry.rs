@@ -142,6 +142,24 @@ fn behind_a_proxy(settings: &mut Settings) {
     settings.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
+/// And none of them tells what was said, who said it, or from where.
+fn assert_all_are_of_one_trace(spans: &[Value]) {
+    for span in spans {
+        assert_eq!(span["trace"], TRACE, "luis was not sampled: {span}");
+        assert_eq!(span["resource"]["service.name"], "chat");
+        assert!(span["ended"].as_u64() >= span["began"].as_u64(), "{span}");
+        assert_eq!(
+            (&span["status"], &span["sampled"]),
+            (&json!("STATUS_CODE_UNSET"), &json!(true))
+        );
+        let text = span.to_string();
+        assert!(
+            !text.contains("hola") && !text.contains("ana") && !text.contains("127.0.0.1"),
+            "{text}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_followed_from_its_handshake_to_its_delivery_on_another_node() {
     let (collector, shared) = (Collector::start().await, Shared::start().await);
@@ -199,20 +217,7 @@ async fn a_message_is_followed_from_its_handshake_to_its_delivery_on_another_nod
         assert_eq!(span["kind"], "SPAN_KIND_CONSUMER");
         assert_eq!(span["said"]["charla.listeners"], 1);
     }
-    for span in &spans {
-        assert_eq!(span["trace"], TRACE, "luis was not sampled: {span}");
-        assert_eq!(span["resource"]["service.name"], "chat");
-        assert!(span["ended"].as_u64() >= span["began"].as_u64(), "{span}");
-        assert_eq!(
-            (&span["status"], &span["sampled"]),
-            (&json!("STATUS_CODE_UNSET"), &json!(true))
-        );
-        let text = span.to_string();
-        assert!(
-            !text.contains("hola") && !text.contains("ana") && !text.contains("127.0.0.1"),
-            "{text}"
-        );
-    }
+    assert_all_are_of_one_trace(&spans);
     for (headers, _) in &*collector.came.lock() {
         assert_eq!(headers["content-type"], "application/x-protobuf");
         assert_eq!(headers["authorization"], "Bearer for the collector");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::serving::{Client, Serving, room, tenant_id, until, user_key};
-use receiver::{Receiver, SECRET};
+use receiver::{Hook, Receiver, SECRET};
 
 mod api;
 mod nodes;
@@ -49,7 +49,7 @@ async fn say(serving: &Serving, tenant: &str, chat: &str, text: &str) {
 }
 
 /// The texts of a chat's new messages, in the order they came.
-fn texts(hooks: &[receiver::Hook], chat: &str) -> Vec<String> {
+fn texts(hooks: &[Hook], chat: &str) -> Vec<String> {
     let said = hooks
         .iter()
         .filter(|hook| hook.json["type"] == "message.created" && hook.json["data"]["chat"] == chat);
@@ -59,6 +59,35 @@ fn texts(hooks: &[receiver::Hook], chat: &str) -> Vec<String> {
 
 fn numbers(count: usize) -> Vec<String> {
     (0..count).map(|n| n.to_string()).collect()
+}
+
+fn assert_each_tells_what_happened(hooks: &[Hook], id: Uuid) {
+    let data: Vec<&Value> = hooks.iter().map(|hook| &hook.json["data"]).collect();
+    for hook in hooks {
+        hook.check(SECRET);
+        assert_eq!(hook.json["data"]["tenant"], "demo");
+        assert!(hook.json["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+    let said = data[2];
+    assert_eq!(
+        (&said["seq"], &said["id"], &said["text"], &said["data"]),
+        (&json!(1), &json!(id), &json!("hola \u{0}"), &json!({"a": [1]}))
+    );
+    assert_eq!(said["author"], json!({"id": "ana", "name": "Ana"}));
+    assert_eq!(
+        (&data[3]["text"], &data[3]["rev"], &data[3]["by"]),
+        (&json!("adiós"), &json!(1), &json!("ana"))
+    );
+    assert_eq!((&data[4]["rev"], data[4].get("text")), (&json!(2), None));
+    assert_eq!(data[5]["user"], "eva");
+    assert_eq!(
+        (&data[7]["reason"], &data[7]["by"]["id"]),
+        (&json!("done"), &json!("sofia"))
+    );
+    assert_eq!((&data[9]["user"], &data[9]["chat"]), (&json!("ana"), &json!("5")));
+    assert!(
+        data[9]["initiator"].is_string() && data[9]["lasted_ms"].is_u64() && data[9]["cause"].is_string()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,32 +143,7 @@ async fn everything_that_happens_in_a_chat_is_told_in_its_order() {
             "connection.closed"
         ]
     );
-    let data: Vec<&Value> = hooks.iter().map(|hook| &hook.json["data"]).collect();
-    for hook in &hooks {
-        hook.check(SECRET);
-        assert_eq!(hook.json["data"]["tenant"], "demo");
-        assert!(hook.json["timestamp"].as_str().unwrap().ends_with('Z'));
-    }
-    let said = data[2];
-    assert_eq!(
-        (&said["seq"], &said["id"], &said["text"], &said["data"]),
-        (&json!(1), &json!(id), &json!("hola \u{0}"), &json!({"a": [1]}))
-    );
-    assert_eq!(said["author"], json!({"id": "ana", "name": "Ana"}));
-    assert_eq!(
-        (&data[3]["text"], &data[3]["rev"], &data[3]["by"]),
-        (&json!("adiós"), &json!(1), &json!("ana"))
-    );
-    assert_eq!((&data[4]["rev"], data[4].get("text")), (&json!(2), None));
-    assert_eq!(data[5]["user"], "eva");
-    assert_eq!(
-        (&data[7]["reason"], &data[7]["by"]["id"]),
-        (&json!("done"), &json!("sofia"))
-    );
-    assert_eq!((&data[9]["user"], &data[9]["chat"]), (&json!("ana"), &json!("5")));
-    assert!(
-        data[9]["initiator"].is_string() && data[9]["lasted_ms"].is_u64() && data[9]["cause"].is_string()
-    );
+    assert_each_tells_what_happened(&hooks, id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,7 +226,7 @@ async fn messages_are_never_refused_for_a_full_outbox() {
 }
 
 /// Each chat's texts are what was said there, in order and once.
-fn check_order(hooks: &[receiver::Hook], chats: &[&str], each: usize) {
+fn check_order(hooks: &[Hook], chats: &[&str], each: usize) {
     let mut ids: HashMap<&str, usize> = HashMap::new();
     for hook in hooks {
         *ids.entry(&hook.id).or_default() += 1;

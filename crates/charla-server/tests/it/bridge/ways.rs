@@ -8,8 +8,8 @@ use crate::broker_redis::readiness;
 
 const PASSWORD: &str = "s3cret";
 
-fn host(url: &str) -> BridgeHost {
-    BridgeHost::parse(url).unwrap()
+fn host(url: &str) -> RedisUrl {
+    RedisUrl::parse(url).unwrap()
 }
 
 /// Once each way.
@@ -99,7 +99,7 @@ fn grant(bus: &Bus, words: &[String]) {
 fn as_user(bus: &Bus, layer: ChannelLayer) -> BridgeSettings {
     let mut settings = bridge(&[bus], layer);
     let url = BrokerUrl::parse(&format!("redis://charla:{PASSWORD}@127.0.0.1:{}", bus.port)).unwrap();
-    settings.hosts = vec![BridgeHost { url, database: 1 }];
+    settings.hosts = vec![RedisUrl { url, database: 1 }];
     settings
 }
 
@@ -138,7 +138,7 @@ async fn is_no_more(layer: ChannelLayer, word: &str) {
         ana.say(&json!({"texto": "sí", "oportunidad_id": 7})).await;
         ana.next().await;
         channels.send(GROUP, &said("Pedro", "hola"));
-        let is_denied = || async { bus.command(&["ACL", "LOG"]) != "" };
+        let is_denied = || async { !bus.command(&["ACL", "LOG"]).is_empty() };
         if left_out == "+del" {
             figure_is(&node, "charla_bridge_up", 1).await;
         } else {

@@ -1,5 +1,7 @@
 //! Endpoints that are away, slow or gone, and a server that dies with work to do.
 
+use std::sync::Arc;
+
 use charla_server::store::webhooks::Letters;
 use futures_util::future::join_all;
 
@@ -72,7 +74,7 @@ async fn an_endpoint_that_asks_for_a_wait_gets_it() {
     let taken = serving.node().settings.webhooks.endpoints[0].id();
     until("it is asked to wait", async || {
         let turn = charla_server::store::webhooks::Turn {
-            endpoint: taken.clone(),
+            endpoint: Arc::clone(&taken),
             settled: Vec::new(),
             free: 0,
             lease: Duration::ZERO,
