@@ -229,12 +229,14 @@ test("three tabs that need a token at once ask for it once", async () => {
     page.evaluate(async () => {
       const { sharedToken } = await import("/own/js/src/tabs.js");
       const source = sharedToken(async () => (await fetch("/own-token")).text(), { name: "demo/ana" });
-      const token = source({ refused: null, expiring: false });
-      globalThis.began = true;
-      return token;
+      return source({ refused: null, expiring: false });
     }),
   );
-  await Promise.all(tabs.map((page) => page.waitForFunction(() => globalThis.began)));
+  // One asks, and the two others stand in line behind it.
+  await tabs[0].waitForFunction(async () => {
+    const { held, pending } = await navigator.locks.query();
+    return held.length === 1 && pending.length === 2;
+  });
   answer();
   assert.deepEqual(await Promise.all(all), ["token-1", "token-1", "token-1"]);
   const kept = await tabs[0].evaluate(() => [localStorage.length, sessionStorage.length]);
