@@ -69,7 +69,7 @@ fn js_tests(root: &Path, folders: &[&str], tools: &Tools) -> Result<(), String> 
     files.sort();
     let mut node = Command::new(tools.node_program());
     // Named one by one: Node 18, 20 and 22 understand a folder in three different ways.
-    node.current_dir(root).args(["--test", "--test-concurrency=2"]);
+    node.current_dir(root).args(["--test", "--test-concurrency=1"]);
     node.args(files.iter().map(|file| file.strip_prefix(root).unwrap_or(file)));
     run(with_tools(&mut node, root, tools))
 }
