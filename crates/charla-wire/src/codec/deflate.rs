@@ -79,7 +79,7 @@ pub fn inflate(payload: &[u8], max: usize) -> Result<Vec<u8>, Fault> {
     }
     let input = [payload, &TAIL, &LAST].concat();
     let mut inflate = Decompress::new(false);
-    let mut out = Vec::with_capacity((payload.len() * 4).clamp(256, max + 1));
+    let mut out = Vec::with_capacity((payload.len() * 4).max(256).min(max.saturating_add(1)));
     // Where the stream begins that is being read: behind a final block another may follow (section 7.2.1).
     let mut begun = 0;
     let place = |begun: usize, inflate: &Decompress| {
@@ -108,7 +108,8 @@ pub fn inflate(payload: &[u8], max: usize) -> Result<Vec<u8>, Fault> {
         } else if out.len() == out.capacity() {
             out.reserve_exact(
                 (out.len() * 2)
-                    .clamp(256, max + 1)
+                    .max(256)
+                    .min(max.saturating_add(1))
                     .saturating_sub(out.len())
                     .max(1),
             );
@@ -138,6 +139,19 @@ mod tests {
             inflate(&bomb, 65_536),
             Err(Fault::too_big("inflated message over the limit"))
         );
+    }
+
+    #[test]
+    fn a_limit_of_a_few_bytes_is_a_limit() {
+        for max in [1, 4, 100, 255, 256] {
+            let fits = "a".repeat(max);
+            assert_eq!(
+                inflate(&deflate(fits.as_bytes()), max).as_deref(),
+                Ok(fits.as_bytes())
+            );
+            assert!(inflate(&deflate("a".repeat(max + 1).as_bytes()), max).is_err());
+        }
+        assert_eq!(inflate(&deflate(b""), 0).as_deref(), Ok(&b""[..]));
     }
 
     #[test]
