@@ -14,6 +14,7 @@ mod deny;
 mod django;
 mod faults;
 mod fmt;
+mod fuzz;
 mod install;
 mod lab;
 mod release_record;
@@ -42,6 +43,7 @@ cargo xtask <chore>
   conformance [ARGS]    build and run charla-conformance: every frame rule of RFC 6455 and 7692 over real sockets
   release-record        keep what this release leaves behind in protocol/releases/, for later ones to be tried against
   deny [--offline]      what may stand below: crates, licences, sources, and what is known against them
+  fuzz [ARGUMENTS]      whatever reads bytes of others, under libFuzzer; --target NAME, --minutes N, --seed N, --keep
   soak [--release] [ARGS]  build and run charla-bench soak: an evening of 500 people, and what grows";
 
 fn main() -> ExitCode {
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         ["release-record"] => release_record::run_once(root),
         ["deny"] => deny::run_with(root, false),
         ["deny", "--offline"] => deny::run_with(root, true),
+        ["fuzz", rest @ ..] => fuzz::run_with(root, rest),
         ["conformance", rest @ ..] => conformance::run_with(root, rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -127,7 +127,7 @@ pub use self::survey::{Entry, Stored, StoredValue, Survey, survey};
 pub use self::value::{Unknown, Value};
 
 use self::environment::Environment;
-use self::files::{Disk, Files};
+use self::files::{Disk, Files, Held};
 use self::routing::Routing;
 use self::run::Reader;
 
@@ -139,6 +139,18 @@ use self::run::Reader;
 #[must_use]
 pub fn find(given: &Path, env: Option<&BTreeMap<String, String>>, module: Option<&str>) -> Option<Settings> {
     read(&Disk, given, env, module)
+}
+
+/// A whole project from files that stand nowhere: for those who feed [`survey`] with nonsense.
+#[doc(hidden)]
+#[must_use]
+pub fn survey_of(
+    files: BTreeMap<PathBuf, String>,
+    given: &Path,
+    module: Option<&str>,
+    env: Option<&str>,
+) -> Option<Survey> {
+    survey::of(&Held(files), given, module, env)
 }
 
 fn read(

@@ -17,6 +17,7 @@ mod accounts;
 mod api_key;
 mod claims;
 mod django;
+pub(crate) mod foreign;
 mod identity;
 mod inspect;
 mod issue;

@@ -34,7 +34,7 @@ mod inward;
 mod link;
 mod meaning;
 mod members;
-mod msgpack;
+pub(crate) mod msgpack;
 mod outward;
 mod reader;
 mod said;

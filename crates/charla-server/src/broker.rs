@@ -10,7 +10,7 @@ use crate::happening::Happening;
 
 mod envelope;
 mod local;
-mod nats;
+pub(crate) mod nats;
 pub(crate) mod redis;
 pub(crate) mod remote;
 mod topic;

@@ -18,6 +18,8 @@ pub mod doctor;
 mod drain;
 mod farewell;
 mod follow;
+#[doc(hidden)]
+pub mod foreign;
 pub mod handshake;
 pub mod happening;
 mod inbox;

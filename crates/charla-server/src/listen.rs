@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::attended::Attended;
 use crate::node::Node;
+use crate::settings::ServerSettings;
 
 pub(crate) use http_face::{ClientAddress, HttpFace, Neighbour};
 pub(crate) use socket::Socket;
@@ -52,6 +53,11 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) fn take(socket: std::net::TcpListener) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket)
+}
+
+/// A request's head at the front of some bytes; its size, where it is whole and good.
+pub(crate) fn head_size(bytes: &[u8], settings: &ServerSettings) -> Option<usize> {
+    head::whole(bytes, settings).ok().flatten().map(|head| head.size)
 }
 
 /// Accepts until told to stop. Who is in the queue by then stays there, for whoever else has the socket.

@@ -103,6 +103,13 @@ const LAYERS: &[Layer] = &[
         never: &["tokio", "charla-wire"],
     },
     Layer {
+        // Feeds whatever reads bytes of others; a crate of its own, so that nothing of it is shipped.
+        name: "charla-fuzz",
+        may_use: &["charla-wire", "charla-core", "charla-server", "charla-doctor"],
+        in_tests: &[],
+        never: &[],
+    },
+    Layer {
         name: "xtask",
         may_use: &[],
         in_tests: &[],

@@ -48,12 +48,10 @@ impl Files for Disk {
     }
 }
 
-/// Files of a test.
-#[cfg(test)]
+/// Files that are no machine's.
 #[derive(Default)]
 pub(super) struct Held(pub(super) std::collections::BTreeMap<PathBuf, String>);
 
-#[cfg(test)]
 impl Files for Held {
     fn read(&self, path: &Path) -> Option<String> {
         self.0.get(path).cloned()

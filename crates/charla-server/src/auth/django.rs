@@ -18,8 +18,8 @@ use tokens::Tokens;
 
 mod cache;
 mod known;
-mod pickle;
-mod signing;
+pub(super) mod pickle;
+pub(super) mod signing;
 mod tokens;
 
 /// How long a session without an end of its own lets somebody stay: Django's `SESSION_COOKIE_AGE`.

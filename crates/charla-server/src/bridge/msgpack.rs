@@ -11,10 +11,10 @@ const DEPTH_MAX: usize = 32;
 
 /// These bytes are no `MessagePack`, or nothing that JSON has a word for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// Reads one map and nothing after it; and whether its head is the long one that only [`write`] gives to a short map.
-pub(super) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, bool), Malformed> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, bool), Malformed> {
     let mut reader = Reader { bytes };
     let is_marked = bytes.first() == Some(&0xdf);
     match reader.value(0)? {
@@ -134,7 +134,7 @@ fn number(float: f64) -> Result<Value, Malformed> {
 
 /// Writes a map as `msgpack.packb` would; `marked`: with a head that it never gives to a map of this size, and that every
 /// reader takes.
-pub(super) fn write(map: &Map<String, Value>, marked: bool) -> Vec<u8> {
+pub(crate) fn write(map: &Map<String, Value>, marked: bool) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(128);
     if marked {
         bytes.push(0xdf);

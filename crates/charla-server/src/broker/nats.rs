@@ -9,7 +9,7 @@ use super::remote::wire;
 use crate::settings::{BrokerPlace, BrokerSettings, BrokerUrl};
 
 mod door;
-mod said;
+pub(crate) mod said;
 mod session;
 mod subject;
 

@@ -60,6 +60,17 @@ pub(super) async fn read(
     }
 }
 
+/// The head at the front of `bytes`, if it is all there.
+///
+/// # Errors
+/// [`HeadError`].
+pub(super) fn whole(bytes: &[u8], settings: &ServerSettings) -> Result<Option<Head>, HeadError> {
+    match find(bytes, b"\r\n\r\n") {
+        Some(end) => parse(bytes.get(..end + 4).unwrap_or_default(), settings).map(Some),
+        None => check_size(bytes, settings).map(|()| None),
+    }
+}
+
 const fn searched_from(searched: usize) -> usize {
     searched.saturating_sub(3)
 }

@@ -17,7 +17,7 @@ enum Value {
 }
 
 /// The texts of a pickled dictionary by their names; `None` for what is no such thing, or not understood.
-pub(super) fn texts(pickled: &[u8]) -> Option<Vec<(Arc<str>, Arc<str>)>> {
+pub(in crate::auth) fn texts(pickled: &[u8]) -> Option<Vec<(Arc<str>, Arc<str>)>> {
     let mut machine = Machine {
         rest: pickled,
         stack: Vec::new(),

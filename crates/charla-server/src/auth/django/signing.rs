@@ -25,7 +25,7 @@ fn salted_hmac(salt: &str, value: &[u8], secret: &str) -> Hmac<Sha256> {
 }
 
 /// The values of a session in a database, if this secret signed it.
-pub(super) fn session(signed: &str, secret: &str) -> Option<Map<String, Value>> {
+pub(in crate::auth) fn session(signed: &str, secret: &str) -> Option<Map<String, Value>> {
     let (value, signature) = signed.rsplit_once(':')?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
     salted_hmac(SESSION_SALT, value.as_bytes(), secret)
@@ -43,6 +43,12 @@ pub(super) fn session(signed: &str, secret: &str) -> Option<Map<String, Value>> 
         }
     };
     serde_json::from_slice(&json).ok()
+}
+
+/// A value with the signature that [`session`] asks for.
+pub(in crate::auth) fn signed_session(value: &str, secret: &str) -> String {
+    let signature = salted_hmac(SESSION_SALT, value.as_bytes(), secret).finalize();
+    format!("{value}:{}", URL_SAFE_NO_PAD.encode(signature.into_bytes()))
 }
 
 /// Whether a session was made while the user had this password.

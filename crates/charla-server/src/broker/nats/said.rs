@@ -9,7 +9,7 @@ const LINE_MAX: usize = 256 * 1024;
 
 /// One thing that a server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// About itself, in JSON.
     Info(String),
     /// Something published under a subject.
@@ -26,10 +26,10 @@ pub(super) enum Heard {
 
 /// These bytes are no NATS, or more than a bus says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Garbled;
+pub(crate) struct Garbled;
 
 /// Takes the first whole thing off the front; `None` while it is not all there.
-pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Heard>, Garbled> {
+pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Heard>, Garbled> {
     let Some(end) = buffer.iter().take(LINE_MAX).position(|byte| *byte == b'\n') else {
         return if buffer.len() >= LINE_MAX {
             Err(Garbled)
