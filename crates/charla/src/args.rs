@@ -13,6 +13,7 @@ mod archive;
 mod backup;
 mod doctor;
 mod import_django;
+mod import_history;
 mod storm;
 
 pub(crate) use admin::{
@@ -23,6 +24,7 @@ pub(crate) use archive::{Export, Import};
 pub(crate) use backup::{Backup, OnStore};
 pub(crate) use doctor::{Collect, Doctor, DoctorCommand, Explain, Format, Telling};
 pub(crate) use import_django::ImportDjango;
+pub(crate) use import_history::ImportHistory;
 pub(crate) use storm::Storm;
 
 /// Charla: a realtime chat server that names the cause behind every dropped connection.
@@ -156,6 +158,9 @@ Examples:
     /// Write the settings for taking Charla in under a Django Channels project, read from its own
     #[command(after_help = import_django::HELP)]
     ImportDjango(ImportDjango),
+    /// Take the messages that the application had before into the store
+    #[command(after_help = import_history::HELP)]
+    ImportHistory(ImportHistory),
     /// What an operator keeps.
     #[command(flatten)]
     Admin(Admin),

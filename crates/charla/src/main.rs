@@ -19,6 +19,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod import_django;
+mod import_history;
 mod migrate;
 mod paper;
 mod screen;
@@ -50,6 +51,7 @@ fn run(command: Command, screen: &mut Screen) -> Outcome {
         Command::Backup(wanted) => backup::run(&wanted, screen),
         Command::Restored(wanted) => backup::restored(&wanted, screen),
         Command::Compact(wanted) => backup::compact(&wanted, screen),
+        Command::ImportHistory(wanted) => import_history::run(&wanted, screen),
         Command::Migrate(wanted) => migrate::run(&wanted, screen),
         Command::Serve(wanted) => serve::run(wanted, screen),
         Command::Storm(wanted) => storm::run(&wanted, screen),

@@ -27,6 +27,7 @@ pub(crate) mod archive;
 pub(crate) mod backup;
 pub(crate) mod doctor;
 pub(crate) mod import_django;
+pub(crate) mod import_history;
 pub(crate) mod storm;
 
 words! {

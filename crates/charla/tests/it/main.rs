@@ -14,6 +14,7 @@ mod connect;
 mod demo;
 mod doctor;
 mod import_django;
+mod import_history;
 mod migrate;
 mod paper;
 mod running;
