@@ -207,11 +207,11 @@ impl Application {
         let (size, within) = (settings.connections, settings.timeout);
         let database = match url {
             ApplicationUrl::Postgres(url) => {
-                let config = postgres::config(url, password.as_deref())?;
+                let config = postgres::config(url, password.as_deref(), settings)?;
                 Database::Postgres(Box::new(Pool::new(config, size, within)))
             }
             ApplicationUrl::Mysql(url) => Database::Mysql(Box::new(Pool::new(
-                mysql::config(url, password, within)?,
+                mysql::config(url, password, settings)?,
                 size,
                 within,
             ))),

@@ -19,6 +19,7 @@ use crate::clock::Uptime;
 use crate::metrics::Metrics;
 use crate::settings::{AuthorityKind, AuthoritySettings, Settings};
 use crate::telemetry::{self, Kind};
+use crate::trust;
 
 mod breaker;
 mod cache;
@@ -130,6 +131,9 @@ pub enum AuthoritySetupError {
     /// `kind = "http"` without an address or a secret; settings that were loaded have both.
     #[error("`authority.kind` is \"http\", but there is no authority.url or no authority.secret")]
     NoUrl,
+    /// The file with authorities.
+    #[error("`authority.ca_file` cannot be used: {0}")]
+    CaFile(String),
 }
 
 /// Who says who may enter.
@@ -189,7 +193,9 @@ impl Authority {
                     .as_deref()
                     .zip(own.secret.as_ref())
                     .ok_or(AuthoritySetupError::NoUrl)?;
-                let http = http::Http::new(url, secret).ok_or(AuthoritySetupError::NoUrl)?;
+                let tls = trust::authorities(own.ca_file.as_deref()).map_err(AuthoritySetupError::CaFile)?;
+                let tls = tls.with_no_client_auth();
+                let http = http::Http::new(url, secret, tls).ok_or(AuthoritySetupError::NoUrl)?;
                 (Source::Http(Box::new(http)), HTTP_AT_ONCE)
             }
         };

@@ -48,6 +48,7 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 mod timers;
+mod trust;
 mod users;
 mod webhooks;
 

@@ -36,7 +36,7 @@ mod tests;
 mod units;
 pub(crate) mod webhooks;
 
-pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, MysqlUrl};
+pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, DatabaseTls, MysqlUrl};
 pub use authority::{AuthorityKind, AuthorityPreset, AuthoritySettings, QUERY_NAMES};
 pub use bridge::{
     BridgeSettings, ChannelLayer, EventKind, EventSettings, GroupName, GroupNameError, GroupSettings, Named,

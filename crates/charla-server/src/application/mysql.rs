@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, Params};
+use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, SslOpts};
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{ApplicationError, Ask, Fault, POURED, Row, Value, pool};
-use crate::settings::MysqlUrl;
+use crate::settings::{ApplicationSettings, DatabaseTls, MysqlUrl};
 
 /// Statements that a connection keeps prepared.
 const PREPARED_MAX: usize = 32;
@@ -33,21 +33,31 @@ pub(super) struct Config {
 pub(super) fn config(
     url: &MysqlUrl,
     password: Option<String>,
-    within: Duration,
+    settings: &ApplicationSettings,
 ) -> Result<Config, ApplicationError> {
     let opts = Opts::from_url(url.text().expose_secret()).map_err(|_| {
         ApplicationError::Settings("`application.database_url` is no address of MySQL".into())
     })?;
     let socket = opts.socket().is_some();
     let known = password.or_else(|| opts.pass().map(str::to_owned));
+    let tls = match settings.tls {
+        None => opts.ssl_opts().cloned(),
+        Some(DatabaseTls::Off) => None,
+        Some(DatabaseTls::Require) => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
+        Some(DatabaseTls::VerifyFull) => {
+            let own = settings.ca_file.iter().cloned().map(Into::into).collect();
+            Some(SslOpts::default().with_root_certs(own))
+        }
+    };
     let opts = OptsBuilder::from_opts(opts)
+        .ssl_opts(tls)
         .pass(known)
         // Only where the address names one: a server on another port of this machine is another server.
         .prefer_socket(socket)
         .stmt_cache_size(PREPARED_MAX);
     Ok(Config {
         opts: opts.into(),
-        within,
+        within: settings.timeout,
     })
 }
 

@@ -4,20 +4,25 @@
 //! alone, so that no connection keeps one tenant's schema for the next. Once a statement is prepared it takes one round trip.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Error, GenericClient, NoTls, Statement};
+use tokio_postgres::{Client, Config, Connection, Error, GenericClient, NoTls, Statement};
 
 use super::{ApplicationError, Ask, Fault, POURED, Row, Schema, pool};
-use crate::settings::StoreUrl;
+use crate::settings::{ApplicationSettings, DatabaseTls, StoreUrl};
+use crate::trust;
 
+mod tls;
 mod value;
 
+use tls::Tls;
 use value::{Bound, bind};
 
 /// Statements that a connection keeps prepared; each tenant's schema has its own.
@@ -27,26 +32,48 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 /// How much longer than the server we wait, so that its own reason comes first.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// How to get there.
+pub(super) struct Way {
+    config: Config,
+    tls: Option<Tls>,
+}
+
 /// The address with its password.
-pub(super) fn config(url: &StoreUrl, password: Option<&str>) -> Result<Config, ApplicationError> {
+pub(super) fn config(
+    url: &StoreUrl,
+    password: Option<&str>,
+    settings: &ApplicationSettings,
+) -> Result<Way, ApplicationError> {
     let refused = |what: &str| ApplicationError::Settings(format!("`application.database_url` {what}"));
     let config = url.text().expose_secret().parse::<Config>();
     let mut config = config.map_err(|_| refused("is no address of PostgreSQL"))?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(refused(
-            "asks for TLS (sslmode=require), which this version does not speak to PostgreSQL; use a local socket, \
-             a private network or a tunnel, with sslmode=disable",
-        ));
-    }
+    let asked = (config.get_ssl_mode() == SslMode::Require).then_some(DatabaseTls::Require);
+    let tls = match settings.tls.or(asked) {
+        None | Some(DatabaseTls::Off) => None,
+        Some(DatabaseTls::Require) => Some(trust::anybody()),
+        Some(DatabaseTls::VerifyFull) => {
+            let believed = trust::authorities(settings.ca_file.as_deref());
+            let believed = believed.map_err(|said| {
+                ApplicationError::Settings(format!("`application.ca_file` cannot be used: {said}"))
+            })?;
+            Some(believed.with_no_client_auth())
+        }
+    };
     if let Some(password) = password {
         config.password(password);
     }
-    config.ssl_mode(SslMode::Disable);
+    config.ssl_mode(match tls {
+        Some(_) => SslMode::Require,
+        None => SslMode::Disable,
+    });
     config.tcp_user_timeout(UNACKNOWLEDGED);
     if config.get_application_name().is_none() {
         config.application_name("charla authority");
     }
-    Ok(config)
+    Ok(Way {
+        config,
+        tls: tls.map(|tls| Tls(Arc::new(tls))),
+    })
 }
 
 /// A connection.
@@ -71,16 +98,14 @@ const LOOK: &str = "SELECT has_schema_privilege(oid, 'USAGE'), set_config('searc
     FROM pg_catalog.pg_namespace WHERE nspname = $1";
 
 impl pool::Session for Session {
-    type Config = Config;
+    type Config = Way;
 
-    async fn open(config: &Config) -> Result<Self, ApplicationError> {
+    async fn open(way: &Way) -> Result<Self, ApplicationError> {
         let connected = async {
-            let (client, driver) = config.connect(NoTls).await?;
-            tokio::spawn(async move {
-                if let Err(error) = driver.await {
-                    tracing::debug!(error = %words(&error), "a connection to the application's database broke");
-                }
-            });
+            let client = match &way.tls {
+                Some(tls) => driven(way.config.connect(tls.clone()).await?),
+                None => driven(way.config.connect(NoTls).await?),
+            };
             let look = client.prepare(LOOK).await?;
             Ok(Self {
                 client,
@@ -136,6 +161,20 @@ impl pool::Session for Session {
         self.spoiled = matches!(answer, Err(Fault::Lost(_)));
         answer
     }
+}
+
+/// Has a connection driven until it ends.
+fn driven<S, T>((client, driver): (Client, Connection<S, T>)) -> Client
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::debug!(error = %words(&error), "a connection to the application's database broke");
+        }
+    });
+    client
 }
 
 impl Session {

@@ -18,6 +18,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -78,14 +79,14 @@ const fn yes() -> bool {
 
 impl Http {
     /// `None` when the address cannot be asked, or the secret is no base64 where it says so.
-    pub(super) fn new(url: &str, secret: &SecretString) -> Option<Self> {
+    pub(super) fn new(url: &str, secret: &SecretString, tls: ClientConfig) -> Option<Self> {
         let secret = secret.expose_secret();
         let bytes = match secret.strip_prefix(ENCODED) {
             Some(encoded) => STANDARD.decode(encoded).ok()?,
             None => secret.as_bytes().to_vec(),
         };
         let tls = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1();
         Some(Self {

@@ -16,6 +16,10 @@ pub struct ApplicationSettings {
     pub database_url: Option<ApplicationUrl>,
     /// The file with the password for it, read at the start.
     pub password_file: Option<PathBuf>,
+    /// Whether connections are encrypted, and who is believed; `None`: as the address says.
+    pub tls: Option<DatabaseTls>,
+    /// Authorities in PEM that may have signed its certificate, besides those that browsers believe.
+    pub ca_file: Option<PathBuf>,
     /// Connections of this node.
     pub connections: usize,
     /// How long a query may take; and how long to wait for a connection.
@@ -29,11 +33,24 @@ impl Default for ApplicationSettings {
         Self {
             database_url: None,
             password_file: None,
+            tls: None,
+            ca_file: None,
             connections: 8,
             timeout: Duration::from_secs(2),
             schema: None,
         }
     }
+}
+
+/// How connections to a database are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseTls {
+    /// Not at all.
+    Off,
+    /// The server's certificate is not looked at: whoever stands in between is not noticed.
+    Require,
+    /// The certificate is signed by somebody who is believed, for this name.
+    VerifyFull,
 }
 
 /// A kind of database, which says how its SQL is written.

@@ -62,6 +62,8 @@ pub struct AuthoritySettings {
     pub query_file: Option<PathBuf>,
     /// Where the application answers.
     pub url: Option<String>,
+    /// Authorities in PEM that may have signed its certificate, besides those that browsers believe.
+    pub ca_file: Option<PathBuf>,
     /// What requests are signed with.
     pub secret: Option<SecretString>,
     /// How long an answer may take.
@@ -84,6 +86,7 @@ impl Default for AuthoritySettings {
             query: None,
             query_file: None,
             url: None,
+            ca_file: None,
             secret: None,
             timeout: Duration::from_secs(2),
             cache_allow: Duration::from_secs(30),
@@ -106,6 +109,7 @@ pub(super) fn settle(loaded: &mut Loaded, vault: &mut Vault<'_>) {
         ("authority.query", authority.query.is_some(), sql, "sql"),
         ("authority.query_file", authority.query_file.is_some(), sql, "sql"),
         ("authority.url", authority.url.is_some(), http, "http"),
+        ("authority.ca_file", authority.ca_file.is_some(), http, "http"),
         ("authority.secret", authority.secret.is_some(), http, "http"),
     ] {
         if is_set && !useful {

@@ -311,6 +311,10 @@ keys! {
         "The database: postgres://, mysql:// (MariaDB too) or sqlite:/// and a path. Not set: nothing is asked of it. A password in it only in the variable.";
     "application.password_file", Rule::Path, Some(|s| &mut s.application.password_file), "/etc/charla/app-db-password",
         "A file with the password for application.database_url; a line end at its end is cut.";
+    "application.tls", Rule::Choice(&["off", "require", "verify-full"]), Some(|s| &mut s.application.tls), "verify-full",
+        "PostgreSQL and MySQL: \"verify-full\" (the certificate is believed, and is of this name), \"require\" (encrypted, to whom is not looked at) or \"off\". Not set: as sslmode or require_ssl in the address say, else off.";
+    "application.ca_file", Rule::Path, Some(|s| &mut s.application.ca_file), "/etc/charla/app-db-ca.pem",
+        "Authorities in PEM that may have signed its certificate, besides those that browsers believe; with verify-full.";
     "application.connections", count(1, 1_000), Some(|s| &mut s.application.connections), "",
         "Connections of this node to it.";
     "application.timeout", Rule::Time { min: Duration::from_millis(50), max: Duration::from_secs(60) },
@@ -329,6 +333,8 @@ keys! {
         "The same, read from a file.";
     "authority.url", Rule::Url, Some(|s| &mut s.authority.url), "http://127.0.0.1:8000/internal/charla/authority/",
         "http: where the application answers a signed POST of tenant, user and chat.";
+    "authority.ca_file", Rule::Path, Some(|s| &mut s.authority.ca_file), "/etc/charla/app-ca.pem",
+        "http: authorities in PEM that may have signed its certificate, besides those that browsers believe.";
     "authority.secret", Rule::Secret, None, "at least 16 bytes, better 32",
         "http: what the requests are signed with. Give one of the three.";
     "authority.secret_file", Rule::SecretFile, None, "/etc/charla/authority-secret",

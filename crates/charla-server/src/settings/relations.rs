@@ -5,7 +5,7 @@ use super::history;
 use super::keys;
 use super::load::Loaded;
 use super::problem::{Fault, Must, Place, Problem};
-use super::{ApplicationUrl, BusKind, DatabaseKind, Settings, keys::Key};
+use super::{ApplicationUrl, BusKind, DatabaseKind, DatabaseTls, Settings, keys::Key};
 
 /// One rule between two keys, both durations or both sizes.
 struct Relation {
@@ -82,6 +82,7 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     check_listener(loaded, problems);
     check_broker(loaded, problems);
     check_application(loaded, problems);
+    check_trust(loaded, problems);
     django::check(loaded, problems);
     history::check(loaded, problems);
     check_bridge(loaded, problems);
@@ -205,6 +206,12 @@ fn check_application(loaded: &Loaded, problems: &mut Vec<Problem>) {
             server,
             "postgres or mysql",
         ),
+        (
+            "application.tls",
+            application.tls.is_some(),
+            server,
+            "postgres or mysql",
+        ),
     ] {
         if is_set && !useful {
             let url = "application.database_url";
@@ -213,6 +220,20 @@ fn check_application(loaded: &Loaded, problems: &mut Vec<Problem>) {
                 Fault::Idle { key, url, without },
             ));
         }
+    }
+}
+
+/// An authority that nobody is held against would be taken for protection.
+fn check_trust(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let application = &loaded.settings.application;
+    let key = "application.ca_file";
+    if application.ca_file.is_some() && application.tls != Some(DatabaseTls::VerifyFull) {
+        let (key_path, any) = (
+            key.to_owned(),
+            vec!["application.tls = \"verify-full\"".to_owned()],
+        );
+        let fault = Fault::Needs { key: key_path, any };
+        problems.push(Problem::new(&loaded.place(key), fault));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::cluster::Cluster;
 use crate::serving::{soon, tenant_id};
 
 mod mariadb;
+mod tls;
 mod values;
 
 pub(crate) use mariadb::Mariadb;

@@ -22,7 +22,7 @@ const PROGRAMS: [&str; 2] = ["/usr/lib/postgresql", "/usr/pgsql"];
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who the server runs as, if not as this user.
-type Owner = Option<(u32, u32)>;
+pub(crate) type Owner = Option<(u32, u32)>;
 
 /// A running server; stopped when dropped.
 pub(crate) struct Cluster {
@@ -250,7 +250,7 @@ fn programs() -> PathBuf {
 }
 
 /// The user to be instead of root.
-fn owner() -> Owner {
+pub(crate) fn owner() -> Owner {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{CertificateError, ClientConfig, Error, InvalidMessage, RootCertStore};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{CertificateError, ClientConfig, Error, InvalidMessage};
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::BrokerSetupError;
 use super::ended::Ended;
 use crate::settings::{BrokerPlace, BrokerSettings, BrokerUrl};
+use crate::trust;
 
 /// From the address to a connection that is let in.
 pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -155,23 +156,14 @@ fn unusable(key: &'static str, path: &std::path::Path, said: String) -> BrokerSe
 }
 
 fn config(settings: &BrokerSettings) -> Result<Arc<ClientConfig>, BrokerSetupError> {
-    let mut roots = RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(path) = &settings.ca_file {
-        for certificate in certificates("broker.ca_file", path)? {
-            roots
-                .add(certificate)
-                .map_err(|error| unusable("broker.ca_file", path, error.to_string()))?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots);
+    let ca_file = settings.ca_file.as_deref();
+    let config = trust::authorities(ca_file).map_err(|said| {
+        let path = ca_file.unwrap_or_else(|| std::path::Path::new(""));
+        unusable("broker.ca_file", path, said)
+    })?;
     let config = match (&settings.cert_file, &settings.key_file) {
         (Some(path), Some(key_path)) => {
-            let chain = certificates("broker.cert_file", path)?;
+            let chain = trust::certificates(path).map_err(|said| unusable("broker.cert_file", path, said))?;
             let key = PrivateKeyDer::from_pem_file(key_path)
                 .map_err(|error| unusable("broker.key_file", key_path, error.to_string()))?;
             config
@@ -181,21 +173,6 @@ fn config(settings: &BrokerSettings) -> Result<Arc<ClientConfig>, BrokerSetupErr
         (None, _) | (_, None) => config.with_no_client_auth(),
     };
     Ok(Arc::new(config))
-}
-
-fn certificates(
-    key: &'static str,
-    path: &std::path::Path,
-) -> Result<Vec<CertificateDer<'static>>, BrokerSetupError> {
-    let said = |error: rustls::pki_types::pem::Error| unusable(key, path, error.to_string());
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(said)?
-        .collect::<Result<_, _>>()
-        .map_err(said)?;
-    if found.is_empty() {
-        return Err(unusable(key, path, "there is no certificate in it".into()));
-    }
-    Ok(found)
 }
 
 /// What is wrong with the server's certificate or its TLS, and what to do about it.

@@ -3,7 +3,7 @@
 use super::{Raw, Slot, quoted};
 use crate::settings::rule::Rule;
 use crate::settings::{
-    AuthorityKind, AuthorityPreset, ChannelLayer, DialectPreset, LogFormat, Rejects, Serializer,
+    AuthorityKind, AuthorityPreset, ChannelLayer, DatabaseTls, DialectPreset, LogFormat, Rejects, Serializer,
     SessionBackend, WhenFull,
 };
 
@@ -60,6 +60,7 @@ choice!(WhenFull, "refuse" => WhenFull::Refuse, "replace_oldest" => WhenFull::Re
 choice!(Serializer, "msgpack" => Serializer::Msgpack, "json" => Serializer::Json);
 choice!(LogFormat, "pretty" => LogFormat::Pretty, "json" => LogFormat::Json);
 
+optional_choice!(DatabaseTls, "off" => DatabaseTls::Off, "require" => DatabaseTls::Require, "verify-full" => DatabaseTls::VerifyFull);
 optional_choice!(AuthorityPreset, "django" => AuthorityPreset::Django, "django-tenants" => AuthorityPreset::DjangoTenants);
 optional_choice!(ChannelLayer, "core" => ChannelLayer::Core, "pubsub" => ChannelLayer::PubSub);
 optional_choice!(SessionBackend, "database" => SessionBackend::Database, "cache" => SessionBackend::Cache, "cached_db" => SessionBackend::CachedDb);

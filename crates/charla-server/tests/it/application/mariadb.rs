@@ -18,12 +18,18 @@ const STARTS_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) struct Mariadb {
     folder: tempfile::TempDir,
     port: u16,
+    options: Vec<String>,
     child: Mutex<Option<Child>>,
 }
 
 impl Mariadb {
     /// Makes and starts one with an empty database `app`, where everybody may do everything.
     pub(crate) fn start() -> Self {
+        Self::start_with(Vec::new())
+    }
+
+    /// With options of its own.
+    pub(crate) fn start_with(options: Vec<String>) -> Self {
         let folder = tempfile::Builder::new().prefix("charla-mdb-").tempdir().unwrap();
         if let Some(owner) = owner() {
             chown(folder.path(), Some(owner), None).unwrap();
@@ -45,6 +51,7 @@ impl Mariadb {
         let server = Self {
             folder,
             port: free_port(),
+            options,
             child: Mutex::default(),
         };
         std::fs::create_dir(server.folder.path().join("data").join("app")).unwrap();
@@ -73,6 +80,7 @@ impl Mariadb {
             .arg(format!("--datadir={}", folder.join("data").display()))
             .arg(format!("--socket={}", folder.join("socket").display()))
             .arg(format!("--port={}", self.port))
+            .args(&self.options)
             .args(as_user())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -111,7 +119,7 @@ impl Drop for Mariadb {
 }
 
 /// MariaDB refuses to run as root: then it runs as the user that Debian's package made for it.
-fn owner() -> Option<u32> {
+pub(super) fn owner() -> Option<u32> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

@@ -6,10 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use parking_lot::Mutex;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
@@ -24,10 +28,16 @@ struct Application {
 
 impl Application {
     async fn start(says: &Value) -> Self {
+        Self::start_with(says, None).await
+    }
+
+    /// Over TLS, with a certificate.
+    async fn start_with(says: &Value, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let application = Self {
             url: format!(
-                "http://{}/internal/charla/authority/",
+                "{}://{}/internal/charla/authority/",
+                if tls.is_some() { "https" } else { "http" },
                 listener.local_addr().unwrap()
             ),
             says: watch::Sender::new(Some((200, says.to_string()))),
@@ -36,7 +46,15 @@ impl Application {
         let (says, asked) = (application.says.subscribe(), Arc::clone(&application.asked));
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(answer(socket, says.clone(), Arc::clone(&asked)));
+                let (says, asked) = (says.clone(), Arc::clone(&asked));
+                match tls.clone() {
+                    None => drop(tokio::spawn(answer(socket, says, asked))),
+                    Some(tls) => drop(tokio::spawn(async move {
+                        if let Ok(socket) = tls.accept(socket).await {
+                            answer(socket, says, asked).await;
+                        }
+                    })),
+                }
             }
         });
         application
@@ -55,7 +73,7 @@ impl Application {
 }
 
 async fn answer(
-    mut socket: TcpStream,
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
     mut says: watch::Receiver<Option<(u16, String)>>,
     asked: Arc<Mutex<Vec<(String, String)>>>,
 ) {
@@ -259,4 +277,30 @@ async fn many_who_ask_the_same_are_one_question() {
     let (clients, ()) = futures_util::future::join(futures_util::future::join_all(clients), release).await;
     assert_eq!(clients.len(), 8);
     assert_eq!(application.asked.lock().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_of_ones_own_is_believed_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = crate::broker_contract::Authority::new(folder.path());
+    let (certificate, key) = authority.signed("application", "127.0.0.1", |_| {});
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(certificate).unwrap()],
+            PrivateKeyDer::from_pem_file(key).unwrap(),
+        )
+        .unwrap();
+    let tls = TlsAcceptor::from(Arc::new(config));
+    let application = Application::start_with(&json!({"allowed": true, "title": "Cinco"}), Some(tls)).await;
+    let named = format!("ca_file = \"{}\"\n", authority.file().display());
+    let serving = serve(&application.toml(&named)).await;
+    let (.., subscribed) = enter(&serving, "north", "42", "5").await;
+    assert_eq!(subscribed["title"], "Cinco");
+    let serving = serve(&application.toml("")).await;
+    let (_, cause) = refused(&serving, "north", "42", "5").await;
+    assert_eq!(cause, "authority_unavailable");
 }
