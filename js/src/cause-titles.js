@@ -50,6 +50,7 @@ export const CAUSE_TITLES = {
   message_too_big: { en: "The frame is bigger than the limit", es: "La trama supera el límite" },
   frame_flood: { en: "Too many frames in too little time", es: "Demasiadas tramas en muy poco tiempo" },
   subscription_limit: { en: "Too many chats on one connection", es: "Demasiados chats en una sola conexión" },
+  chat_limit: { en: "Too many chats in one tenant", es: "Demasiados chats en un tenant" },
   loop_detected: { en: "The client is repeating itself in a loop", es: "El cliente se repite en un bucle" },
   rate_limited: { en: "Too many requests", es: "Demasiadas peticiones" },
   too_many_connections: { en: "Too many connections", es: "Demasiadas conexiones" },

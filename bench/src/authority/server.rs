@@ -27,7 +27,7 @@ impl Server {
             &file,
             format!(
                 "[server]\nlisten = \"{address}\"\ndefault_tenant = \"bench\"\n[store]\npath = \"data\"\n\
-                 [limits]\nconnections_per_address = 100000\nrefusals_per_minute = 0\nrefusals_per_minute_per_address = 0\n\
+                 [limits]\nconnections_per_address = 100000\nconnects_per_second_per_user = 0\nrefusals_per_minute = 0\nrefusals_per_minute_per_address = 0\n\
                  [[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\"\n{settings}"
             ),
         )?;

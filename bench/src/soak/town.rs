@@ -78,7 +78,7 @@ impl Town {
             &config,
             format!(
                 "[server]\nlisten = \"{address}\"\ndrain = \"2s\"\n[store]\npath = {data:?}\n[auth]\nsecret = \"{SECRET}\"\n\
-                 [limits]\nconnections_per_address = 5000\n[log]\nfilter = \"warn\"\n"
+                 [limits]\nconnections_per_address = 5000\nconnects_per_second_per_address = 0\nconnects_per_second_per_user = 0\n[log]\nfilter = \"warn\"\n"
             ),
         )?;
         let log = fs::File::create(folder.join("server.log"))?;

@@ -206,6 +206,11 @@ impl<K: Hash + Eq + Clone, N: Clone> Loops<K, N> {
         }
     }
 
+    /// Has those who begin to wait from now on wait at most so long.
+    pub const fn wait_at_most(&mut self, longest_wait: Millis) {
+        self.longest_wait = longest_wait;
+    }
+
     /// More is known about a key than when it was refused.
     pub fn name(&mut self, key: &K, note: N) {
         if let Some(repeat) = self.keys.get_mut(key) {

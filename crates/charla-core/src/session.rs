@@ -8,27 +8,29 @@ use uuid::Uuid;
 
 use crate::Millis;
 use crate::grant::{CanEnter, Visitor};
-use crate::quota::{Quota, Rate};
+use crate::limit::Limit;
+use crate::pace::Pace;
+use crate::quota::Rate;
+
+mod pacing;
 
 mod request;
 
+use pacing::Pacing;
 pub use request::{Failure, Request};
 
 /// How long before its end a client is told that its token runs out.
 pub const TOKEN_WARNING: Millis = 60_000;
 /// Unreadable frames in a row after which the client is cut: it is broken, not clumsy.
 const BAD_FRAMES_IN_A_ROW: u8 = 3;
-/// Refusals for haste that a connection may collect before it is cut.
-const HASTE: Rate = Rate {
-    per_second: 10,
-    burst: 1_000,
-};
 
 /// What one connection may do, shared by all.
 #[derive(Debug, Clone)]
 pub struct SessionLimits {
     /// Sends.
     pub sends: Rate,
+    /// Bytes of what is sent and edited: text and data.
+    pub bytes: Pace,
     /// Other requests.
     pub requests: Rate,
     /// Ping frames.
@@ -56,6 +58,8 @@ pub struct Refusal {
     pub detail: String,
     /// When it could succeed.
     pub retry_in: Option<Millis>,
+    /// The limit that was reached, where that is why.
+    pub limit: Option<Limit>,
     /// Whether the connection ends with it.
     pub closes: bool,
     /// The chat that was meant.
@@ -72,9 +76,20 @@ impl Refusal {
             cause,
             detail: detail.into(),
             retry_in: None,
+            limit: None,
             closes: false,
             chat: None,
             id: None,
+        }
+    }
+
+    /// Too much in too little time: of which limit, and for how long to wait.
+    #[must_use]
+    pub fn too_fast(limit: Limit, wait: Millis) -> Self {
+        Self {
+            retry_in: Some(wait),
+            limit: Some(limit),
+            ..Self::new(Cause::RateLimited, format!("retry in {wait} ms; {limit}"))
         }
     }
 
@@ -102,10 +117,7 @@ pub struct Session {
     // The chat of a `/ws/chat/{chat}/` address, meant where a frame names none.
     home: Option<ChatId>,
     grants: Vec<CanEnter>,
-    sends: Quota,
-    requests: Quota,
-    pings: Quota,
-    haste: Quota,
+    pacing: Pacing,
     bad_frames: u8,
     heard_at: Millis,
     pinged_at: Option<Millis>,
@@ -129,10 +141,7 @@ impl Session {
             visitor,
             home,
             grants: Vec::new(),
-            sends: Quota::new(limits.sends, now),
-            requests: Quota::new(limits.requests, now),
-            pings: Quota::new(limits.pings, now),
-            haste: Quota::new(HASTE, now),
+            pacing: Pacing::new(limits, now),
             bad_frames: 0,
             heard_at: now,
             pinged_at: None,
@@ -179,7 +188,7 @@ impl Session {
     /// # Errors
     /// `frame_flood` when they come too fast to be a heartbeat.
     pub fn handle_ping(&mut self, limits: &SessionLimits, now: Millis) -> Result<(), Cause> {
-        self.pings.take(limits.pings, now).map_err(|_| Cause::FrameFlood)
+        self.pacing.ping(limits, now)
     }
 
     /// Judges a frame that could be read or not; `Ok` is to be carried out.
@@ -196,8 +205,7 @@ impl Session {
             Ok(frame) => frame,
             Err(error) if error.readable => {
                 self.bad_frames = 0;
-                let taken = self.requests.take(limits.requests, now);
-                self.check_haste(taken, now)?;
+                self.pacing.request(limits, now)?;
                 return Err(Refusal::new(error.cause, error.detail));
             }
             Err(error) => {
@@ -210,7 +218,7 @@ impl Session {
             }
         };
         self.bad_frames = 0;
-        self.in_time(&frame, limits, now)?;
+        self.pacing.judge(&frame, limits, now)?;
         self.allow(frame, limits)
     }
 
@@ -300,43 +308,9 @@ impl Session {
         }))
     }
 
-    fn in_time(
-        &mut self,
-        frame: &ClientFrame<'_>,
-        limits: &SessionLimits,
-        now: Millis,
-    ) -> Result<(), Refusal> {
-        let (mut meant, mut sent) = (None, None);
-        let taken = match frame {
-            ClientFrame::Send { chat, id, .. } => {
-                (meant, sent) = (chat.clone(), Some(*id));
-                self.sends.take(limits.sends, now)
-            }
-            ClientFrame::Subscribe { .. }
-            | ClientFrame::Unsubscribe { .. }
-            | ClientFrame::History { .. }
-            | ClientFrame::Search { .. }
-            | ClientFrame::Edit { .. }
-            | ClientFrame::Delete { .. }
-            | ClientFrame::Read { .. }
-            | ClientFrame::Typing { .. }
-            | ClientFrame::Refresh { .. }
-            | ClientFrame::Report(_)
-            | ClientFrame::Ping => self.requests.take(limits.requests, now),
-        };
-        self.check_haste(taken, now).map_err(|refusal| Refusal {
-            chat: meant,
-            id: sent,
-            ..refusal
-        })
-    }
-
-    fn check_haste(&mut self, taken: Result<(), Millis>, now: Millis) -> Result<(), Refusal> {
-        taken.map_err(|wait| Refusal {
-            retry_in: Some(wait),
-            closes: self.haste.take(HASTE, now).is_err(),
-            ..Refusal::new(Cause::RateLimited, format!("retry in {wait} ms"))
-        })
+    /// Refuses what came too fast for a limit that many connections share; whoever does not heed it is cut.
+    pub fn too_fast(&mut self, limit: Limit, wait: Millis, now: Millis) -> Refusal {
+        self.pacing.too_fast(limit, wait, now)
     }
 
     fn post(
@@ -356,11 +330,16 @@ impl Session {
         let chat = self.meant(chat)?;
         let again = self.grants.iter().any(|grant| grant.room().chat == chat);
         if !again && self.grants.len() >= limits.subscriptions {
+            let limit = Limit::Subscriptions;
             let detail = format!(
-                "{} subscriptions are all that one connection may have",
+                "{} subscriptions are all that one connection may have; {limit}",
                 limits.subscriptions
             );
-            return Err(Refusal::new(Cause::SubscriptionLimit, detail).of(Some(chat)));
+            let refusal = Refusal::new(Cause::SubscriptionLimit, detail).of(Some(chat));
+            return Err(Refusal {
+                limit: Some(limit),
+                ..refusal
+            });
         }
         Ok(chat)
     }

@@ -194,6 +194,7 @@ registry! {
     loop_detected
     frame_flood
     subscription_limit
+    chat_limit
     slow_consumer
     heartbeat_timeout
     handshake_timeout

@@ -1,12 +1,13 @@
-//! How many: connections of the node, of an address and of a user, counted while they last.
+//! How many: connections of the node, of an address, of a user and of a tenant, counted while they last.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use charla_core::UserKey;
-use charla_wire::Cause;
+use charla_core::{Limit, UserKey};
+use charla_wire::{Cause, TenantId};
 use parking_lot::Mutex;
 
 use crate::settings::{LimitSettings, WhenFull};
@@ -47,6 +48,34 @@ pub(crate) struct Admission {
     node: Counts<()>,
     addresses: Counts<IpAddr>,
     users: Counts<UserKey>,
+    tenants: Counts<TenantId>,
+}
+
+/// There is no place for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// Why, for the client.
+    pub cause: Cause,
+    /// Which limit is reached.
+    pub limit: Limit,
+    /// How many that are.
+    pub max: usize,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.limit, self.max)
+    }
+}
+
+impl Full {
+    const fn new(limit: Limit, max: usize) -> Self {
+        Self {
+            cause: Cause::TooManyConnections,
+            limit,
+            max,
+        }
+    }
 }
 
 /// A counted place, given back when dropped.
@@ -56,6 +85,7 @@ pub struct Place {
     admission: Arc<Admission>,
     address: IpAddr,
     user: Option<UserKey>,
+    in_tenant: bool,
 }
 
 impl Admission {
@@ -63,37 +93,51 @@ impl Admission {
     ///
     /// # Errors
     /// `overloaded` when the node is full, `too_many_connections` when the address is.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, limits: &LimitSettings) -> Result<Place, Cause> {
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, limits: &LimitSettings) -> Result<Place, Full> {
         if !self.node.take(&(), limits.connections) {
-            return Err(Cause::Overloaded);
+            return Err(Full {
+                cause: Cause::Overloaded,
+                ..Full::new(Limit::Connections, limits.connections)
+            });
         }
-        if !self.addresses.take(&address, limits.connections_per_address) {
+        let max = limits.connections_per_address;
+        if !self.addresses.take(&address, max) {
             self.node.give_back(&());
-            return Err(Cause::TooManyConnections);
+            return Err(Full::new(Limit::ConnectionsPerAddress, max));
         }
         Ok(Place {
             admission: Arc::clone(self),
             address,
             user: None,
+            in_tenant: false,
         })
     }
 }
 
 impl Place {
-    /// Counts the connection as this user's too.
+    /// Counts the connection as this user's and tenant's too.
     ///
     /// # Errors
-    /// `too_many_connections` when the user has as many as one may, and none is to make room.
-    pub fn of_user(&mut self, user: &UserKey, limits: &LimitSettings) -> Result<(), Cause> {
+    /// `too_many_connections` when the user has as many as one may, and none is to make room, or the tenant has.
+    pub fn of_user(&mut self, user: &UserKey, limits: &LimitSettings) -> Result<(), Full> {
         let max = match limits.when_user_full {
             WhenFull::Refuse => limits.connections_per_user,
             WhenFull::ReplaceOldest => usize::MAX,
         };
         if !self.admission.users.take(user, max) {
-            return Err(Cause::TooManyConnections);
+            return Err(Full::new(Limit::ConnectionsPerUser, max));
         }
         self.user = Some(user.clone());
-        Ok(())
+        let max = match limits.connections_per_tenant {
+            0 => usize::MAX,
+            max => max,
+        };
+        self.in_tenant = self.admission.tenants.take(&user.tenant, max);
+        if self.in_tenant {
+            Ok(())
+        } else {
+            Err(Full::new(Limit::ConnectionsPerTenant, max))
+        }
     }
 }
 
@@ -103,6 +147,9 @@ impl Drop for Place {
         self.admission.addresses.give_back(&self.address);
         if let Some(user) = &self.user {
             self.admission.users.give_back(user);
+            if self.in_tenant {
+                self.admission.tenants.give_back(&user.tenant);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod doctor;
 mod face;
 mod health;
 mod info;
+mod limits;
 mod loops;
 mod me;
 mod members;
@@ -26,7 +27,6 @@ mod problem;
 mod search;
 mod shapes;
 mod tenants;
-mod throttle;
 mod token;
 mod users;
 mod webhooks;
@@ -37,22 +37,26 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use charla_core::{Rate, UserKey};
+use charla_core::{Paces, UserKey};
+use parking_lot::Mutex;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::node::Node;
 pub(crate) use console::line as console_line;
 use problem::Problem;
-use throttle::Throttle;
+
+/// Addresses or people whose requests are counted at once. Those who could fill it have proved who they are, or spent a
+/// password's hash on each.
+const COUNTED_MAX: usize = 65_536;
 
 /// What the handlers share.
 #[derive(Clone)]
 struct Api {
     node: Arc<Node>,
     /// Failed sign-ins by address.
-    sign_ins: Arc<Throttle<IpAddr>>,
+    sign_ins: Arc<Mutex<Paces<IpAddr>>>,
     /// Requests by person.
-    people: Arc<Throttle<UserKey>>,
+    people: Arc<Mutex<Paces<UserKey>>>,
     /// The REST interface's description.
     document: Bytes,
 }
@@ -65,16 +69,12 @@ impl FromRef<Api> for Arc<Node> {
 
 /// All routes.
 pub fn router(node: &Arc<Node>) -> Router {
-    let limits = &node.settings.limits;
     let (rest, handlers) = rest().split_for_parts();
     let document = openapi::complete(handlers).to_json().unwrap_or_default();
     let api = Api {
         node: Arc::clone(node),
-        sign_ins: Arc::new(Throttle::per_minute(limits.logins_per_minute)),
-        people: Arc::new(Throttle::per_second(Rate {
-            per_second: limits.requests_per_second,
-            burst: limits.request_burst,
-        })),
+        sign_ins: Arc::new(Mutex::new(Paces::new(COUNTED_MAX))),
+        people: Arc::new(Mutex::new(Paces::new(COUNTED_MAX))),
         document: document.into(),
     };
     rest.merge(pages::routes())
@@ -102,6 +102,7 @@ fn rest() -> OpenApiRouter<Api> {
         .merge(tenants::routes())
         .merge(credentials::routes())
         .merge(doctor::routes())
+        .merge(limits::routes())
         .merge(loops::routes())
         .merge(nodes::routes())
         .merge(authority::routes())

@@ -57,9 +57,10 @@ pub struct Ending {
     pub initiator: Initiator,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Writing {
     outbox: Outbox,
+    limits: OutboxLimits,
     ending: Option<Ending>,
     broken: bool,
     task: Option<Waker>,
@@ -94,7 +95,7 @@ pub struct Opening {
     pub opened_at: Millis,
     /// When, by the time of day.
     pub since: Timestamp,
-    /// How much may wait for it.
+    /// How much may wait for it, to begin with.
     pub outbox: OutboxLimits,
     /// Its trace, where the handshake was recorded.
     pub trace: Option<Box<ConnectionTrace>>,
@@ -141,10 +142,20 @@ impl Connection {
     /// A connection over an upgraded socket.
     #[must_use]
     pub(crate) fn new(opening: Opening, socket: Socket) -> Self {
+        let writing = Writing {
+            outbox: Outbox::default(),
+            limits: opening.outbox,
+            ending: None,
+            broken: false,
+            task: None,
+            expelled: Vec::new(),
+            renewed: None,
+            listens_to: Vec::new(),
+        };
         Self {
             opening,
             socket,
-            writing: Mutex::default(),
+            writing: Mutex::new(writing),
             time_passed: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
@@ -188,7 +199,8 @@ impl Connection {
             }
         }
         let now = self.opening.uptime.now();
-        match writing.outbox.push(frame, written, self.opening.outbox, now) {
+        let limits = writing.limits;
+        match writing.outbox.push(frame, written, limits, now) {
             Ok(()) => wake(&mut writing),
             Err(Full) => end(&mut writing, Cause::SlowConsumer, "read faster, or resume"),
         }
@@ -294,7 +306,13 @@ impl Connection {
 
     /// Whether the socket has taken nothing for longer than it may, though bytes wait.
     pub fn is_stuck(&self, now: Millis) -> bool {
-        self.writing.lock().outbox.is_stuck(self.opening.outbox, now)
+        let writing = self.writing.lock();
+        writing.outbox.is_stuck(writing.limits, now)
+    }
+
+    /// From now on so much may wait for it.
+    pub fn heed(&self, limits: OutboxLimits) {
+        self.writing.lock().limits = limits;
     }
 
     /// Bytes that wait.

@@ -110,6 +110,7 @@ fn accept(
         address,
         conduct,
     } = admitted;
+    let tenant = visitor.key.tenant.clone();
     let opening = Opening {
         id,
         visitor,
@@ -125,7 +126,7 @@ fn accept(
         uptime: node.uptime,
         opened_at: node.uptime.now(),
         since: (node.clock)(),
-        outbox: node.outbox_limits,
+        outbox: node.limits.of(&tenant).outbox,
         trace: asked.trace.map(ConnectionTrace::new).map(Box::new),
     };
     let token_ends = Some(node.token_end(expires_at));

@@ -242,6 +242,7 @@ impl Node {
             Happening::Moved(moved) => self.hear_of_chat(moved),
             Happening::Node { from, to, word } => self.hear_node(from, to, word),
             Happening::Forget(forgotten) => self.hear_forgotten(&forgotten),
+            Happening::Limits => self.hear_limits_changed(),
             Happening::TokenRevoked { tenant, jti } => {
                 let came_with_it = |connection: &Connection| {
                     connection.opening.visitor.key.tenant == tenant

@@ -5,6 +5,7 @@
 
 mod asked;
 mod gates;
+mod refused;
 mod reply;
 
 use std::net::IpAddr;
@@ -25,8 +26,9 @@ use crate::telemetry::{self, Span};
 
 pub(crate) use asked::cookie;
 pub use asked::{Asked, Credential, Dialect, is_socket_path};
-pub use gates::{Admitted, Refused, client_address};
+pub use gates::{Admitted, client_address};
 pub(crate) use gates::{is_allowed_origin, recognise, recognise_session};
+pub use refused::Refused;
 pub(crate) use reply::READABLE;
 pub use reply::Reply;
 

@@ -114,6 +114,8 @@ pub enum Happening {
     },
     /// What the authority said counts no more.
     Forget(Forgotten),
+    /// Limits were changed: the store says how.
+    Limits,
     /// Clients repeat themselves.
     Loops {
         /// Who, and how often.

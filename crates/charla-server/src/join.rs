@@ -174,7 +174,7 @@ async fn look(
     let (have, resumed, messages) = missed(node, room, chat.last_seq, left_off)
         .await
         .map_err(unavailable)?;
-    let most = node.settings.limits.resume_messages;
+    let most = node.limits.of(&room.tenant).settings.resume_messages;
     let changed = match (left_off.rev, left_off.after) {
         (Some(rev), Some(after)) if resumed && rev < chat.rev => {
             let changed = node.store.changed_since(room, rev, after, most).await;

@@ -24,6 +24,7 @@ pub mod handshake;
 pub mod happening;
 mod inbox;
 mod join;
+mod limits;
 mod listen;
 pub mod log;
 mod look;

@@ -27,6 +27,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charla_core::Millis;
@@ -36,7 +37,7 @@ use parking_lot::Mutex;
 
 use crate::handshake::{Admitted, Asked, Refused};
 use crate::happening::Happening;
-use crate::node::Node;
+use crate::node::{Node, millis};
 use crate::settings::LimitSettings;
 
 mod key;
@@ -58,26 +59,33 @@ const NODES: u32 = 8;
 pub struct LoopBreaker {
     loops: Mutex<Loops<Key, Who>>,
     /// Refusals a minute; 0: nobody is ever held back.
-    limit: u32,
+    limit: AtomicU32,
     /// The same of one address.
-    address_limit: u32,
+    address_limit: AtomicU32,
 }
 
 impl LoopBreaker {
     /// By the settings.
     pub(crate) fn new(limits: &LimitSettings) -> Self {
-        let longest = u64::try_from(limits.loop_wait_max.as_millis()).unwrap_or(u64::MAX);
         Self {
-            loops: Mutex::new(Loops::new(longest)),
-            limit: limits.refusals_per_minute,
-            address_limit: limits.refusals_per_minute_per_address,
+            loops: Mutex::new(Loops::new(millis(limits.loop_wait_max))),
+            limit: AtomicU32::new(limits.refusals_per_minute),
+            address_limit: AtomicU32::new(limits.refusals_per_minute_per_address),
         }
+    }
+
+    /// By other settings from now on; who waits already waits as was said.
+    pub(crate) fn heed(&self, limits: &LimitSettings) {
+        self.loops.lock().wait_at_most(millis(limits.loop_wait_max));
+        self.limit.store(limits.refusals_per_minute, Ordering::Relaxed);
+        self.address_limit
+            .store(limits.refusals_per_minute_per_address, Ordering::Relaxed);
     }
 
     fn limit(&self, key: &Key) -> u32 {
         match key {
-            Key::Credential(_) | Key::Question(_) | Key::Conduct(_) => self.limit,
-            Key::Address(_) => self.address_limit,
+            Key::Credential(_) | Key::Question(_) | Key::Conduct(_) => self.limit.load(Ordering::Relaxed),
+            Key::Address(_) => self.address_limit.load(Ordering::Relaxed),
             // Only counted.
             Key::User(_) => u32::MAX,
         }
@@ -85,7 +93,8 @@ impl LoopBreaker {
 
     /// What to count a handshake under; `None` when nothing is counted.
     pub(crate) fn keys(&self, asked: &Asked, origin: Option<&[u8]>, address: IpAddr) -> Option<Keys> {
-        let is_off = self.limit == 0 && self.address_limit == 0;
+        let is_zero = |limit: &AtomicU32| limit.load(Ordering::Relaxed) == 0;
+        let is_off = is_zero(&self.limit) && is_zero(&self.address_limit);
         (!is_off).then(|| Keys::of(asked, origin, address))
     }
 
@@ -202,7 +211,10 @@ impl LoopBreaker {
             return (0, Vec::new());
         }
         loops.forget(now);
-        (loops.waiting(now), loops.tell((self.limit / NODES).max(2), now))
+        (
+            loops.waiting(now),
+            loops.tell((self.limit.load(Ordering::Relaxed) / NODES).max(2), now),
+        )
     }
 }
 

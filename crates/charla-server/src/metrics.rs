@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use charla_core::Limit;
 use charla_wire::Cause;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -33,6 +34,18 @@ impl CauseLabel {
         Self {
             cause: Cause::from_id(id).map_or("unknown", Cause::id),
         }
+    }
+}
+
+/// One label: a limit's name in `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabel {
+    limit: &'static str,
+}
+
+impl From<Limit> for LimitLabel {
+    fn from(limit: Limit) -> Self {
+        Self { limit: limit.key() }
     }
 }
 
@@ -78,6 +91,8 @@ pub struct Metrics {
     pub closes: Family<CloseLabels, Counter>,
     /// Requests refused, connection kept.
     pub refusals: Family<CauseLabel, Counter>,
+    /// Handshakes and requests refused because a limit was reached, by limit.
+    pub limits_reached: Family<LimitLabel, Counter>,
     /// What clients say kept them away, by cause.
     pub client_failures: Family<CauseLabel, Counter>,
     /// Clients that repeat themselves and wait.
@@ -135,6 +150,7 @@ impl Default for Metrics {
             preflights: Family::default(),
             closes: Family::default(),
             refusals: Family::default(),
+            limits_reached: Family::default(),
             client_failures: Family::default(),
             loops_active: Gauge::default(),
             refusals_saved: Counter::default(),
@@ -205,6 +221,11 @@ impl Metrics {
             "accept_rate",
             "Handshakes a second that returning clients are spread over",
             self.accept_rate.clone(),
+        );
+        registry.register(
+            "limits_reached",
+            "Handshakes and requests refused because a limit was reached, by its name in [limits]",
+            self.limits_reached.clone(),
         );
         registry.register("messages", "Messages stored", self.messages.clone());
         registry.register("deliveries", "Events handed to a socket", self.deliveries.clone());

@@ -7,11 +7,11 @@ use std::time::Duration;
 use charla_core::connections::Connections;
 use charla_core::peers::Peers;
 use charla_core::presence::Presence;
-use charla_core::session::{Refusal, SessionLimits};
+use charla_core::session::Refusal;
 use charla_core::typing::Typing;
-use charla_core::{CatchingUp, Millis, OutboxLimits, Rate, RoomKey};
+use charla_core::{CatchingUp, Limit, Millis, RoomKey};
 use charla_wire::server_frame::ServerFrame;
-use charla_wire::{Cause, codec, plain};
+use charla_wire::{Cause, plain};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
@@ -31,6 +31,7 @@ use crate::doctor::{Doctor, Surgery};
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
 use crate::inbox::Inbox;
 use crate::join::CATCHING_UP_MAX;
+use crate::limits::Limits;
 use crate::listen::Tls;
 use crate::loops::LoopBreaker;
 use crate::metrics::Metrics;
@@ -67,9 +68,7 @@ pub struct Node {
     pub uptime: Uptime,
     /// What the numbers of this store's messages count in: another one after it was put back from a backup.
     pub epoch: u64,
-    pub(crate) session_limits: SessionLimits,
-    pub(crate) codec_limits: codec::Limits,
-    pub(crate) outbox_limits: OutboxLimits,
+    pub(crate) limits: Limits,
     pub(crate) speech: Arc<Speech>,
     pub(crate) rooms: RoomShards,
     pub(crate) users: Arc<Users>,
@@ -122,16 +121,7 @@ impl Node {
         let limits = &settings.limits;
         let uptime = Uptime::start();
         Self {
-            session_limits: session_limits(&settings),
-            codec_limits: codec::Limits {
-                message_bytes: limits.message_bytes,
-                fragments: limits.fragments,
-                compression: false,
-            },
-            outbox_limits: OutboxLimits {
-                bytes: limits.outbox_bytes,
-                age: millis(limits.outbox_age),
-            },
+            limits: Limits::new(&settings),
             speech: Arc::new(Speech {
                 plain: dialect(&settings.plain),
                 deflate_min: settings.compression.min_bytes,
@@ -288,9 +278,17 @@ impl Node {
         connection.deliver(text_frame(json, connection.opening.variant, &self.speech).bytes());
     }
 
+    /// Somebody was refused because a limit was reached.
+    pub(crate) fn note_limit(&self, limit: Limit) {
+        self.metrics.limits_reached.get_or_create(&limit.into()).inc();
+    }
+
     /// Tells a client that a request was refused, in its own dialect; ends the connection if that is the end.
     pub(crate) fn answer_refusal(&self, connection: &Connection, reference: Option<u64>, refusal: &Refusal) {
         self.metrics.refusals.get_or_create(&refusal.cause.into()).inc();
+        if let Some(limit) = refusal.limit {
+            self.note_limit(limit);
+        }
         if refusal.closes {
             connection.close(refusal.cause, &refusal.detail);
         } else if connection.opening.variant.plain {
@@ -313,23 +311,7 @@ impl Node {
     }
 }
 
-fn session_limits(settings: &Settings) -> SessionLimits {
-    let limits = &settings.limits;
-    let rate = |per_second, burst| Rate { per_second, burst };
-    SessionLimits {
-        sends: rate(limits.sends_per_second, limits.send_burst),
-        requests: rate(limits.requests_per_second, limits.request_burst),
-        pings: rate(limits.pings_per_second, limits.pings_per_second * 4),
-        text_bytes: limits.text_bytes,
-        data_bytes: limits.data_bytes,
-        subscriptions: limits.subscriptions,
-        history_page: limits.history_page,
-        ping_after: millis(settings.liveness.ping_after),
-        pong_within: millis(settings.liveness.pong_within),
-    }
-}
-
-fn millis(duration: Duration) -> Millis {
+pub(crate) fn millis(duration: Duration) -> Millis {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use charla_core::connections::{GivesWay, Opened};
 use charla_core::peers::Peers;
 use charla_core::presence::News;
-use charla_core::{Author, Millis, NodeId, RoomKey, UserKey};
-use charla_wire::Cause;
+use charla_core::{Author, Limit, Millis, NodeId, RoomKey, UserKey};
+use charla_wire::{Cause, TenantId};
 use parking_lot::MutexGuard;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
@@ -362,22 +362,22 @@ impl Node {
 
 /// One person's connections on all nodes.
 impl Node {
-    fn counts_elsewhere(&self) -> bool {
-        self.settings.limits.connections_per_user <= CONNECTIONS_TOLD_MAX
+    fn counts_elsewhere(&self, tenant: &TenantId) -> bool {
+        self.limits.of(tenant).settings.connections_per_user <= CONNECTIONS_TOLD_MAX
     }
 
     fn told_users(&self) -> Vec<UserKey> {
-        if self.counts_elsewhere() {
-            self.users.keys()
-        } else {
-            Vec::new()
-        }
+        let mut users = self.users.keys();
+        users.retain(|user| self.counts_elsewhere(&user.tenant));
+        users
     }
 
     /// A connection of a person begins or has ended: ends those that are too many, and has the other nodes judge too.
     pub(crate) fn connections_moved(&self, user: &UserKey) {
-        let refuses = self.settings.limits.when_user_full == WhenFull::Refuse;
-        if refuses && !self.counts_elsewhere() {
+        let limits = self.limits.of(&user.tenant);
+        let refuses = limits.settings.when_user_full == WhenFull::Refuse;
+        let counts_elsewhere = self.counts_elsewhere(&user.tenant);
+        if refuses && !counts_elsewhere {
             // The door has counted.
             return;
         }
@@ -385,7 +385,7 @@ impl Node {
         if open.is_empty() {
             self.connections_elsewhere.lock().forget(user);
         }
-        if self.counts_elsewhere() && !self.is_alone() && !self.is_draining() {
+        if counts_elsewhere && !self.is_alone() && !self.is_draining() {
             if open.len() == 1 {
                 self.asks.ask([], [user.clone()]);
             }
@@ -412,7 +412,7 @@ impl Node {
     }
 
     fn end_surplus(&self, user: &UserKey, own: &[Opened]) {
-        let limits = &self.settings.limits;
+        let limits = &self.limits.of(&user.tenant).settings;
         let (gives_way, cause) = match limits.when_user_full {
             WhenFull::ReplaceOldest => (GivesWay::Oldest, Cause::SessionReplaced),
             WhenFull::Refuse => (GivesWay::Newest, Cause::TooManyConnections),
@@ -425,7 +425,9 @@ impl Node {
         }
         for connection in self.users.connections(user) {
             if surplus.iter().any(|one| one.id == connection.opening.id) {
-                connection.close(cause, &self.returns.detail(cause, ""));
+                self.note_limit(Limit::ConnectionsPerUser);
+                let detail = Limit::ConnectionsPerUser.to_string();
+                connection.close(cause, &self.returns.detail(cause, &detail));
             }
         }
     }

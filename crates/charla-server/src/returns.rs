@@ -4,6 +4,7 @@
 //! away a place in a [`Line`] that moves at that pace.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charla_core::Millis;
@@ -31,8 +32,8 @@ const PLACE_FREE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Returns {
     uptime: Uptime,
-    // What the operator wants to be counted on, instead of what is measured.
-    fixed: Option<f64>,
+    // What the operator wants to be counted on a second, instead of what is measured; 0 for that.
+    fixed: AtomicU32,
     rate: Mutex<AcceptRate>,
     // What the other nodes can take together: whoever is sent away for good goes there.
     elsewhere: Mutex<Option<f64>>,
@@ -54,7 +55,7 @@ impl Returns {
     pub(crate) fn new(uptime: Uptime, fixed: u32) -> Self {
         Self {
             uptime,
-            fixed: (fixed > 0).then(|| f64::from(fixed)),
+            fixed: AtomicU32::new(fixed),
             rate: Mutex::default(),
             elsewhere: Mutex::default(),
             everybody: Mutex::default(),
@@ -64,7 +65,15 @@ impl Returns {
 
     /// Handshakes a second that this node is counted on to complete.
     pub(crate) fn rate(&self) -> f64 {
-        self.fixed.unwrap_or_else(|| self.rate.lock().per_second())
+        match self.fixed.load(Ordering::Relaxed) {
+            0 => self.rate.lock().per_second(),
+            fixed => f64::from(fixed),
+        }
+    }
+
+    /// Another pace to count on, 0 to measure it.
+    pub(crate) fn fix(&self, fixed: u32) {
+        self.fixed.store(fixed, Ordering::Relaxed);
     }
 
     /// What the other nodes can take a second, all together; `None` while there is no other.
@@ -109,7 +118,12 @@ impl Returns {
 
     /// The words for a close frame: the advice in front, so that a long detail cannot cut it off.
     pub(crate) fn detail(&self, cause: Cause, detail: &str) -> String {
-        match self.advice(cause) {
+        self.detail_after(cause, 0, detail)
+    }
+
+    /// The same for somebody for whom nothing becomes free before `wait`.
+    pub(crate) fn detail_after(&self, cause: Cause, wait: Millis, detail: &str) -> String {
+        match self.advice(cause).map(|delay| delay.max(wait)) {
             Some(delay) if detail.is_empty() => format!("retry in {delay} ms"),
             Some(delay) => format!("retry in {delay} ms; {detail}"),
             None => detail.to_owned(),

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use charla_core::Millis;
-use charla_core::session::{Due, Session};
+use charla_core::session::{Due, Refusal, Request, Session};
 use charla_wire::codec::{self, Decoded, Decoder, Event, Fault, Opcode};
 use charla_wire::server_frame::{Me, ServerFrame};
 use charla_wire::{Cause, ClientFrame, FrameError};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::connection::{Connection, Ending, Initiator, Opening};
 use crate::farewell::{await_answer, drain};
 use crate::join::{LeftOff, join};
+use crate::limits::Effective;
 use crate::membership::Membership;
 use crate::node::Node;
 use crate::publish::IN_FLIGHT_MAX;
@@ -46,6 +47,9 @@ pub(crate) struct Serving {
     // Whether the client breached the framing: where its frames begin is not known any more.
     out_of_step: bool,
     pending: Option<Pending>,
+    limits: Arc<Effective>,
+    // The change of limits that those are of.
+    heeded: u64,
 }
 
 /// Why the task woke.
@@ -77,10 +81,11 @@ impl Serving {
     ) -> Self {
         let now = node.uptime.now();
         let Opening { visitor, home, .. } = &connection.opening;
-        let limits = &node.session_limits;
-        let session = Session::new(visitor.clone(), home.clone(), token_ends, limits, now);
+        let heeded = node.limits.changes();
+        let limits = node.limits.of(&visitor.key.tenant);
+        let session = Session::new(visitor.clone(), home.clone(), token_ends, &limits.session, now);
         node.timers
-            .wake_at(&connection, session.next_timeout(limits), now);
+            .wake_at(&connection, session.next_timeout(&limits.session), now);
         Self {
             node,
             connection,
@@ -91,6 +96,18 @@ impl Serving {
             held_back: false,
             out_of_step: false,
             pending: None,
+            limits,
+            heeded,
+        }
+    }
+
+    /// Takes the limits that hold now, if they have changed.
+    fn heed_limits(&mut self) {
+        let changes = self.node.limits.changes();
+        if std::mem::replace(&mut self.heeded, changes) != changes {
+            let tenant = &self.connection.opening.visitor.key.tenant;
+            self.limits = self.node.limits.of(tenant);
+            self.connection.heed(self.limits.outbox);
         }
     }
 
@@ -100,7 +117,7 @@ impl Serving {
         let opening = &self.connection.opening;
         if !opening.variant.plain {
             let visitor = &opening.visitor;
-            let heartbeat = self.node.session_limits.ping_after;
+            let heartbeat = self.limits.session.ping_after;
             let token_expires_at = opening.token_expires_at;
             self.node.answer(
                 &self.connection,
@@ -241,6 +258,7 @@ impl Serving {
     /// Hears frames from the front of `bytes` until one is incomplete or a request has to wait; says how
     /// many bytes are done with.
     fn hear(&mut self, bytes: &mut [u8]) -> usize {
+        self.heed_limits();
         let mut done = 0;
         while self.pending.is_none() {
             if self.connection.in_flight() >= IN_FLIGHT_MAX {
@@ -275,7 +293,7 @@ impl Serving {
     fn codec_limits(&self) -> codec::Limits {
         codec::Limits {
             compression: self.connection.opening.variant.deflate,
-            ..self.node.codec_limits
+            ..self.limits.codec
         }
     }
 
@@ -287,10 +305,8 @@ impl Serving {
                 .connection
                 .close(Cause::UnsupportedData, "frames are JSON text"),
             Event::Ping(payload) => {
-                match self
-                    .session
-                    .handle_ping(&self.node.session_limits, self.node.uptime.now())
-                {
+                let now = self.node.uptime.now();
+                match self.session.handle_ping(&self.limits.session, now) {
                     Ok(()) => self.connection.deliver(codec::pong(payload).bytes()),
                     Err(cause) => self.connection.close(cause, "too many pings"),
                 }
@@ -347,9 +363,10 @@ impl Serving {
 
     fn handle(&mut self, frame: Result<ClientFrame<'_>, FrameError>, reference: Option<u64>) {
         let now = self.node.uptime.now();
-        match self.session.handle_frame(frame, &self.node.session_limits, now) {
+        let judged = self.session.handle_frame(frame, &self.limits.session, now);
+        match judged.and_then(|request| self.take_shares(request, now)) {
             Ok(request) => {
-                let former = if let charla_core::session::Request::Subscribe { chat, .. } = &request {
+                let former = if let Request::Subscribe { chat, .. } = &request {
                     self.take_membership(chat)
                 } else {
                     None
@@ -360,6 +377,20 @@ impl Serving {
                 }
             }
             Err(refusal) => self.node.answer_refusal(&self.connection, reference, &refusal),
+        }
+    }
+
+    /// Counts a request where others count too: the user's and the tenant's.
+    fn take_shares(&mut self, request: Request, now: Millis) -> Result<Request, Refusal> {
+        let who = &self.connection.opening.visitor.key;
+        let shares = &self.node.limits.shares;
+        match shares.request(who, &request, &self.limits.settings, now) {
+            Ok(()) => Ok(request),
+            Err((limit, wait)) => Err(Refusal {
+                chat: request.chat().cloned(),
+                id: request.send_id(),
+                ..self.session.too_fast(limit, wait, now)
+            }),
         }
     }
 
@@ -396,8 +427,8 @@ impl Serving {
     fn leave_where_expelled(&mut self) {
         for (chat, cause) in self.connection.take_expelled() {
             self.leave(&chat);
-            let refusal = charla_core::session::Refusal::new(cause, "no longer a member of this chat");
-            let refusal = charla_core::session::Refusal {
+            let refusal = Refusal::new(cause, "no longer a member of this chat");
+            let refusal = Refusal {
                 chat: Some(chat),
                 ..refusal
             };
@@ -411,7 +442,8 @@ impl Serving {
     }
 
     fn keep_time(&mut self) {
-        let (limits, now) = (&self.node.session_limits, self.node.uptime.now());
+        self.heed_limits();
+        let now = self.node.uptime.now();
         if self.connection.is_stuck(now) {
             return self
                 .connection
@@ -421,7 +453,7 @@ impl Serving {
             // Nothing was read because we did not: the client's silence is ours.
             self.session.heard(now);
         }
-        while let Some(due) = self.session.handle_timeout(limits, now) {
+        while let Some(due) = self.session.handle_timeout(&self.limits.session, now) {
             match due {
                 Due::Ping => {
                     self.connection.deliver(codec::ping().bytes());
@@ -435,9 +467,11 @@ impl Serving {
                 Due::Close(cause) => return self.connection.close(cause, ""),
             }
         }
-        self.node
-            .timers
-            .wake_at(&self.connection, self.session.next_timeout(limits), now);
+        self.node.timers.wake_at(
+            &self.connection,
+            self.session.next_timeout(&self.limits.session),
+            now,
+        );
     }
 
     /// Sees the last bytes out and waits for the peer's good-bye, for a while.

@@ -20,7 +20,9 @@ use crate::node::Node;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
 use crate::telemetry::{Telemetry, TelemetryError};
-use crate::{clock, console, follow, inbox, loops, outage, peers, publish, retention, timers, webhooks};
+use crate::{
+    clock, console, follow, inbox, limits, loops, outage, peers, publish, retention, timers, webhooks,
+};
 
 /// Groups of commits that may wait to be published.
 const GROUPS_WAITING: usize = 64;
@@ -133,6 +135,7 @@ impl Server {
         node.telemetry = telemetry;
         node.tls = tls;
         let node = Arc::new(node);
+        node.read_limits().await?;
         node.join(broker(&node)?);
         let bridging = Bridge::start(&node).await?.map(|(bridge, tasks)| {
             // Nobody has set another one.
@@ -151,6 +154,7 @@ impl Server {
             tokio::spawn(keep_time(Arc::clone(&node))),
             tokio::spawn(loops::tell_loops(Arc::clone(&node))),
             tokio::spawn(authority::ask_again(Arc::clone(&node))),
+            tokio::spawn(limits::follow_limits(Arc::clone(&node))),
             tokio::spawn(console::keep_figures(Arc::clone(&node))),
             tokio::spawn(retention::keep_to_retention(Arc::clone(&node))),
             tokio::spawn(listen::follow_certificates(Arc::clone(&node))),

@@ -31,6 +31,7 @@ mod source;
 mod store;
 mod store_url;
 mod telemetry;
+mod tenant_limits;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -58,6 +59,7 @@ pub use search::SearchSettings;
 pub use store::StoreSettings;
 pub use store_url::StoreUrl;
 pub use telemetry::TelemetrySettings;
+pub use tenant_limits::{GivenLimit, LimitSources, LimitValue};
 pub use units::{parse_duration, print_duration};
 pub use webhooks::{WebhookEndpointSettings, WebhookSettings};
 
@@ -82,6 +84,8 @@ pub struct Settings {
     pub bridge: BridgeSettings,
     /// How much anybody may do.
     pub limits: LimitSettings,
+    /// Where those figures come from, and tenants' own.
+    pub limit_sources: LimitSources,
     /// Pings and presence.
     pub liveness: LivenessSettings,
     /// Front ends that know nothing of Charla.

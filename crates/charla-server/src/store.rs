@@ -22,6 +22,7 @@ pub mod backup;
 pub mod care;
 mod columns;
 mod hints;
+pub mod kept;
 mod postgres;
 mod records;
 pub mod search;
@@ -113,7 +114,15 @@ pub async fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
 /// - **Retry**: nothing is retried here. [`StoreError::Unavailable`] means that the caller may, with the same id.
 /// - **Tenants**: no call can see across tenants; each takes a key that carries its tenant.
 pub trait Store:
-    archive::Archive + Backfill + care::Care + search::Search + webhooks::WebhookStore + Send + Sync + 'static
+    archive::Archive
+    + Backfill
+    + care::Care
+    + kept::Kept
+    + search::Search
+    + webhooks::WebhookStore
+    + Send
+    + Sync
+    + 'static
 {
     /// Hands a draft to the writer and comes back at once; the outcome goes to the sink, in commit order.
     ///

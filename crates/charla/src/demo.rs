@@ -125,6 +125,9 @@ fn lift_limits(settings: &mut Settings) {
     let limits = &mut settings.limits;
     limits.connections_per_user = UNREACHED as usize;
     limits.connections_per_address = UNREACHED as usize;
+    limits.connects_per_second_per_address = 0;
+    limits.connects_per_second_per_user = 0;
+    limits.sends_per_second_per_user = 0;
     limits.sends_per_second = UNREACHED;
     limits.send_burst = UNREACHED;
     limits.requests_per_second = UNREACHED;

@@ -22,6 +22,7 @@ mod import_django;
 mod import_history;
 mod migrate;
 mod paper;
+mod reload;
 mod screen;
 mod serve;
 mod spinner;

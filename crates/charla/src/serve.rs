@@ -1,9 +1,8 @@
-//! `charla serve`: settings, log, server, until a signal ends it.
+//! `charla serve`: settings, log, server, until a signal ends it; SIGHUP reads the settings again.
 
 use std::io;
 use std::sync::Arc;
 
-use charla_server::node::Node;
 use charla_server::settings::Settings;
 use charla_server::{Server, StartError, log};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -13,6 +12,7 @@ use crate::args::Serve;
 use crate::config;
 use crate::consulting::OwnDoctor;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::reload::Reload;
 use crate::screen::Screen;
 use crate::supervisor::{self, Supervised, Supervisor};
 use crate::words;
@@ -22,13 +22,14 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
     let mut source = wanted.source;
     let listen = wanted.listen.map(|address| ("server.listen".to_owned(), address));
     source.set.extend(listen);
-    let settings = config::resolve(&source, screen)?.settings;
+    let loaded = config::resolve(&source, screen)?;
+    let settings = loaded.settings.clone();
     let file = config::file(&source);
     log::init(&settings.log);
     raise_file_limit(&settings);
     runtime()?.block_on(async {
         let stop = Stop::listen()?;
-        let hangups = signal(SignalKind::hangup())?;
+        let reload = Reload::listen(source, loaded)?;
         let passed = supervisor::passed_socket()
             .map_err(|error| Failure::failed(words::not_started(screen.lang, &error)))?;
         let server = match passed {
@@ -45,17 +46,13 @@ pub(crate) fn run(wanted: Serve, screen: &mut Screen) -> Outcome {
             &node.settings,
             file,
         )));
-        tokio::spawn(read_again(hangups, Arc::clone(node)));
         let supervised = Supervisor::of_environment().serving(server.node());
-        stop.drain(server, &supervised).await
+        let reloading = reload.heed(Arc::clone(server.node()));
+        tokio::select! {
+            outcome = stop.drain(server, &supervised) => outcome,
+            never = reloading => match never {},
+        }
     })
-}
-
-/// What SIGHUP asks for: files are read again, and nobody who is connected notices.
-async fn read_again(mut hangups: Signal, node: Arc<Node>) {
-    while hangups.recv().await.is_some() {
-        node.reload_certificates();
-    }
 }
 
 /// The signals that end a server. Listened for before anybody can know of it, so that none comes too early.

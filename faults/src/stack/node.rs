@@ -176,7 +176,7 @@ impl Node {
         format!(
             "[server]\nlisten = \"{}\"\ntrusted_proxies = [\"{hub}/32\"]\ndrain = \"10s\"\n\n\
              [auth]\nsecret = \"{KEY}\"\n\n[store]\nurl = \"{}\"\n\n[broker]\nurl = \"{broker}\"\n\n\
-             [limits]\nconnections_per_address = 10000\n\n\
+             [limits]\nconnections_per_address = 10000\nconnects_per_second_per_address = 0\nconnects_per_second_per_user = 0\n\n\
              [liveness]\nping_after = \"10s\"\npong_within = \"5s\"\npresence_linger = \"{LINGER_SECONDS}s\"\n\n\
              [metrics]\nallow = [\"{hub}/32\"]\n",
             self.place, self.common.store

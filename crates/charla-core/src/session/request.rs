@@ -1,6 +1,7 @@
-//! What a client may ask for, once it is judged: [`Request`].
+//! What a client asks, allowed and complete: [`Request`].
 
 use charla_wire::ChatId;
+use uuid::Uuid;
 
 use crate::Millis;
 use crate::grant::CanEnter;
@@ -80,6 +81,43 @@ pub enum Request {
     Report(Failure),
     /// Answer `pong`.
     Ping,
+}
+
+impl Request {
+    /// The chat that it is about, where it is about one.
+    #[must_use]
+    pub fn chat(&self) -> Option<&ChatId> {
+        match self {
+            Self::Post(draft) => Some(&draft.room.chat),
+            Self::Subscribe { chat, .. } | Self::Unsubscribe(chat) => Some(chat),
+            Self::History { grant, .. }
+            | Self::Search { grant, .. }
+            | Self::Edit { grant, .. }
+            | Self::Delete { grant, .. }
+            | Self::Read { grant, .. }
+            | Self::Typing { grant, .. } => Some(&grant.room().chat),
+            Self::Refresh(_) | Self::Report(_) | Self::Ping => None,
+        }
+    }
+
+    /// The message's id, of a send.
+    #[must_use]
+    pub const fn send_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Post(draft) => Some(draft.id),
+            Self::Subscribe { .. }
+            | Self::Unsubscribe(_)
+            | Self::History { .. }
+            | Self::Search { .. }
+            | Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::Read { .. }
+            | Self::Typing { .. }
+            | Self::Refresh(_)
+            | Self::Report(_)
+            | Self::Ping => None,
+        }
+    }
 }
 
 /// What a client went through before this connection, in its own words.

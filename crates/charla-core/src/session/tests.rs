@@ -14,6 +14,7 @@ fn limits() -> SessionLimits {
             per_second: 20,
             burst: 40,
         },
+        bytes: Pace::per_second(0, 0),
         requests: Rate {
             per_second: 20,
             burst: 60,
@@ -233,4 +234,27 @@ fn pings_at_a_heartbeat_are_answered_and_a_flood_is_not() {
         .count();
     assert_eq!(answered, 20);
     assert_eq!(session.handle_ping(&limits(), 0), Err(Cause::FrameFlood));
+}
+
+#[test]
+fn bytes_are_counted_of_what_is_sent_and_the_limit_is_named() {
+    let mut session = session(None);
+    let limits = SessionLimits {
+        bytes: Pace::per_second(10, 20),
+        ..limits()
+    };
+    let mut ten = |now| {
+        let text = send("0123456789");
+        let frame = ClientFrame::parse(&text).map(|(frame, _)| frame);
+        session.handle_frame(frame, &limits, now)
+    };
+    assert!(ten(0).is_ok() && ten(0).is_ok());
+    let refusal = ten(0).unwrap_err();
+    assert_eq!(
+        (refusal.cause, refusal.retry_in, refusal.limit, refusal.closes),
+        (Cause::RateLimited, Some(1_000), Some(Limit::Bytes), false)
+    );
+    assert_eq!(refusal.detail, "retry in 1000 ms; limits.bytes_per_second");
+    assert!(refusal.id.is_some());
+    assert!(ten(1_000).is_ok());
 }

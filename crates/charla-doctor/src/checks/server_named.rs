@@ -46,6 +46,7 @@ family! {
     loop_detected LoopDetected Access
     frame_flood FrameFlood Access
     subscription_limit SubscriptionLimit Access
+    chat_limit ChatLimit Access
     slow_consumer SlowConsumer Access
     heartbeat_timeout HeartbeatTimeout Access
     handshake_timeout HandshakeTimeout Access

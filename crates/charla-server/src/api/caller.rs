@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use charla_core::grant::{self, CanEnter, Door, Visitor};
-use charla_core::{Author, RoomKey, UserKey};
+use charla_core::{Author, Limit, RoomKey, UserKey};
 use charla_wire::{Cause, ChatId, TenantId, UserId};
 use http::header;
 use http::request::Parts;
@@ -181,9 +181,10 @@ async fn person(parts: &Parts, api: &Api, token: &str) -> Result<Box<Person>, Pr
 
 /// Somebody who was recognised and does not ask too fast.
 fn in_turn(api: &Api, (identity, visitor): (Identity, Visitor)) -> Result<Box<Person>, Problem> {
-    api.people
-        .take(visitor.key.clone(), api.node.uptime.now())
-        .map_err(Problem::too_fast)?;
+    let node = &api.node;
+    let pace = node.limits.of(&visitor.key.tenant).settings.requests();
+    let taken = api.people.lock().take(&visitor.key, pace, 1, node.uptime.now());
+    taken.map_err(|wait| Problem::too_fast(node, (Limit::Requests, wait)))?;
     Ok(Box::new(Person { visitor, identity }))
 }
 
@@ -320,6 +321,14 @@ impl Caller {
             is_member: standing.member,
         };
         grant::enter(&visitor, chat, door).map_err(|cause| Problem::new(cause, ""))
+    }
+
+    /// The person that it is, if it is one.
+    pub(super) fn person(&self) -> Option<&UserKey> {
+        match self {
+            Self::BackEnd(_) => None,
+            Self::Person(person) => Some(&person.visitor.key),
+        }
     }
 
     /// The key of a chat of its tenant.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use charla_core::{Limit, RoomKey};
 use charla_wire::{Cause, ChatId, UserId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -135,12 +136,29 @@ async fn put(
 ) -> Result<Response, Problem> {
     check_words("title", change.title.as_deref(), TITLE_MAX)?;
     let room = Caller::BackEnd(back_end).room(chat);
+    check_number(&node, &room).await?;
     let put = node.store.put_chat(&room, change.title.as_deref()).await?;
     let (chat, is_new) = put.ok_or_else(Problem::tenant_not_found)?;
     for member in &change.members {
         node.store.put_member(&room, member).await?;
     }
     Ok(made(is_new, Chat::from(chat)))
+}
+
+/// One more chat may be made, or this is none more.
+async fn check_number(node: &Node, room: &RoomKey) -> Result<(), Problem> {
+    let most = node.limits.of(&room.tenant).settings.chats_per_tenant;
+    if most == 0 || node.store.chat(room).await?.is_some() {
+        return Ok(());
+    }
+    let there_are = node.store.chat_count(&room.tenant).await?;
+    if there_are < u64::try_from(most).unwrap_or(u64::MAX) {
+        return Ok(());
+    }
+    let limit = Limit::ChatsPerTenant;
+    node.note_limit(limit);
+    let detail = format!("{there_are} chats; {limit} = {most}");
+    Err(Problem::new(Cause::ChatLimit, detail))
 }
 
 /// Closes a chat: nobody can send until it is opened again.

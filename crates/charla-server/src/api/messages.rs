@@ -27,6 +27,7 @@ use super::chats::made;
 use super::problem::Problem;
 use super::shapes::Message;
 use crate::node::Node;
+use crate::settings::LimitSettings;
 use crate::store::{Appended, Changed, Page};
 use crate::telemetry;
 
@@ -131,7 +132,7 @@ async fn history(
     let limit = which
         .limit
         .unwrap_or(PAGE)
-        .clamp(1, node.settings.limits.history_page);
+        .clamp(1, node.limits.of(caller.tenant()).settings.history_page);
     let grant = caller.enter(&node, &chat, None).await?;
     // One more than asked for shows whether there are more: old ones may be swept, whatever the numbers say.
     let mut messages = node.store.messages(grant.room(), page, limit + 1).await?;
@@ -164,8 +165,13 @@ async fn post(
         .as_deref()
         .map(RawValue::get)
         .filter(|data| *data != "null");
-    check_message(&node, &wanted.text, data)?;
+    let limits = &node.limits.of(caller.tenant()).settings;
+    check_message(limits, &wanted.text, data)?;
     let grant = caller.enter(&node, &chat, wanted.author.as_ref()).await?;
+    let bytes = wanted.text.len() + data.map_or(0, str::len);
+    let (shares, now) = (&node.limits.shares, node.uptime.now());
+    let taken = shares.send(caller.tenant(), caller.person(), bytes, limits, now);
+    taken.map_err(|wait| Problem::too_fast(&node, wait))?;
     let id = wanted.id.unwrap_or_else(Uuid::now_v7);
     let draft = grant.draft(id, &wanted.text, data);
     // Whoever holds a key is the operator's own.
@@ -192,8 +198,12 @@ async fn edit(
     At((chat, seq)): At<(ChatId, Seq)>,
     Given(wanted): Given<Edit>,
 ) -> Result<Json<ChangedMessage>, Problem> {
-    check_message(&node, &wanted.text, None)?;
+    let limits = &node.limits.of(caller.tenant()).settings;
+    check_message(limits, &wanted.text, None)?;
     let grant = caller.enter(&node, &chat, wanted.by.as_ref()).await?;
+    let (shares, now) = (&node.limits.shares, node.uptime.now());
+    let taken = shares.rewrite(caller.tenant(), wanted.text.len(), limits, now);
+    taken.map_err(|wait| Problem::too_fast(&node, wait))?;
     told(node.edit(&grant, known(seq)?, &wanted.text).await?)
 }
 
@@ -234,8 +244,7 @@ fn told(changed: Changed) -> Result<Json<ChangedMessage>, Problem> {
 }
 
 /// The rule of a send over a socket.
-fn check_message(node: &Node, text: &str, data: Option<&str>) -> Result<(), Problem> {
-    let limits = &node.settings.limits;
+fn check_message(limits: &LimitSettings, text: &str, data: Option<&str>) -> Result<(), Problem> {
     if text.trim().is_empty() && data.is_none() {
         return Err(Problem::bad_request("`text` is empty and there is no `data`"));
     }

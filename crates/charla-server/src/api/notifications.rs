@@ -126,7 +126,7 @@ async fn notify(
     At(id): At<UserId>,
     Given(note): Given<Note>,
 ) -> Result<Response, Problem> {
-    let limits = &node.settings.limits;
+    let limits = &node.limits.of(&back_end.tenant).settings;
     check_words("kind", Some(&note.kind), KIND_MAX)?;
     check_words("text", Some(&note.text), limits.text_bytes)?;
     check_words("url", note.url.as_deref(), URL_MAX)?;

@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 
 use crate::auth;
 use crate::handshake;
+use crate::limits::Wait;
+use crate::node::Node;
 use crate::store::{AppendError, StoreError};
 
 /// Why a request was refused.
@@ -37,8 +39,9 @@ impl Problem {
     }
 
     /// Too much in too little time.
-    pub(super) fn too_fast(wait_ms: u64) -> Self {
-        Self::new(Cause::RateLimited, format!("retry in {wait_ms} ms"))
+    pub(super) fn too_fast(node: &Node, (limit, wait): Wait) -> Self {
+        node.note_limit(limit);
+        Self::new(Cause::RateLimited, format!("retry in {wait} ms; {limit}"))
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {

@@ -76,7 +76,7 @@ async fn find(
     let grant = caller.enter(&node, &chat, None).await?;
     let query = search::query(&node, &wanted.q).map_err(|refusal| Problem::bad_request(refusal.detail))?;
     let limit = wanted.limit.unwrap_or(PAGE);
-    let limit = limit.clamp(1, node.settings.limits.history_page);
+    let limit = limit.clamp(1, node.limits.of(caller.tenant()).settings.history_page);
     let found = node.search(grant.room(), &query, wanted.before, limit).await?;
     let hit = |message: charla_core::Stored| Hit {
         hits: query.hits(&message.draft.text),

@@ -1,10 +1,9 @@
 //! `/api/token/`: a password for a pair of tokens, a refresh token for the next pair, and the end of both.
 //! The shapes are SimpleJWT's, so that its clients work unchanged.
 
-use std::net::{IpAddr, Ipv6Addr};
-
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRequestParts, State};
+use charla_core::Limit;
 use charla_wire::{Cause, TenantId};
 use http::request::Parts;
 use http::{StatusCode, header};
@@ -20,6 +19,7 @@ use super::caller::{bearer, named_tenant};
 use super::problem::Problem;
 use super::shapes::Me;
 use crate::auth::{self, TokenPair};
+use crate::limits::counted;
 use crate::listen::ClientAddress;
 
 /// The routes, each with and without the slash at the end: a POST must not be redirected.
@@ -93,17 +93,6 @@ fn not_stored<T>(value: T) -> NotStored<T> {
     ([(header::CACHE_CONTROL, "no-store")], Json(value))
 }
 
-/// Whoever asks, as far as failed sign-ins are counted: a network gets as many as a machine where a machine has a
-/// whole network of addresses (RFC 4291, section 2.5.4).
-fn counted(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) if address.to_ipv4_mapped().is_none() => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        IpAddr::V4(_) | IpAddr::V6(_) => address.to_canonical(),
-    }
-}
-
 /// The tenant that the request names apart from its body.
 struct Named(Option<TenantId>);
 
@@ -142,9 +131,9 @@ async fn sign_in(
         .ok_or_else(|| Problem::new(Cause::TenantMissing, "add `tenant`"))?;
     let address = counted(address);
     // Counted before the password is looked at, or many at once would all be let through.
-    api.sign_ins
-        .take(address, node.uptime.now())
-        .map_err(Problem::too_fast)?;
+    let pace = node.limits.all().settings.logins();
+    let taken = api.sign_ins.lock().take(&address, pace, 1, node.uptime.now());
+    taken.map_err(|wait| Problem::too_fast(node, (Limit::Logins, wait)))?;
     let Credentials {
         username, password, ..
     } = credentials;
@@ -154,7 +143,7 @@ async fn sign_in(
         .login(&tenant, &username, password, (node.clock)())
         .await;
     if !matches!(&outcome, Err(refusal) if refusal.cause == Cause::LoginFailed) {
-        api.sign_ins.give_back(&address);
+        api.sign_ins.lock().give_back(&address, pace, 1);
     }
     let TokenPair {
         access,
@@ -243,18 +232,5 @@ fn already_over<T>(outcome: Result<T, auth::Refusal>) -> Result<(), Problem> {
         Ok(_) => Ok(()),
         Err(refusal) if OVER.contains(&refusal.cause) => Ok(()),
         Err(refusal) => Err(refusal.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_of_addresses_counts_as_one() {
-        let counted = |text: &str| counted(text.parse().unwrap()).to_string();
-        assert_eq!(counted("203.0.113.7"), "203.0.113.7");
-        assert_eq!(counted("::ffff:203.0.113.7"), "203.0.113.7");
-        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 }

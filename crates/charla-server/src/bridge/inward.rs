@@ -121,7 +121,7 @@ impl Inward {
         (text, data): (&str, Option<Arc<str>>),
         place: usize,
     ) -> Result<Result<Appending, Dropped>, StoreError> {
-        let limits = &self.node.settings.limits;
+        let limits = &self.node.limits.of(&room.tenant).settings;
         let data_bytes = data.as_ref().map_or(0, |data| data.len());
         if text.len() > limits.text_bytes || data_bytes > limits.data_bytes {
             return Ok(Err(Dropped::TooLarge));
@@ -243,7 +243,7 @@ impl Inward {
     }
 
     async fn notify(&mut self, user: &UserKey, note: Notification) -> Result<Done, StoreError> {
-        let limits = &self.node.settings.limits;
+        let limits = &self.node.limits.of(&user.tenant).settings;
         let data_bytes = note.data.as_ref().map_or(0, |data| data.len());
         if note.text.len() > limits.text_bytes || data_bytes > limits.data_bytes {
             return Ok(Done::Dropped(Dropped::TooLarge));

@@ -22,7 +22,6 @@ mod moved;
 #[cfg(test)]
 mod tests;
 
-/// What this program writes and reads.
 const VERSION: u32 = 1;
 
 /// What was published, and by which node.
@@ -103,6 +102,7 @@ enum What {
         user: Option<UserId>,
         chat: Option<ChatId>,
     },
+    Limits,
     Connections {
         open: Vec<between::Connection>,
     },
@@ -195,6 +195,7 @@ pub(super) fn seal(node: Uuid, happening: &Happening) -> Option<Vec<u8>> {
             user: forgotten.user.clone(),
             chat: forgotten.chat.clone(),
         },
+        Happening::Limits => What::Limits,
         Happening::Presence { who, joined, .. } => What::Presence {
             who: who.into(),
             joined: *joined,
@@ -296,6 +297,7 @@ fn happening(topic: &Topic, from: Uuid, what: What) -> Option<Happening> {
             chat,
             cause: Cause::from_id(&cause)?,
         }),
+        (Topic::Everybody, What::Limits) => Some(Happening::Limits),
         (Topic::Everybody, What::TokenRevoked { tenant, jti }) => {
             Some(Happening::TokenRevoked { tenant, jti })
         }
@@ -406,6 +408,7 @@ fn in_room(room: &RoomKey, what: What) -> Option<(RoomEvent, Option<Uuid>)> {
         | What::Disconnect { .. }
         | What::TokenRevoked { .. }
         | What::Forget { .. }
+        | What::Limits
         | What::Presence { .. }
         | What::Connections { .. }
         | What::Moved(_)

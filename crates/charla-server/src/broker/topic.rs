@@ -29,6 +29,7 @@ impl Topic {
             Happening::User { user, .. } | Happening::Disconnect { user, .. } => Self::User(user.clone()),
             Happening::TokenRevoked { .. }
             | Happening::Forget(_)
+            | Happening::Limits
             | Happening::Loops { .. }
             | Happening::Node { to: None, .. } => Self::Everybody,
             Happening::Presence { room, .. } => Self::Room(room.clone()),

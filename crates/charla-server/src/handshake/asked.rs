@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 use http::{Method, Version};
 
-use super::gates::Refused;
+use super::refused::Refused;
 use crate::join::LeftOff;
 use crate::receipts::ATTEMPT_MAX;
 use crate::telemetry::TraceContext;

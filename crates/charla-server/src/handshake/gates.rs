@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use charla_core::UserKey;
 use charla_core::grant::{self, Door, Visitor};
-use charla_wire::{Cause, ChatId, TenantId, Timestamp, UserId};
+use charla_wire::{Cause, ChatId, TenantId, Timestamp};
 use http::header;
 use http::request::Parts;
 
 use super::asked::{Asked, Credential};
+use super::refused::Refused;
 use crate::admission::Place;
-use crate::auth::{self, Identity};
+use crate::auth::Identity;
 use crate::join::{as_known, check_user};
+use crate::limits::counted;
 use crate::loops::{self, Fingerprint, Keys};
 use crate::node::Node;
-use crate::store::{Role, Standing, StoreError, UserChange};
+use crate::store::{Role, Standing, UserChange};
 
 /// Somebody who passed every gate.
 #[derive(Debug)]
@@ -36,43 +38,6 @@ pub struct Admitted {
     pub address: IpAddr,
     /// What its conduct is counted under.
     pub conduct: Option<Fingerprint>,
-}
-
-/// Somebody whom a gate turned away.
-#[derive(Debug)]
-pub struct Refused {
-    /// Why.
-    pub cause: Cause,
-    /// In words for developers.
-    pub detail: String,
-    /// Whose chats were meant, as far as known.
-    pub tenant: Option<TenantId>,
-    /// Who it was, as far as proved.
-    pub user: Option<UserId>,
-}
-
-impl Refused {
-    pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self {
-            cause,
-            detail: detail.into(),
-            tenant: None,
-            user: None,
-        }
-    }
-}
-
-impl From<auth::Refusal> for Refused {
-    fn from(refusal: auth::Refusal) -> Self {
-        Self::new(refusal.cause, refusal.detail)
-    }
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        let refusal = crate::join::unavailable(error);
-        Self::new(refusal.cause, refusal.detail)
-    }
 }
 
 /// What somebody at the gates is after.
@@ -115,7 +80,9 @@ pub(super) async fn pass(
             ..admitted
         }),
         Err(refused) => Err(Refused {
-            detail: node.returns.detail(refused.cause, &refused.detail),
+            detail: node
+                .returns
+                .detail_after(refused.cause, refused.wait.unwrap_or(0), &refused.detail),
             ..refused
         }),
     }
@@ -136,14 +103,19 @@ async fn gate_by_gate(
     errand: Errand,
     address: IpAddr,
 ) -> Result<Admitted, Refused> {
-    let limits = &node.settings.limits;
     if node.is_draining() {
         return Err(Refused::new(Cause::Restarting, ""));
     }
+    let limits = node.limits.all();
+    let (shares, now) = (&node.limits.shares, node.uptime.now());
+    if errand == Errand::Enter {
+        let pace = shares.connect_from(counted(address), &limits.settings, now);
+        pace.map_err(|wait| Refused::too_fast(node, wait))?;
+    }
     let mut place = node
         .admission
-        .enter(address, limits)
-        .map_err(|cause| Refused::new(cause, ""))?;
+        .enter(address, &limits.settings)
+        .map_err(|full| Refused::full(node, full))?;
     check_origin(node, parts, address)?;
     if matches!(asked.credential, Credential::Session(_)) {
         check_page(node, parts)?;
@@ -163,9 +135,14 @@ async fn gate_by_gate(
         tenant: tenant.clone(),
         user: identity.user.clone(),
     };
+    let limits = node.limits.of(&tenant);
+    if errand == Errand::Enter {
+        let pace = shares.connect_as(&key, &limits.settings, now);
+        pace.map_err(|wait| known(Refused::too_fast(node, wait)))?;
+    }
     place
-        .of_user(&key, limits)
-        .map_err(|cause| known(Refused::new(cause, "")))?;
+        .of_user(&key, &limits.settings)
+        .map_err(|full| known(Refused::full(node, full)))?;
     let visitor = enter(node, &identity, key, chat.as_ref()).await.map_err(known)?;
     Ok(Admitted {
         visitor,

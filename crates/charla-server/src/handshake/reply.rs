@@ -7,7 +7,8 @@ use http::request::Parts;
 use serde_json::{Map, Value, json};
 
 use super::asked::Broken;
-use super::gates::{Admitted, Refused};
+use super::gates::Admitted;
+use super::refused::Refused;
 use crate::node::Node;
 use crate::receipts::Receipt;
 

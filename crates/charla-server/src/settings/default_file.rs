@@ -66,6 +66,15 @@ const WEBHOOKS: &str = "
 # old_secret_file = \"/etc/charla/acme-webhooks.old\" # while the receiver changes to the new one; or old_secret_env
 ";
 
+const TENANTS: &str = "
+# A tenant's own figures, under the same names; all that is not `per_address` or of the node as a whole: docs/limits.md.
+#
+# [limits.tenants.acme]
+# connections_per_tenant = 500
+# sends_per_second_per_tenant = 50
+# bytes_per_day_per_tenant = \"1GiB\"
+";
+
 /// The text of the file.
 #[must_use]
 pub fn default_file() -> String {
@@ -87,6 +96,9 @@ pub fn default_file() -> String {
             .is_some_and(|(parent, _)| section == format!("{parent}.claims"))
         {
             text.push_str(FOREIGN);
+        }
+        if section == "limits" {
+            text.push_str(TENANTS);
         }
         if section == "bridge" {
             text.push_str(BRIDGE);

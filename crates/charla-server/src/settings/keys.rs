@@ -4,17 +4,17 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::Settings;
-use super::bridge::{EVENT_FIELDS, GROUP_FIELDS};
 use super::retention;
 use super::rule::Rule;
 use super::slot::Slot;
-use super::webhooks::{ENDPOINT_FIELDS, ENDPOINTS};
 
+mod lists;
+mod secret;
 mod sections;
 
+pub(super) use lists::{BRIDGE_EVENTS, BRIDGE_GROUPS, FOREIGN_KEYS, LISTS};
+pub(super) use secret::{SECRETS, Secret};
 pub(super) use sections::SECTIONS;
 
 /// One key.
@@ -31,72 +31,6 @@ pub(super) struct Key {
     /// Where its value goes; the three keys of each of [`SECRETS`] share one instead.
     pub(super) slot: Option<fn(&mut Settings) -> &mut dyn Slot>,
 }
-
-/// Secrets that can be given in three ways, each by the key that stands for all three: `auth.secret` for
-/// `auth.secret_file` and `auth.secret_env` too.
-pub(super) const SECRETS: [Secret; 3] = [
-    Secret {
-        path: "auth.secret",
-        slot: |s| &mut s.auth.secret,
-    },
-    Secret {
-        path: "auth.django.secret",
-        slot: |s| &mut s.auth.django.secret,
-    },
-    Secret {
-        path: "authority.secret",
-        slot: |s| &mut s.authority.secret,
-    },
-];
-
-/// A secret's key and place.
-pub(super) struct Secret {
-    /// The key.
-    pub(super) path: &'static str,
-    /// Where it goes.
-    pub(super) slot: fn(&mut Settings) -> &mut Option<SecretString>,
-}
-
-impl Secret {
-    /// Whether a key is one of the ways to give it.
-    pub(super) fn is_given_by(&self, key: &Key) -> bool {
-        key.gives_secret()
-            && key
-                .path
-                .strip_prefix(self.path)
-                .is_some_and(|rest| matches!(rest, "" | "_file" | "_env"))
-    }
-}
-
-/// The list of keys that tokens by others are signed with; it can be written in the file only.
-pub(super) const FOREIGN_KEYS: &str = "auth.keys";
-
-/// The fields of one entry of [`FOREIGN_KEYS`].
-pub(super) const FOREIGN_KEY_FIELDS: [&str; 8] = [
-    "kid",
-    "algorithm",
-    "secret",
-    "secret_file",
-    "secret_env",
-    "public_key",
-    "public_key_file",
-    "tenant",
-];
-
-/// The list of groups of Django Channels; it can be written in the file only.
-pub(super) const BRIDGE_GROUPS: &str = "bridge.groups";
-
-/// The list of events of Django Channels; likewise.
-pub(super) const BRIDGE_EVENTS: &str = "bridge.events";
-
-/// The lists of the file, each with the fields that its entries may have.
-pub(super) const LISTS: &[(&str, &[&str])] = &[
-    (FOREIGN_KEYS, &FOREIGN_KEY_FIELDS),
-    (BRIDGE_GROUPS, &GROUP_FIELDS),
-    (BRIDGE_EVENTS, &EVENT_FIELDS),
-    (retention::TENANTS, &retention::FIELDS),
-    (ENDPOINTS, &ENDPOINT_FIELDS),
-];
 
 impl Key {
     /// The variable that sets it: `CHARLA_SERVER_LISTEN`.
@@ -387,6 +321,14 @@ keys! {
         "What one more meets: \"refuse\" (too_many_connections), or \"replace_oldest\" (the user's oldest ends with session_replaced).";
     "limits.connections_per_address", count(1, MANY), Some(|s| &mut s.limits.connections_per_address), "",
         "Connections of one address.";
+    "limits.connections_per_tenant", count(0, MANY), Some(|s| &mut s.limits.connections_per_tenant), "",
+        "Connections of one tenant on this node; 0: as many as there is room for.";
+    "limits.connects_per_second_per_address", count(0, MANY), Some(|s| &mut s.limits.connects_per_second_per_address), "",
+        "Handshakes a second of one address; ten seconds' worth, or as many as it may have, at once. 0: no limit.";
+    "limits.connects_per_second_per_user", count(0, MANY), Some(|s| &mut s.limits.connects_per_second_per_user), "",
+        "The same of one user: a page in a circle of its own making is slowed down. 0: no limit.";
+    "limits.connects_per_second_per_tenant", count(0, MANY), Some(|s| &mut s.limits.connects_per_second_per_tenant), "",
+        "The same of one tenant, ten seconds' worth at once. 0: no limit.";
     "limits.message_bytes", bytes(KIB, 16 * MIB), Some(|s| &mut s.limits.message_bytes), "",
         "Size of one message on the wire; more is closed with 1009.";
     "limits.text_bytes", bytes(1, 16 * MIB), Some(|s| &mut s.limits.text_bytes), "",
@@ -399,6 +341,16 @@ keys! {
         "Sends a second of one connection, sustained.";
     "limits.send_burst", count(1, MANY), Some(|s| &mut s.limits.send_burst), "",
         "Sends in one burst.";
+    "limits.sends_per_second_per_user", count(0, MANY), Some(|s| &mut s.limits.sends_per_second_per_user), "",
+        "Sends a second of one user over all connections to this node; at least sends_per_second. 0: no limit.";
+    "limits.sends_per_second_per_tenant", count(0, MANY), Some(|s| &mut s.limits.sends_per_second_per_tenant), "",
+        "Sends a second of one tenant on this node, over sockets and by the API. 0: no limit.";
+    "limits.bytes_per_second", bytes(0, 1024 * MIB), Some(|s| &mut s.limits.bytes_per_second), "",
+        "Text and data a second of one connection. 0: what sends_per_second and message_bytes come to.";
+    "limits.bytes_per_second_per_tenant", bytes(0, 1024 * MIB), Some(|s| &mut s.limits.bytes_per_second_per_tenant), "",
+        "Text and data a second of one tenant on this node. 0: no limit.";
+    "limits.bytes_per_day_per_tenant", bytes(0, 1024 * 1024 * MIB), Some(|s| &mut s.limits.bytes_per_day_per_tenant), "",
+        "Text and data of one tenant within a day on this node, since its start. 0: no limit.";
     "limits.requests_per_second", count(1, MANY), Some(|s| &mut s.limits.requests_per_second), "",
         "Other requests a second of one connection: history, edit, read ...";
     "limits.request_burst", count(1, MANY), Some(|s| &mut s.limits.request_burst), "",
@@ -407,6 +359,8 @@ keys! {
         "Ping frames a second before frame_flood.";
     "limits.subscriptions", count(1, 1_000_000), Some(|s| &mut s.limits.subscriptions), "",
         "Chats that one connection may listen to.";
+    "limits.chats_per_tenant", count(0, MANY), Some(|s| &mut s.limits.chats_per_tenant), "",
+        "Chats of one tenant that the API makes; 0: no limit.";
     "limits.history_page", count(1, 10_000), Some(|s| &mut s.limits.history_page), "",
         "Messages of one page of history.";
     "limits.resume_messages", count(1, 1_000_000), Some(|s| &mut s.limits.resume_messages), "",

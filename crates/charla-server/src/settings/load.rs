@@ -2,7 +2,7 @@
 //!
 //! Every problem is reported at once. What comes out is checked: nothing behind this door checks again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::authority;
@@ -15,6 +15,7 @@ use super::rule::Rule;
 use super::secrets::{ALGORITHMS, Vault, Way};
 use super::slot::Raw;
 use super::source::{ForeignEntry, Given, Layer, read_file, read_flags, read_variables};
+use super::tenant_limits::LimitSources;
 use super::webhooks::ENDPOINTS;
 use super::{ApplicationUrl, BrokerUrl, KeyMaterial, KeySettings, RedisUrl, Settings, StoreUrl};
 
@@ -91,10 +92,13 @@ pub fn load(
     loaded.entries = shown_entries(BRIDGE_GROUPS, &groups);
     loaded.entries.extend(shown_entries(BRIDGE_EVENTS, &events));
     let kept_otherwise = from_file.take_list(retention::TENANTS);
-    for layer in [from_file, from_variables, from_flags] {
+    let mut tenants = Vec::new();
+    for mut layer in [from_file, from_variables, from_flags] {
+        tenants.append(&mut layer.tenants);
         loaded.apply(&layer, &mut vault);
     }
     loaded.settings.retention.settle(&kept_otherwise, vault.problems);
+    loaded.settings.limit_sources = LimitSources::new(&loaded, tenants, vault.problems);
     authority::settle(&mut loaded, &mut vault);
     loaded.settings.store.history.schema = loaded.settings.application.schema.clone();
     relations::check(&loaded, &mut problems);
@@ -193,7 +197,31 @@ impl Loaded {
         lines.splice(at..at, foreign);
         let at = after(&lines, "bridge.");
         lines.splice(at..at, self.entries.iter().cloned());
+        let at = after(&lines, "limits.");
+        lines.splice(at..at, self.settings.limit_sources.shown());
         lines
+    }
+
+    /// The keys beside `[limits]` whose values are others in `new`; what is hidden is not compared.
+    #[must_use]
+    pub fn differs_in(&self, new: &Self) -> Vec<String> {
+        let plain = |loaded: &Self| -> BTreeMap<String, Option<String>> {
+            let lines = loaded.shown().into_iter();
+            lines
+                .filter(|line| !line.key.starts_with("limits."))
+                .map(|line| (line.key, line.value))
+                .collect()
+        };
+        let (old, new) = (plain(self), plain(new));
+        let mut keys: Vec<String> = old
+            .iter()
+            .chain(&new)
+            .filter(|(key, _)| old.get(*key) != new.get(*key))
+            .map(|(key, _)| key.clone())
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
     }
 }
 
@@ -238,7 +266,7 @@ fn shows_password(given: &Given) -> bool {
     given.key.rule == Rule::StoreUrl && StoreUrl::parse(text).is_some_and(|url| url.has_password())
 }
 
-fn refused(given: &Given) -> Fault {
+pub(super) fn refused(given: &Given) -> Fault {
     if given.key.rule == Rule::BrokerUrl
         && let Some(Err(error)) = given.raw.text().map(BrokerUrl::read)
     {

@@ -23,6 +23,8 @@ pub enum Place {
     Variable(String),
     /// In the flag `--set` with this key.
     Flag(String),
+    /// Over the API, which keeps it in the store.
+    Api,
     /// In no place: the default.
     Default,
 }
@@ -36,6 +38,7 @@ impl Place {
             Self::File(path) => path.display().to_string(),
             Self::Variable(name) => name.clone(),
             Self::Flag(key) => format!("--set {key}"),
+            Self::Api => "API".into(),
             Self::Default => match lang {
                 Lang::En => "default".into(),
                 Lang::Es => "por defecto".into(),
@@ -58,6 +61,12 @@ impl Problem {
             place: place.clone(),
             fault,
         }
+    }
+
+    /// What is wrong, in English, without the place.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.fault.tell(Lang::En)
     }
 
     /// The whole line, in a language: `charla.toml:12: unknown key ...`.
@@ -108,6 +117,8 @@ pub(super) enum Fault {
     Statement { key: &'static str, error: QueryError },
     /// What has to be written in one transaction is in two databases.
     OtherDatabase { key: &'static str },
+    /// No tenant has a figure of its own for it.
+    OfTheNode { key: String },
     /// Only the file can hold it.
     FileOnly { key: String },
     /// More than one of several ways to give one thing.
@@ -205,6 +216,7 @@ impl Fault {
             Self::Entry { name, why } => entry(Lang::En, name, why),
             Self::Statement { key, error } => format!("`{key}`: {error}"),
             Self::OtherDatabase { key } => other_database(Lang::En, key),
+            Self::OfTheNode { key } => of_the_node(Lang::En, key),
             Self::FileOnly { key } => format!("`{key}` can be written in the file only, as [[{key}]]"),
             Self::OneOf { keys } => format!("give only one of {}", listed(keys, "and")),
             Self::Needs { key, any } => format!("`{key}` needs {}", listed(any, "or")),
@@ -277,6 +289,7 @@ impl Fault {
             Self::Entry { name, why } => entry(Lang::Es, name, why),
             Self::Statement { key, error } => format!("`{key}`: {error}"),
             Self::OtherDatabase { key } => other_database(Lang::Es, key),
+            Self::OfTheNode { key } => of_the_node(Lang::Es, key),
             Self::FileOnly { key } => format!("`{key}` solo se escribe en el archivo, como [[{key}]]"),
             Self::OneOf { keys } => format!("da solo una de estas: {}", listed(keys, "y")),
             Self::Needs { key, any } => format!("`{key}` necesita {}", listed(any, "o")),
@@ -316,6 +329,13 @@ impl Fault {
                 )
             }
         }
+    }
+}
+
+fn of_the_node(lang: Lang, key: &str) -> String {
+    match lang {
+        Lang::En => format!("`{key}`: this holds for a node as a whole; set it in [limits]"),
+        Lang::Es => format!("`{key}`: esto vale para un nodo entero; ponlo en [limits]"),
     }
 }
 

@@ -62,23 +62,8 @@ const RELATIONS: [Relation; 7] = [
 
 /// Adds what does not hold, at the value that was given last.
 pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
-    for relation in RELATIONS
-        .iter()
-        .filter(|relation| !(relation.holds)(&loaded.settings))
-    {
-        let own = loaded.place(relation.key);
-        let bound_from = loaded.place(relation.other);
-        let place = if own == Place::Default { &bound_from } else { &own };
-        let fault = Fault::Relation {
-            key: relation.key,
-            value: value(loaded, relation.key),
-            must: relation.must,
-            other: relation.other,
-            bound: value(loaded, relation.other),
-            bound_from: bound_from.clone(),
-        };
-        problems.push(Problem::new(place, fault));
-    }
+    let place = |key: &'static str| loaded.place(key);
+    problems.extend(broken(&loaded.settings, |_| true, &place));
     check_listener(loaded, problems);
     check_broker(loaded, problems);
     check_application(loaded, problems);
@@ -86,6 +71,36 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     django::check(loaded, problems);
     history::check(loaded, problems);
     check_bridge(loaded, problems);
+}
+
+/// The same of limits alone, each with its place.
+pub(super) fn check_limits(settings: &Settings, place: &dyn Fn(&'static str) -> Place) -> Vec<Problem> {
+    broken(settings, |relation| relation.key.starts_with("limits."), place)
+}
+
+fn broken(
+    settings: &Settings,
+    wanted: fn(&Relation) -> bool,
+    place: &dyn Fn(&'static str) -> Place,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for relation in RELATIONS
+        .iter()
+        .filter(|relation| wanted(relation) && !(relation.holds)(settings))
+    {
+        let (own, bound_from) = (place(relation.key), place(relation.other));
+        let at = if own == Place::Default { &bound_from } else { &own };
+        let fault = Fault::Relation {
+            key: relation.key,
+            value: value(settings, relation.key),
+            must: relation.must,
+            other: relation.other,
+            bound: value(settings, relation.other),
+            bound_from: bound_from.clone(),
+        };
+        problems.push(Problem::new(at, fault));
+    }
+    problems
 }
 
 /// A bridge leads somewhere.
@@ -237,8 +252,8 @@ fn check_trust(loaded: &Loaded, problems: &mut Vec<Problem>) {
     }
 }
 
-fn value(loaded: &Loaded, path: &str) -> String {
-    let mut settings = loaded.settings.clone();
+fn value(settings: &Settings, path: &str) -> String {
+    let mut settings = settings.clone();
     keys::find(path)
         .and_then(|key: &Key| key.slot?(&mut settings).print(key.rule))
         .unwrap_or_default()

@@ -69,7 +69,7 @@ impl Vault<'_> {
     pub(super) fn path(&self, text: &str, place: &Place) -> PathBuf {
         match place {
             Place::Line(..) | Place::File(_) => self.folder.join(text),
-            Place::Variable(_) | Place::Flag(_) | Place::Default => PathBuf::from(text),
+            Place::Variable(_) | Place::Flag(_) | Place::Api | Place::Default => PathBuf::from(text),
         }
     }
 

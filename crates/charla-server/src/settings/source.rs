@@ -3,15 +3,17 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use charla_wire::TenantId;
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::keys::{self, KEYS, Key, LISTS};
 use super::near::nearest;
 use super::problem::{Fault, Place, Problem};
 use super::slot::Raw;
+use super::tenant_limits::{TENANT_LIMITS, key_of_tenant, tenant};
 
 /// A value given for a key, and where.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Given {
     pub(super) key: &'static Key,
     pub(super) raw: Raw,
@@ -31,6 +33,8 @@ pub(super) struct Layer {
     pub(super) given: Vec<Given>,
     /// The entries of the lists, each under its list's path.
     pub(super) listed: Vec<(&'static str, ForeignEntry)>,
+    /// Figures of tenants of their own.
+    pub(super) tenants: Vec<(TenantId, Given)>,
 }
 
 impl Layer {
@@ -110,6 +114,8 @@ impl FileReader<'_> {
             let place = self.place(table.key(name).and_then(toml_edit::Key::span));
             if let Some((list, fields)) = LISTS.iter().find(|(list, _)| *list == path) {
                 self.list(list, fields, item, &place);
+            } else if path == TENANT_LIMITS {
+                self.tenants(item, &place);
             } else if let Some(key) = keys::find(&path) {
                 self.value(key, item, place);
             } else if !keys::is_section(&path) {
@@ -134,6 +140,50 @@ impl FileReader<'_> {
                 rule: key.rule,
             };
             self.problems.push(Problem::new(&place, fault));
+        }
+    }
+
+    /// `[limits.tenants.acme]`.
+    fn tenants(&mut self, item: &Item, place: &Place) {
+        let Some(tenants) = item.as_table_like() else {
+            let section = TENANT_LIMITS.to_owned();
+            return self
+                .problems
+                .push(Problem::new(place, Fault::NotASection { section }));
+        };
+        for (name, item) in tenants.iter() {
+            let place = self.place(tenants.key(name).and_then(toml_edit::Key::span));
+            let Some(figures) = item.as_table_like() else {
+                let section = format!("{TENANT_LIMITS}.{name}");
+                self.problems
+                    .push(Problem::new(&place, Fault::NotASection { section }));
+                continue;
+            };
+            let id = match tenant(name) {
+                Ok(id) => id,
+                Err(fault) => {
+                    self.problems.push(Problem::new(&place, fault));
+                    continue;
+                }
+            };
+            for (name, item) in figures.iter() {
+                let place = self.place(figures.key(name).and_then(toml_edit::Key::span));
+                match (key_of_tenant(id.as_str(), name), item.as_value()) {
+                    (Ok(key), Some(value)) => {
+                        let raw = Raw::Toml(value.clone());
+                        self.layer.tenants.push((id.clone(), Given { key, raw, place }));
+                    }
+                    (Ok(_), None) => {
+                        let section = format!("{TENANT_LIMITS}.{id}.{name}");
+                        let fault = Fault::UnknownKey {
+                            key: section,
+                            near: None,
+                        };
+                        self.problems.push(Problem::new(&place, fault));
+                    }
+                    (Err(fault), _) => self.problems.push(Problem::new(&place, fault)),
+                }
+            }
         }
     }
 
@@ -234,6 +284,13 @@ fn is_service_link(name: &str, value: &str) -> bool {
             && (value.contains("://") || name.contains("_TCP") || name.contains("_UDP")))
 }
 
+/// The tenant and the name of `limits.tenants.acme.subscriptions`.
+fn tenant_flag(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix(TENANT_LIMITS)?
+        .strip_prefix('.')?
+        .split_once('.')
+}
+
 /// Reads `--set key=value` pairs.
 pub(super) fn read_flags(flags: &[(String, String)], problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::default();
@@ -242,6 +299,14 @@ pub(super) fn read_flags(flags: &[(String, String)], problems: &mut Vec<Problem>
         if let Some(key) = keys::find(path) {
             let raw = Raw::Text(value.clone());
             layer.given.push(Given { key, raw, place });
+        } else if let Some((name, key)) = tenant_flag(path) {
+            match tenant(name).and_then(|id| Ok((id, key_of_tenant(name, key)?))) {
+                Ok((id, key)) => {
+                    let raw = Raw::Text(value.clone());
+                    layer.tenants.push((id, Given { key, raw, place }));
+                }
+                Err(fault) => problems.push(Problem::new(&place, fault)),
+            }
         } else if LISTS.iter().any(|(list, _)| list == path) {
             let key = path.clone();
             problems.push(Problem::new(&place, Fault::FileOnly { key }));

@@ -43,6 +43,7 @@ mod directory;
 mod fault;
 mod hints;
 mod history;
+mod kept;
 mod messages;
 mod migrations;
 mod notifications;

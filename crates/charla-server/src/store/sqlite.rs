@@ -41,6 +41,7 @@ mod credentials;
 mod directory;
 mod fault;
 mod file;
+mod kept;
 mod messages;
 mod migrations;
 mod notifications;

@@ -26,6 +26,7 @@ mod django_auth;
 mod front_door;
 mod hints;
 mod isolation;
+mod limits;
 mod loops;
 mod past;
 mod personal;

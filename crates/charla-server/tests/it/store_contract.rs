@@ -232,6 +232,7 @@ macro_rules! store_contract {
                 a_ticket_is_taken_once_under_a_race,
                 a_ticket_is_no_good_after_its_time,
                 a_kept_value_is_made_once,
+                values_are_set_together_and_found_by_their_beginning,
                 it_says_that_it_is_ready,
                 a_closed_store_refuses_writes,
             ],

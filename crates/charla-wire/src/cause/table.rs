@@ -107,6 +107,8 @@ pub enum Cause {
     FrameFlood,
     /// Too many chats on one connection.
     SubscriptionLimit,
+    /// Too many chats in one tenant.
+    ChatLimit,
     /// The client is repeating itself in a loop.
     LoopDetected,
     /// Too many requests.
@@ -345,6 +347,7 @@ impl Cause {
         Self::WebsocketVersion,
         Self::FrameFlood,
         Self::SubscriptionLimit,
+        Self::ChatLimit,
         Self::LoopDetected,
         Self::RateLimited,
         Self::TooManyConnections,
@@ -494,6 +497,7 @@ impl Cause {
             "websocket_version" => Self::WebsocketVersion,
             "frame_flood" => Self::FrameFlood,
             "subscription_limit" => Self::SubscriptionLimit,
+            "chat_limit" => Self::ChatLimit,
             "loop_detected" => Self::LoopDetected,
             "rate_limited" => Self::RateLimited,
             "too_many_connections" => Self::TooManyConnections,
@@ -1940,6 +1944,32 @@ impl Cause {
                     check: "La suscripción vuelve a recibir `subscribed`.",
                 },
             },
+            Self::ChatLimit => &Row {
+                id: "chat_limit",
+                side: Side::Server,
+                group: Group::Limit,
+                code: None,
+                status: Some(429),
+                retry: Retry::Stop,
+                en: Words {
+                    title: "Too many chats in one tenant",
+                    explain: "The tenant has as many chats as the operator allows it (`limits.chats_per_tenant`); chats that are there already go on as before.",
+                    fix: &[
+                        "# allow this tenant more, at once and on all nodes\ncurl -X PATCH -H \"Authorization: Bearer $CHARLA_KEY\" -H \"Content-Type: application/json\" \\\n  -d '{\"chats_per_tenant\": 5000}' https://chat.example.com/api/v1/tenants/acme/limits",
+                        "# charla.toml, then: systemctl reload charla\n[limits.tenants.acme]\nchats_per_tenant = 5000",
+                    ],
+                    check: "`PUT /api/v1/chats/{chat}` answers 201 again.",
+                },
+                es: Words {
+                    title: "Demasiados chats en un tenant",
+                    explain: "El tenant tiene tantos chats como le permite el operador (`limits.chats_per_tenant`); los chats que ya existen siguen como antes.",
+                    fix: &[
+                        "# permite más a este tenant, al momento y en todos los nodos\ncurl -X PATCH -H \"Authorization: Bearer $CHARLA_KEY\" -H \"Content-Type: application/json\" \\\n  -d '{\"chats_per_tenant\": 5000}' https://chat.example.com/api/v1/tenants/acme/limits",
+                        "# charla.toml y luego: systemctl reload charla\n[limits.tenants.acme]\nchats_per_tenant = 5000",
+                    ],
+                    check: "`PUT /api/v1/chats/{chat}` vuelve a responder 201.",
+                },
+            },
             Self::LoopDetected => &Row {
                 id: "loop_detected",
                 side: Side::Server,
@@ -1975,7 +2005,7 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "Too many requests",
-                    explain: "More requests came in a second than one connection or address may make; the detail says after how many milliseconds the next one is welcome.",
+                    explain: "More came in a second, or in a day, than one connection, user, address or tenant may send; the detail names the limit (`limits.sends_per_second` ...) and says after how many milliseconds the next one is welcome.",
                     fix: &[
                         "// wait as long as the answer says\nsetTimeout(sendNext, error.retry_in_ms);",
                         "# charla.toml\n[limits]\nsends_per_second = 40\nsend_burst = 80\nrequests_per_second = 40",
@@ -1984,7 +2014,7 @@ impl Cause {
                 },
                 es: Words {
                     title: "Demasiadas peticiones",
-                    explain: "Llegaron más peticiones por segundo de las que puede hacer una conexión o una dirección; el detalle dice al cabo de cuántos milisegundos se admite la siguiente.",
+                    explain: "Llegó más por segundo, o en un día, de lo que puede enviar una conexión, un usuario, una dirección o un tenant; el detalle nombra el límite (`limits.sends_per_second` ...) y dice al cabo de cuántos milisegundos se admite lo siguiente.",
                     fix: &[
                         "// espera lo que dice la respuesta\nsetTimeout(sendNext, error.retry_in_ms);",
                         "# charla.toml\n[limits]\nsends_per_second = 40\nsend_burst = 80\nrequests_per_second = 40",
@@ -2001,7 +2031,7 @@ impl Cause {
                 retry: Retry::Wait,
                 en: Words {
                     title: "Too many connections",
-                    explain: "The user has 20 connections open or the address 200 (the defaults); behind a proxy that is not trusted, all users look like one address.",
+                    explain: "The user has 20 connections open or the address 200 (the defaults), or the tenant as many as the operator allows it; the detail names the limit. Behind a proxy that is not trusted, all users look like one address.",
                     fix: &[
                         "# charla.toml: believe the proxy's X-Forwarded-For, so that each user counts for themselves\n[server]\ntrusted_proxies = [\"127.0.0.1/32\"]",
                         "# charla.toml\n[limits]\nconnections_per_user = 40\nconnections_per_address = 1000",
@@ -2011,7 +2041,7 @@ impl Cause {
                 },
                 es: Words {
                     title: "Demasiadas conexiones",
-                    explain: "El usuario tiene 20 conexiones abiertas o la dirección 200 (los valores por defecto); detrás de un proxy que no es de confianza, todos los usuarios parecen una sola dirección.",
+                    explain: "El usuario tiene 20 conexiones abiertas o la dirección 200 (los valores por defecto), o el tenant tantas como le permite el operador; el detalle nombra el límite. Detrás de un proxy que no es de confianza, todos los usuarios parecen una sola dirección.",
                     fix: &[
                         "# charla.toml: cree el X-Forwarded-For del proxy, para que cada usuario cuente por separado\n[server]\ntrusted_proxies = [\"127.0.0.1/32\"]",
                         "# charla.toml\n[limits]\nconnections_per_user = 40\nconnections_per_address = 1000",

@@ -17,6 +17,7 @@ mod import_django;
 mod import_history;
 mod migrate;
 mod paper;
+mod reload;
 mod running;
 mod storm;
 mod supervised;

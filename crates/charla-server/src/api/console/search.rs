@@ -121,7 +121,7 @@ async fn search(
     With(asked): With<Search>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Page>), Problem> {
     let query = asked.query()?;
-    let busy = |TooManySearches| Problem::too_fast(1_000);
+    let busy = |TooManySearches| Problem::new(Cause::RateLimited, "retry in 1000 ms");
     let answers = node.search_everywhere(&query).await.map_err(busy)?;
     let names: BTreeMap<NodeId, Arc<str>> = node
         .peers()

@@ -175,6 +175,7 @@ fn what_is_sealed_is_opened_as_it_was() {
             user: Some(ana().id),
             chat: None,
         }),
+        Happening::Limits,
         crate::loops::news_of_everything(),
     ];
     let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));

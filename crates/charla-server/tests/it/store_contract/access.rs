@@ -255,6 +255,32 @@ pub(crate) async fn a_kept_value_is_made_once(bench: &Bench) {
     assert_eq!(bench.store.keep(&name, "d").await.unwrap(), first);
 }
 
+pub(crate) async fn values_are_set_together_and_found_by_their_beginning(bench: &Bench) {
+    let mine = format!("{}%_", unique());
+    let set = |values: &[(&str, Option<&str>)]| {
+        let values = values
+            .iter()
+            .map(|(name, value)| (format!("{mine}{name}"), value.map(str::to_owned)));
+        let values: std::sync::Arc<[_]> = values.collect();
+        bench.store.set_kept(values)
+    };
+    set(&[("b", Some("1")), ("a", Some("2"))]).await.unwrap();
+    set(&[("b", None), ("a", Some("3")), ("c", Some("ñ"))])
+        .await
+        .unwrap();
+    let kept = bench.store.kept(&mine).await.unwrap();
+    let named = |name: &str, value: &str| (format!("{mine}{name}"), value.to_owned());
+    assert_eq!(kept, [named("a", "3"), named("c", "ñ")]);
+    let room = bench.room().await;
+    let before = bench.store.chat_count(&room.tenant).await.unwrap();
+    let another = charla_core::RoomKey {
+        chat: charla_wire::ChatId::parse("one-more").unwrap(),
+        ..room
+    };
+    bench.store.put_chat(&another, None).await.unwrap();
+    assert_eq!(bench.store.chat_count(&another.tenant).await.unwrap(), before + 1);
+}
+
 pub(crate) async fn it_says_that_it_is_ready(bench: &Bench) {
     bench.store.ready().await.unwrap();
 }
