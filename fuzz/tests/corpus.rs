@@ -1,7 +1,5 @@
 //! Every file of every corpus is read by its target, in seconds and without an engine: what was found once is never found again.
 
-#![expect(clippy::print_stdout, reason = "says how much was tried")]
-
 use std::path::Path;
 
 use charla_fuzz::{TARGETS, named};

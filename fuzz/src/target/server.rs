@@ -59,7 +59,10 @@ pub(super) fn nats(bytes: &[u8]) {
     in_pieces(bytes, foreign::nats);
 }
 
-fn in_pieces(bytes: &[u8], read: fn(&mut dyn Iterator<Item = &[u8]>) -> (Vec<String>, bool)) {
+/// What reads pieces: what it made of them, and whether it gave up.
+type Reader = fn(&mut dyn Iterator<Item = &[u8]>) -> (Vec<String>, bool);
+
+fn in_pieces(bytes: &[u8], read: Reader) {
     let Some((&how, stream)) = bytes.split_first() else {
         return;
     };

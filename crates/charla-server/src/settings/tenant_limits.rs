@@ -88,9 +88,9 @@ impl GivenLimit {
     ///
     /// # Errors
     /// [`Problem`]: there is no such limit, a tenant has none of its own, or the value is not allowed.
-    pub fn read(name: &str, value: &Json, tenant: Option<&TenantId>) -> Result<Self, Problem> {
+    pub fn read(name: &str, value: &Json, tenant: Option<&TenantId>) -> Result<Self, Box<Problem>> {
         let place = Place::Api;
-        let told = |fault| Problem::new(&place, fault);
+        let told = |fault| Box::new(Problem::new(&place, fault));
         let key = match tenant {
             Some(tenant) => key_of_tenant(tenant.as_str(), name).map_err(told)?,
             None => keys::find(&format!("{PREFIX}{name}")).ok_or_else(|| {
@@ -159,7 +159,7 @@ impl LimitSources {
             }
             sources.tenants.entry(tenant).or_default().push(GivenLimit(given));
         }
-        for (_, own) in &sources.tenants {
+        for own in sources.tenants.values() {
             let limits = LimitSettings::with(&loaded.settings.limits, own);
             problems.extend(limits.problems(&|key| sources.place(key, own)));
         }
