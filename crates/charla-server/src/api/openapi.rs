@@ -42,6 +42,7 @@ const DESCRIPTION: &str = "Charla's REST interface, for an application's back en
     (name = "authority", description = "Who says who may enter, where it is the application."),
     (name = "console", description = "The operator's overview: the last hours, the close ledger, live figures."),
     (name = "webhooks", description = "What the application is told over HTTP, and what could not be delivered."),
+    (name = "limits", description = "How much anybody may do, for all and for a tenant."),
     (name = "loops", description = "Clients that repeat the same refused question."),
     (name = "causes", description = "Why something was refused."),
 ))]

@@ -442,6 +442,8 @@ fn the_default_file_loads_back_to_the_defaults() {
     let mut loaded = file.load(&[], &[]).unwrap();
     assert_eq!(loaded.settings.store.path, file.folder.path().join("charla-data"));
     loaded.settings.store.path = "charla-data".into();
+    // Where a limit stands in the file is no default.
+    loaded.settings.limit_sources = LimitSources::default();
     assert_eq!(
         format!("{:?}", loaded.settings),
         format!("{:?}", Settings::default())

@@ -29,6 +29,7 @@ impl Server {
         let config = folder.join("charla.toml");
         let data = folder.join("data");
         let data = data.to_str().unwrap();
+        run(&["tenant", "add", "acme", "--data", data]);
         let made = run(&[
             "key",
             "add",

@@ -104,7 +104,7 @@ rows! {
     38, "never reads its socket",
         "4508 `slow_consumer` at the bound in bytes or age; memory flat", alone limits::slow_reader;
     39, "`after` = -1, 2^63, a future seq",
-        "`error`, no full scan", here speech::odd_after;
+        "`error`; a future one begins anew with the latest page; no full scan", here speech::odd_after;
     40, "history of 10^9; 10,000 history requests at once",
         "clamped to 200; `rate_limited`", here limits::history;
     41, "10,000 subscriptions on one connection",
