@@ -20,6 +20,7 @@ mod around;
 mod bridge;
 mod check;
 mod cutover;
+mod history;
 mod paper;
 mod server;
 mod tenancy;

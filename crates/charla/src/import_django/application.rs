@@ -1,9 +1,10 @@
-//! `[application]`, `[authority]` and `[history]`: the application's own database, who may enter, and its table of messages.
+//! `[application]` and `[authority]`: the application's own database, and who may enter.
 
 use std::fmt::Write as _;
 
-use charla_doctor::django::{Database, Entry, Model, Stored, StoredValue, Survey, sql_name};
+use charla_doctor::django::{Database, Entry, Model, Survey, sql_name};
 
+use super::history;
 use super::paper::{Paper, State, block, quoted};
 use super::tenancy::Tenancy;
 use crate::words::import_django as say;
@@ -13,14 +14,14 @@ pub(super) const PASSWORD: &str = "/etc/charla/app-db-password";
 
 /// Which SQL the database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
+pub(super) enum Dialect {
     Postgres,
     Mysql,
     Sqlite,
 }
 
 impl Dialect {
-    fn of(database: &Database) -> Option<Self> {
+    pub(super) fn of(database: &Database) -> Option<Self> {
         if database.is_sqlite() {
             Some(Self::Sqlite)
         } else if database.is_postgres() || database.engine.contains("django_tenants") {
@@ -32,7 +33,7 @@ impl Dialect {
         }
     }
 
-    fn name(self, name: &str) -> String {
+    pub(super) fn name(self, name: &str) -> String {
         self.own(&sql_name(name))
     }
 
@@ -105,10 +106,8 @@ pub(super) fn application(paper: &mut Paper<'_>, survey: &Survey, tenancy: &Tena
         }
     }
     authority(paper, survey, found.as_ref().map(|(_, _, dialect)| *dialect));
-    if let Some((_, _, Dialect::Postgres)) = found
-        && let Some(stored) = &survey.stored
-    {
-        history(paper, stored);
+    if let (Some((_, _, dialect)), Some(stored)) = (found, &survey.stored) {
+        history::history(paper, survey, stored, dialect);
     }
 }
 
@@ -229,7 +228,7 @@ fn http(paper: &mut Paper<'_>) {
 fn query(entry: &Entry, dialect: Dialect, user_field: &str) -> String {
     let (user, chat) = (&entry.user, &entry.chat);
     let chat_key = dialect.name(&chat.key);
-    let user_key = dialect.name(user.column(user_field).unwrap_or(&user.key));
+    let user_key = dialect.name(user_key(user, user_field));
     let condition = dialect.own(entry.condition.as_deref().unwrap_or("FALSE"));
     let mut out = format!(
         "SELECT c.{chat_key} IS NOT NULL AS chat_exists,\n       COALESCE({condition}, FALSE) AS allowed,\n"
@@ -265,52 +264,38 @@ fn query(entry: &Entry, dialect: Dialect, user_field: &str) -> String {
     out
 }
 
+/// The column of the id that credentials carry.
+fn user_key<'m>(user: &'m Model, field: &str) -> &'m str {
+    user.column(field).unwrap_or(&user.key)
+}
+
+/// `auth.django.user_query` where the model of the users is not Django's own.
+pub(super) fn user_query(survey: &Survey) -> Option<String> {
+    let user = &survey.entry.as_ref()?.user;
+    if user.table == "auth_user" {
+        return None;
+    }
+    let database = survey.settings.database();
+    let dialect = database
+        .and_then(|database| Dialect::of(&database))
+        .unwrap_or(Dialect::Postgres);
+    let field = survey.settings.jwt().map(|jwt| jwt.user_id_field);
+    let key = dialect.name(user_key(user, field.as_deref().unwrap_or("id")));
+    let (name, table) = (dialect.name(shown_as(user)), dialect.name(&user.table));
+    let active = match user.field("is_active") {
+        Some(field) => dialect.name(&field.column),
+        None => "TRUE AS is_active".into(),
+    };
+    Some(format!(
+        "SELECT password, {active}, {name} AS name FROM {table} WHERE {key} = :user"
+    ))
+}
+
 /// The column that people know a user by.
-fn shown_as(user: &Model) -> &str {
+pub(super) fn shown_as(user: &Model) -> &str {
     let names = ["username", "nombre", "name", "full_name", "email"];
     names
         .iter()
         .find_map(|name| user.column(name))
         .unwrap_or(&user.key)
-}
-
-fn history(paper: &mut Paper<'_>, stored: &Stored) {
-    let lang = paper.lang;
-    let at = paper.place(&stored.at);
-    paper.gap();
-    paper.note(&say::history(lang, &stored.model.table, &at));
-    let mut values = Vec::new();
-    for (column, value) in &stored.columns {
-        let value = match value {
-            StoredValue::Chat => ":chat".to_owned(),
-            StoredValue::Author => ":author".to_owned(),
-            StoredValue::AuthorName => ":author_name".to_owned(),
-            StoredValue::Text => ":text".to_owned(),
-            StoredValue::SentAt => ":sent_at".to_owned(),
-            StoredValue::Unclear => {
-                paper.ask(&say::history_column(lang, column));
-                "NULL".to_owned()
-            }
-        };
-        values.push((column.clone(), value));
-    }
-    let has = |wanted: StoredValue| stored.columns.iter().any(|(_, value)| *value == wanted);
-    if !has(StoredValue::Chat) || !has(StoredValue::Author) {
-        paper.ask(&say::history_incomplete(lang));
-    }
-    let name = |text: &str| Dialect::Postgres.name(text);
-    let columns: Vec<String> = values.iter().map(|(column, _)| name(column)).collect();
-    let given: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
-    let table = name(&stored.model.table);
-    let insert = format!(
-        "INSERT INTO {table} ({}) VALUES ({})",
-        columns.join(", "),
-        given.join(", ")
-    );
-    paper.idle("[history]\ninsert", &quoted(&insert));
-    paper.row(
-        say::row_history(lang),
-        State::Open,
-        format!("{} ({at})", stored.model.table),
-    );
 }

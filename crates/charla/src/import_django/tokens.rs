@@ -2,6 +2,7 @@
 
 use charla_doctor::django::{Jwt, Origin, Secret, SecretKind, Survey, Value};
 
+use super::application;
 use super::paper::{Paper, State, quoted};
 use crate::words::import_django as say;
 
@@ -9,7 +10,12 @@ use crate::words::import_django as say;
 const VARIABLE: &str = "DJANGO_SECRET_KEY";
 /// The public key of tokens.
 pub(super) const PUBLIC_KEY: &str = "/etc/charla/jwt-public.pem";
-/// The password of the cache with the sessions goes into its address, by the variable alone.
+/// The password of the cache with the sessions.
+const CACHE_PASSWORD: &str = "/etc/charla/cache-password";
+/// Who may have signed its certificate.
+const CACHE_CA: &str = "/etc/charla/cache-ca.pem";
+/// What SimpleJWT calls the claim where the settings do not.
+const REVOKE_CLAIM: &str = "hash_password";
 const BLACKLIST: &str = "rest_framework_simplejwt.token_blacklist";
 
 pub(super) fn auth(paper: &mut Paper<'_>, survey: &Survey) {
@@ -169,7 +175,11 @@ fn django(paper: &mut Paper<'_>, survey: &Survey) {
     let apps = settings.seen().apps;
     let blacklist = apps.iter().any(|app| app.starts_with(BLACKLIST));
     let session = survey.asks.session.as_ref();
-    if !blacklist && session.is_none() {
+    let revoke = settings
+        .get("SIMPLE_JWT")
+        .and_then(|given| given.get("CHECK_REVOKE_TOKEN"));
+    let revoke = revoke.filter(|revoke| matches!(revoke, Value::Bool(true) | Value::Unknown(_)));
+    if !blacklist && session.is_none() && revoke.is_none() {
         return;
     }
     paper.section("auth.django");
@@ -179,10 +189,45 @@ fn django(paper: &mut Paper<'_>, survey: &Survey) {
         paper.set("blacklist", "true");
         paper.row(say::row_blacklist(lang), State::Found, at);
     }
+    if let Some(revoke) = revoke {
+        revoked(paper, survey, revoke);
+    }
+    if (session.is_some() || revoke.is_some())
+        && let Some(query) = application::user_query(survey)
+    {
+        paper.note(&say::user_query(lang));
+        paper.set("user_query", &quoted(&query));
+    }
     if let Some((stack, at)) = session {
         let at = paper.place(at);
         paper.note(&say::sessions(lang, stack, &at));
         sessions(paper, survey);
+    }
+}
+
+/// Tokens that end with the password.
+fn revoked(paper: &mut Paper<'_>, survey: &Survey, revoke: &Value) {
+    let lang = paper.lang;
+    let settings = &survey.settings;
+    let at = paper.place(settings.at("SIMPLE_JWT").unwrap_or_default());
+    let claim = settings
+        .get("SIMPLE_JWT")
+        .and_then(|given| given.get("REVOKE_TOKEN_CLAIM"));
+    let claim = claim.and_then(Value::text).unwrap_or_else(|| REVOKE_CLAIM.into());
+    if let Some(unknown) = revoke.unknown() {
+        let needs = unknown
+            .needs
+            .clone()
+            .unwrap_or_else(|| "CHECK_REVOKE_TOKEN".into());
+        paper.ask(&say::revoke_unknown(lang, at, needs));
+        paper.idle("revoke_claim", &quoted(&claim));
+    } else {
+        paper.note(&say::from_setting(
+            lang,
+            "SIMPLE_JWT[\"CHECK_REVOKE_TOKEN\"]",
+            &at,
+        ));
+        paper.set("revoke_claim", &quoted(&claim));
     }
 }
 
@@ -235,14 +280,20 @@ fn cache(paper: &mut Paper<'_>, survey: &Survey) {
         Some(url) => {
             let (shown, password) = super::bridge::without_password(&url);
             paper.note(&say::cache_at(lang, &alias, &at));
-            if password {
-                paper.ask(&say::cache_password(lang));
-                paper.variables.push((
-                    "CHARLA_AUTH_DJANGO_CACHE_URL".into(),
-                    format!("settings.CACHES['{alias}']['LOCATION']"),
-                ));
-            }
             paper.set("cache_url", &quoted(&shown));
+            // Django's own backend hands `password` on to its client, django-redis `PASSWORD`.
+            let option = |name: &str| given.is_some_and(|given| given.at(&["OPTIONS", name]).is_some());
+            if password || option("password") || option("PASSWORD") {
+                paper.note(&say::cache_password(lang, CACHE_PASSWORD));
+                paper.set("cache_password_file", &quoted(CACHE_PASSWORD));
+                paper
+                    .files
+                    .push((CACHE_PASSWORD, say::holds_cache_password(lang)));
+            }
+            if shown.starts_with("rediss://") {
+                paper.note(&say::cache_authority(lang));
+                paper.idle("cache_ca_file", &quoted(CACHE_CA));
+            }
         }
         None => {
             paper.ask(&say::cache_unknown(lang, &alias, &at));

@@ -104,9 +104,17 @@ words! {
         "Sessions in `{engine}` cannot be read by Charla: those in the database, in a Redis cache, or cached_db can."
         "Charla no puede leer sesiones en `{engine}`: sí las de la base de datos, de una caché Redis, o cached_db."
     cache_at(alias, at) "CACHES[\"{alias}\"], {at}" "CACHES[\"{alias}\"], {at}"
-    cache_password()
-        "The cache's address has a password, which was left out: give the whole address in CHARLA_AUTH_DJANGO_CACHE_URL."
-        "La dirección de la caché lleva contraseña, que se omitió: da la dirección completa en CHARLA_AUTH_DJANGO_CACHE_URL."
+    cache_password(file) "The cache's password goes into {file}, never in here." "La contraseña de la caché va en {file}, nunca aquí."
+    holds_cache_password() "the password of the cache with the sessions" "la contraseña de la caché con las sesiones"
+    cache_authority()
+        "Where its certificate is signed by an authority of your own:"
+        "Si su certificado lo firma una autoridad propia:"
+    revoke_unknown(at, needs)
+        "Whether tokens end with the password (SIMPLE_JWT[\"CHECK_REVOKE_TOKEN\"], {at}) depends on {needs}. Where they do:"
+        "Si los tokens terminan con la contraseña (SIMPLE_JWT[\"CHECK_REVOKE_TOKEN\"], {at}) depende de {needs}. Si es así:"
+    user_query()
+        "The model of the users is not Django's own:"
+        "El modelo de los usuarios no es el de Django:"
     cache_unknown(alias, at)
         "Sessions are kept in CACHES[\"{alias}\"] ({at}), which is no Redis whose address could be read."
         "Las sesiones se guardan en CACHES[\"{alias}\"] ({at}), que no es un Redis cuya dirección se pudiera leer."
@@ -139,6 +147,9 @@ words! {
     history(table, at)
         "Messages are written into {table} at {at}. Where Charla's own store is in the same PostgreSQL database (store.url), it can write them along in the same transaction, so that admin and reports stay whole:"
         "Los mensajes se escriben en {table} en {at}. Si el almacén de Charla está en la misma base PostgreSQL (store.url), puede escribirlos en la misma transacción, y el admin y los informes siguen completos:"
+    history_before(table)
+        "What was said before, in {table}: `charla import-history --dry-run` reads it and counts, nothing else reads it. Compare it with your model first."
+        "Lo que se dijo antes, en {table}: `charla import-history --dry-run` lo lee y lo cuenta; nada más lo lee. Compáralo antes con tu modelo."
     history_column(column)
         "What goes into {column} could not be told; what a client sends besides its words is in :data (JSON)."
         "No se pudo saber qué va en {column}; lo que un cliente envía además del texto está en :data (JSON)."

@@ -8,7 +8,7 @@ SESSION_COOKIE_NAME = "talk_session"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": "redis://:cache-password-in-the-file@127.0.0.1:6379/2",
+        "LOCATION": "rediss://:cache-password-in-the-file@cache.internal:6379/2",
         "KEY_PREFIX": "talk",
     }
 }

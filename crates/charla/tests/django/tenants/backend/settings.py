@@ -48,6 +48,7 @@ DATABASES = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "LEEWAY": 10,
+    "CHECK_REVOKE_TOKEN": True,
 }
 CHANNEL_LAYERS = {
     "default": {
