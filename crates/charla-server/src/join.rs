@@ -44,6 +44,9 @@ pub struct LeftOff {
     pub epoch: Option<u64>,
 }
 
+/// The largest number that the stores can give a message.
+const SEQ_MAX: Seq = i64::MAX.unsigned_abs();
+
 /// What one look into the store showed.
 struct Look {
     chat: Chat,
@@ -171,10 +174,16 @@ async fn look(
     left_off: LeftOff,
     variant: Variant,
 ) -> Result<Look, Refusal> {
-    let (have, resumed, messages) = missed(node, room, chat.last_seq, left_off)
+    if left_off.after.is_some_and(|after| after > SEQ_MAX) {
+        return Err(Refusal::new(
+            Cause::BadRequest,
+            "`after` is more than a chat can have",
+        ));
+    }
+    let most = node.limits.of(&room.tenant).settings.resume_messages;
+    let (have, resumed, messages) = missed(node, room, chat.last_seq, left_off, most)
         .await
         .map_err(unavailable)?;
-    let most = node.limits.of(&room.tenant).settings.resume_messages;
     let changed = match (left_off.rev, left_off.after) {
         (Some(rev), Some(after)) if resumed && rev < chat.rev => {
             let changed = node.store.changed_since(room, rev, after, most).await;
@@ -213,11 +222,11 @@ async fn missed(
     room: &RoomKey,
     last: Seq,
     left_off: LeftOff,
+    most: usize,
 ) -> Result<(Seq, bool, Vec<Stored>), StoreError> {
     let Some(after) = left_off.after else {
         return Ok((last, false, Vec::new()));
     };
-    let most = node.settings.limits.resume_messages;
     let knows_these = left_off.epoch.is_none_or(|epoch| epoch == node.epoch) && after <= last;
     // Nothing is missing, or the room remembers what is: no need to ask the store.
     if knows_these && (after == last || node.rooms.remembers(room, after, last)) {

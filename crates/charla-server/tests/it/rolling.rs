@@ -31,6 +31,9 @@ fn shared(settings: &mut Settings, url: &StoreUrl, bus: &Bus) {
     settings.limits.connections_per_user = usize::MAX;
     settings.limits.connections_per_address = usize::MAX;
     settings.limits.returns_per_second = 500;
+    settings.limits.connects_per_second_per_address = 0;
+    settings.limits.connects_per_second_per_user = 0;
+    settings.limits.sends_per_second_per_user = 0;
 }
 
 /// What everybody talks by.

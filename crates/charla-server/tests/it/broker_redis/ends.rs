@@ -28,9 +28,15 @@ async fn the_oldest_connection_gives_way_wherever_it_is() {
     let mut luis = entered(&one, "luis").await;
     let mut second = entered(&two, "ana").await;
     let mut third = entered(&three, "ana").await;
-    assert_eq!(first.end().await, (4409, "session_replaced: limits.connections_per_user".into()));
+    assert_eq!(
+        first.end().await,
+        (4409, "session_replaced: limits.connections_per_user".into())
+    );
     let mut fourth = entered(&one, "ana").await;
-    assert_eq!(second.end().await, (4409, "session_replaced: limits.connections_per_user".into()));
+    assert_eq!(
+        second.end().await,
+        (4409, "session_replaced: limits.connections_per_user".into())
+    );
     for client in [&mut third, &mut fourth, &mut luis] {
         client.heard().await;
     }

@@ -175,11 +175,17 @@ async fn a_users_oldest_connection_gives_way_where_it_is_to() {
     assert_eq!(preflight.status, 200, "there is room for one more");
 
     let mut third = serving.connect("ana", "/ws/chat/5/").await;
-    assert_eq!(first.end().await, (4409, "session_replaced: limits.connections_per_user".into()));
+    assert_eq!(
+        first.end().await,
+        (4409, "session_replaced: limits.connections_per_user".into())
+    );
     assert_eq!(Cause::SessionReplaced.retry(), Retry::Stop);
     // Whoever is on the way out counts no more, though it takes its time.
     let mut fourth = serving.connect("ana", "/ws/chat/5/").await;
-    assert_eq!(second.end().await, (4409, "session_replaced: limits.connections_per_user".into()));
+    assert_eq!(
+        second.end().await,
+        (4409, "session_replaced: limits.connections_per_user".into())
+    );
     for client in [&mut third, &mut fourth, &mut luis, &mut other_luis] {
         client.next_of("subscribed").await;
         client.heard().await;
