@@ -78,10 +78,11 @@ pub(super) async fn attend(
             Err(_) => return refuse(&socket, Cause::HandshakeTimeout, "the request took too long").await,
         };
         if !is_socket_path(head.parts.uri.path()) {
-            return face.serve(node, socket, buffer, peer, (attended, stop)).await;
+            return Box::pin(face.serve(node, socket, buffer, peer, (attended, stop))).await;
         }
         buffer.drain(..head.size);
-        match handshake::answer(&node, &head.parts, peer).await {
+        // On the heap, like the HTTP server: whoever has not asked yet, and may never, shall not hold the room for an answer.
+        match Box::pin(handshake::answer(&node, &head.parts, peer)).await {
             Answer::Reply(reply) => {
                 let closes = reply.closes || !keeps_alive(&head.parts) || node.is_draining();
                 if write_all(&socket, &encode(&reply, closes)).await.is_err() || closes {
