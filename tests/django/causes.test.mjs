@@ -175,6 +175,8 @@ test("4. Redis is down", async () => {
   const parts = [];
   for (const each of both.uvicorn) assert.deepEqual((await each.closes(1))[0], { code: 1006, reason: "" });
   const [customer] = both.uvicorn;
+  // It comes back once, in vain.
+  await customer.closes(2);
   parts.push({
     stack: "uvicorn",
     ends: `1006 "", and the same for whoever comes`,
