@@ -23,9 +23,9 @@ mod senders;
 pub(super) const LENGTH: usize = 200;
 
 /// What one round of Charla came to.
-struct Round {
+pub(super) struct Round {
     /// Acknowledged a second.
-    rate: f64,
+    pub(super) rate: f64,
     /// 99th percentile from send to ack, ms.
     p99: f64,
     /// Messages of a commit, on average.
@@ -40,67 +40,92 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     let many = bench.pick(10, 1_000);
     for (chats, ids) in [(1, Ids::TimeOrdered), (many, Ids::TimeOrdered), (1, Ids::Random)] {
-        let span = bench.pick(Duration::from_millis(500), Duration::from_secs(3));
         let rounds = (0..bench.rounds)
-            .map(|_| round(bench, chats, ids, span))
+            .map(|_| round(bench, chats, ids))
             .collect::<Outcome<Vec<_>>>()?;
-        let of = |pick: fn(&Round) -> f64| Spread::of(rounds.iter().map(pick).collect());
         let what = match (chats, ids) {
             (1, Ids::TimeOrdered) => "one hot chat that all of them hear".to_owned(),
             (1, Ids::Random) => "the same with ids of version 4".to_owned(),
             (chats, Ids::TimeOrdered | Ids::Random) => format!("{chats} chats"),
         };
-        let row = |what, unit, charla, reference: Option<(&str, Spread)>, bar| Row {
-            scenario: "durable",
-            what,
-            unit,
-            charla,
-            reference: reference.map(|(name, spread)| (name.into(), spread)),
-            bar,
-        };
-        rows.push(row(
-            format!("durable sends by {CLIENTS} clients, {what}"),
-            "1/s",
-            of(|round| round.rate),
-            Some(("bare inserts", of(|round| round.bare_rate))),
-            Bar::AtLeastTimes(0.5),
-        ));
-        rows.push(row(
-            format!("p99 from send to ack, {what}"),
-            "ms",
-            of(|round| round.p99),
-            Some(("one commit", of(|round| round.bare_commit))),
-            Bar::AtMostTimes(10.0),
-        ));
-        rows.push(row(
-            format!("messages of a commit, {what}"),
-            "messages",
-            of(|round| round.group),
-            None,
-            Bar::Told,
-        ));
+        rows.extend(told("durable", ("", "bare inserts"), &what, &rounds));
     }
     Ok(rows)
 }
 
-fn round(bench: &Bench, chats: usize, ids: Ids, span: Duration) -> Outcome<Round> {
+/// The rows of some rounds; `on` is the store's name in a sentence, and what the bare loop is called.
+pub(super) fn told(
+    scenario: &'static str,
+    (on, bare): (&str, &str),
+    what: &str,
+    rounds: &[Round],
+) -> [Row; 3] {
+    let of = |pick: fn(&Round) -> f64| Spread::of(rounds.iter().map(pick).collect());
+    let row = |what, unit, charla, reference: Option<(&str, Spread)>, bar| Row {
+        scenario,
+        what,
+        unit,
+        charla,
+        reference: reference.map(|(name, spread)| (name.into(), spread)),
+        bar,
+    };
+    [
+        row(
+            format!("durable sends by {CLIENTS} clients{on}, {what}"),
+            "1/s",
+            of(|round| round.rate),
+            Some((bare, of(|round| round.bare_rate))),
+            Bar::AtLeastTimes(0.5),
+        ),
+        row(
+            format!("p99 from send to ack{on}, {what}"),
+            "ms",
+            of(|round| round.p99),
+            Some(("one commit", of(|round| round.bare_commit))),
+            Bar::AtMostTimes(10.0),
+        ),
+        row(
+            format!("messages of a commit{on}, {what}"),
+            "messages",
+            of(|round| round.group),
+            None,
+            Bar::Told,
+        ),
+    ]
+}
+
+fn round(bench: &Bench, chats: usize, ids: Ids) -> Outcome<Round> {
     let server = bench.start_with_key()?;
+    let load = Load {
+        ids,
+        ..Load::default()
+    };
+    let folder = server.folder().unwrap_or(Path::new(".")).to_owned();
+    measured(bench, &server, chats, load, |group, chats, span| {
+        bare(&folder, group, chats, span)
+    })
+}
+
+/// A round on a server; `bare` is the loop beside it: of groups of that size, in so many chats, for so long.
+pub(super) fn measured(
+    bench: &Bench,
+    server: &Server,
+    chats: usize,
+    load: Load,
+    bare: impl FnOnce(f64, usize, Duration) -> Outcome<(f64, f64)>,
+) -> Outcome<Round> {
+    let span = bench.pick(Duration::from_millis(500), Duration::from_secs(3));
     let chats = if chats == 1 {
         vec![server.chat().to_owned()]
     } else {
         server.chats(chats)?
     };
-    let load = Load {
-        ids,
-        ..Load::default()
-    };
-    send(&server, &chats, load, span / 10)?;
-    let before = commits(&server)?;
-    let (rate, mut times) = send(&server, &chats, load, span)?;
-    let after = commits(&server)?;
+    send(server, &chats, load, span / 10)?;
+    let before = commits(server)?;
+    let (rate, mut times) = send(server, &chats, load, span)?;
+    let after = commits(server)?;
     let group = (after.0 - before.0) / (after.1 - before.1).max(1.0);
-    let folder = server.folder().unwrap_or(Path::new(".")).to_owned();
-    let (bare_rate, bare_commit) = bare(&folder, group, chats.len(), span / 2)?;
+    let (bare_rate, bare_commit) = bare(group, chats.len(), span / 2)?;
     Ok(Round {
         rate,
         p99: percentile(&mut times, 0.99),
@@ -111,7 +136,7 @@ fn round(bench: &Bench, chats: usize, ids: Ids, span: Duration) -> Outcome<Round
 }
 
 /// Messages committed and commits, from the server's own counts.
-pub(super) fn commits(server: &Server) -> Outcome<(f64, f64)> {
+fn commits(server: &Server) -> Outcome<(f64, f64)> {
     let body = server.metrics()?;
     let value = |suffix: &str| {
         body.lines().find_map(|line| {

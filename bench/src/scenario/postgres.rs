@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Bench;
-use super::durable::{CLIENTS, LENGTH, Load, commits, send};
+use super::durable::{LENGTH, Load, Round, measured, told};
 use crate::cluster::Cluster;
 use crate::database::Database;
 use crate::failure::{Failure, Outcome};
@@ -11,94 +11,45 @@ use crate::load::message;
 use crate::report::{Bar, Row};
 use crate::stats::{Spread, percentile};
 
-/// What one round came to.
-struct Round {
-    rate: f64,
-    p99: f64,
-    group: f64,
-    bare_rate: f64,
-    bare_commit: f64,
-}
-
 pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     let mut hot: Option<Spread> = None;
     for chats in [1, bench.pick(10, 1_000)] {
-        let span = bench.pick(Duration::from_millis(500), Duration::from_secs(3));
         let rounds = (0..bench.rounds)
-            .map(|_| round(bench, chats, span))
+            .map(|_| round(bench, chats))
             .collect::<Outcome<Vec<_>>>()?;
-        let of = |pick: fn(&Round) -> f64| Spread::of(rounds.iter().map(pick).collect());
         let what = if chats == 1 {
             "one hot chat".to_owned()
         } else {
             format!("{chats} chats")
         };
-        let row = |what, unit, charla, reference: Option<(&str, Spread)>, bar| Row {
-            scenario: "postgres",
-            what,
-            unit,
-            charla,
-            reference: reference.map(|(name, spread)| (name.into(), spread)),
-            bar,
-        };
-        let rate = of(|round| round.rate);
-        rows.push(row(
-            format!("durable sends by {CLIENTS} clients on PostgreSQL, {what}"),
-            "1/s",
-            rate.clone(),
-            Some(("bare batched inserts", of(|round| round.bare_rate))),
-            Bar::AtLeastTimes(0.5),
-        ));
-        rows.push(row(
-            format!("p99 from send to ack on PostgreSQL, {what}"),
-            "ms",
-            of(|round| round.p99),
-            Some(("one commit", of(|round| round.bare_commit))),
-            Bar::AtMostTimes(10.0),
-        ));
-        rows.push(row(
-            format!("messages of a commit on PostgreSQL, {what}"),
-            "messages",
-            of(|round| round.group),
-            None,
-            Bar::Told,
-        ));
+        let on = (" on PostgreSQL", "bare batched inserts");
+        rows.extend(told("postgres", on, &what, &rounds));
+        let rate = Spread::of(rounds.iter().map(|round| round.rate).collect());
         match hot.take() {
             None => hot = Some(rate),
-            Some(hot) => rows.push(row(
-                "durable sends on PostgreSQL, one hot chat beside many".into(),
-                "1/s",
-                hot,
-                Some(("many chats", rate)),
-                Bar::AtLeastTimes(1.0),
-            )),
+            Some(hot) => rows.push(Row {
+                scenario: "postgres",
+                what: "durable sends on PostgreSQL, one hot chat beside many".into(),
+                unit: "1/s",
+                charla: hot,
+                reference: Some(("many chats".into(), rate)),
+                bar: Bar::AtLeastTimes(1.0),
+            }),
         }
     }
     Ok(rows)
 }
 
-fn round(bench: &Bench, chats: usize, span: Duration) -> Outcome<Round> {
+fn round(bench: &Bench, chats: usize) -> Outcome<Round> {
     let cluster = Cluster::start(&bench.charla, bench.store(), 1)?;
-    let server = cluster.first()?;
-    let chats = if chats == 1 {
-        vec![server.chat().to_owned()]
-    } else {
-        server.chats(chats)?
-    };
-    send(server, &chats, Load::default(), span / 10)?;
-    let before = commits(server)?;
-    let (rate, mut times) = send(server, &chats, Load::default(), span)?;
-    let after = commits(server)?;
-    let group = (after.0 - before.0) / (after.1 - before.1).max(1.0);
-    let (bare_rate, bare_commit) = bare(&cluster.database, group, chats.len(), span / 2)?;
-    Ok(Round {
-        rate,
-        p99: percentile(&mut times, 0.99),
-        group,
-        bare_rate,
-        bare_commit,
-    })
+    measured(
+        bench,
+        cluster.first()?,
+        chats,
+        Load::default(),
+        |group, chats, span| bare(&cluster.database, group, chats, span),
+    )
 }
 
 /// One connection, one statement a group, committed by itself: rows a second, and a commit's time in ms.
