@@ -8,6 +8,8 @@ pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod message;
 mod pool;
+mod progress;
 
-pub(crate) use crowd::{Crowd, PATIENCE};
+pub(crate) use crowd::Crowd;
 pub(crate) use pool::{Event, Pool};
+pub(crate) use progress::{PATIENCE, Progress};

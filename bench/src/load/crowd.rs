@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::progress::{PATIENCE, Progress};
 use super::{Event, Pool, message};
 use crate::dialect::Dialect;
 use crate::failure::{Failure, Outcome};
@@ -10,8 +11,6 @@ use crate::server::Server;
 
 /// Handshakes under way at once: enough to keep the server busy, fewer than any backlog.
 const GATHERING: usize = 128;
-/// Nothing at all for so long is a failure. Longer than a kernel's retry of a dropped SYN.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Listeners of one chat of one server.
 pub(crate) struct Crowd<'a> {
@@ -62,13 +61,12 @@ impl<'a> Crowd<'a> {
         };
         let dialect = crowd.dialect();
         let mut ready = 0;
-        let mut last = Instant::now();
+        let mut progress = Progress::of("handshakes");
         while ready < size {
             while crowd.pool.len() < size.min(ready + GATHERING) {
                 let node = turns.next().copied().unwrap_or(server.address());
                 crowd.pool.connect(node, handshake, None)?;
             }
-            let before = ready;
             crowd
                 .pool
                 .turn(Duration::from_millis(100), &mut |connection, event| {
@@ -83,17 +81,7 @@ impl<'a> Crowd<'a> {
                 })?;
             crowd.unbroken()?;
             crowd.answer()?;
-            if ready != before {
-                last = Instant::now();
-            } else if last.elapsed() > PATIENCE {
-                let (expected, seen) = (size as u64, ready as u64);
-                return Err(Failure::Stalled {
-                    what: "handshakes".into(),
-                    after: PATIENCE,
-                    expected,
-                    seen,
-                });
-            }
+            progress.see(ready as u64, size as u64)?;
         }
         Ok(crowd)
     }
@@ -108,25 +96,14 @@ impl<'a> Crowd<'a> {
     pub(crate) fn flood(&mut self, count: u64, length: usize, window: u64) -> Outcome<u64> {
         let (size, first, before) = (self.size() as u64, self.sent, self.delivered);
         let goal = before + count * size;
-        let mut last = Instant::now();
+        let mut progress = Progress::of("deliveries");
         while self.delivered < goal {
             while self.sent < first + count && (self.sent - first) < window + (self.delivered - before) / size
             {
                 self.say(length)?;
             }
-            let seen = self.delivered;
             self.turn(Duration::from_millis(100), |_, _| {})?;
-            if self.delivered != seen {
-                last = Instant::now();
-            } else if last.elapsed() > PATIENCE {
-                let (expected, seen) = (goal - before, self.delivered - before);
-                return Err(Failure::Stalled {
-                    what: "deliveries".into(),
-                    after: PATIENCE,
-                    expected,
-                    seen,
-                });
-            }
+            progress.see(self.delivered - before, goal - before)?;
         }
         self.complete()?;
         Ok(self.delivered - before)

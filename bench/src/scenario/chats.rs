@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Bench;
 use crate::failure::{Failure, Outcome};
-use crate::load::{Crowd, Event, PATIENCE, Pool, message};
+use crate::load::{Crowd, Event, PATIENCE, Pool, Progress, message};
 use crate::report::{Bar, Row};
 use crate::server::{Kind, Server};
 use crate::stats::Spread;
@@ -113,7 +113,7 @@ fn gather(server: &Server, ids: &[String]) -> Outcome<Pool> {
         .collect();
     let mut next = handshakes.iter().flat_map(|one| std::iter::repeat_n(one, PEOPLE));
     let size = ids.len() * PEOPLE;
-    let (mut ready, mut last, mut broken) = (0, (0, Instant::now()), None);
+    let (mut ready, mut progress, mut broken) = (0, Progress::of("handshakes"), None);
     while ready < size {
         while pool.len() < size.min(ready + GATHERING) {
             let Some(handshake) = next.next() else { break };
@@ -129,17 +129,7 @@ fn gather(server: &Server, ids: &[String]) -> Outcome<Pool> {
         if let Some(failure) = broken {
             return Err(failure);
         }
-        if ready != last.0 {
-            last = (ready, Instant::now());
-        } else if last.1.elapsed() > PATIENCE {
-            let (expected, seen) = (size as u64, ready as u64);
-            return Err(Failure::Stalled {
-                what: "handshakes".into(),
-                after: PATIENCE,
-                expected,
-                seen,
-            });
-        }
+        progress.see(ready as u64, size as u64)?;
     }
     Ok(pool)
 }

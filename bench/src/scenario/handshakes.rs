@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Bench;
 use crate::failure::{Failure, Outcome};
-use crate::load::{Event, PATIENCE, Pool, message};
+use crate::load::{Event, Pool, Progress, message};
 use crate::report::{Bar, Row};
 use crate::server::{Kind, Server};
 use crate::stats::Spread;
@@ -54,7 +54,7 @@ fn shake(server: &Server, count: usize) -> Outcome<()> {
     let dialect = server.dialect();
     let (mut done, mut ready, mut refused) = (0, Vec::new(), None);
     let mut owed = Vec::new();
-    let mut last = Instant::now();
+    let mut progress = Progress::of("handshakes");
     while done < count {
         while pool.len() < count.min(done + AT_ONCE) {
             pool.connect(server.address(), &handshake, None)?;
@@ -70,22 +70,13 @@ fn shake(server: &Server, count: usize) -> Outcome<()> {
         if let Some(failure) = refused {
             return Err(failure);
         }
-        if ready.is_empty() && last.elapsed() > PATIENCE {
-            let (expected, seen) = (count as u64, done as u64);
-            return Err(Failure::Stalled {
-                what: "handshakes".into(),
-                after: PATIENCE,
-                expected,
-                seen,
-            });
-        }
+        progress.see((done + ready.len()) as u64, count as u64)?;
         for (connection, word) in owed.drain(..) {
             pool.send(connection, &message::framed(word))?;
         }
         for connection in ready.drain(..) {
             pool.close(connection);
             done += 1;
-            last = Instant::now();
         }
     }
     Ok(())

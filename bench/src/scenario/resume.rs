@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Bench;
 use crate::failure::{Failure, Outcome};
-use crate::load::{Crowd, Event, PATIENCE, Pool, message};
+use crate::load::{Crowd, Event, Pool, Progress, message};
 use crate::process;
 use crate::report::{Bar, Row};
 use crate::server::Server;
@@ -69,7 +69,7 @@ fn come_back(server: &Server, size: usize) -> Outcome<()> {
     }
     let mut next = vec![0; size];
     let (mut back, mut broken) = (0, None);
-    let mut last = (Instant::now(), 0);
+    let mut progress = Progress::of("returns");
     while back < size {
         pool.turn(Duration::from_millis(100), &mut |connection, event| match event {
             Event::Open => {}
@@ -96,17 +96,7 @@ fn come_back(server: &Server, size: usize) -> Outcome<()> {
         if let Some(failure) = broken {
             return Err(failure);
         }
-        if back != last.1 {
-            last = (Instant::now(), back);
-        } else if last.0.elapsed() > PATIENCE {
-            let (expected, seen) = (size as u64, back as u64);
-            return Err(Failure::Stalled {
-                what: "returns".into(),
-                after: PATIENCE,
-                expected,
-                seen,
-            });
-        }
+        progress.see(back as u64, size as u64)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::LENGTH;
 use crate::failure::{Failure, Outcome};
 use crate::load::message::{self, Ids};
-use crate::load::{Event, PATIENCE, Pool, frame};
+use crate::load::{Event, Pool, Progress, frame};
 use crate::server::Server;
 
 /// How many there are.
@@ -129,7 +129,7 @@ pub(in crate::scenario) fn send(
         due: Vec::new(),
         broken: None,
     };
-    let (mut begun, mut last) = (None, (Instant::now(), 0));
+    let (mut begun, mut progress) = (None, Progress::of("acks"));
     loop {
         pool.turn(Duration::from_millis(100), &mut |connection, event| {
             senders.hear(connection, event)
@@ -137,18 +137,8 @@ pub(in crate::scenario) fn send(
         if let Some(failure) = senders.broken {
             return Err(failure);
         }
-        let progress = senders.subscribed + senders.times.len();
-        if progress != last.1 {
-            last = (Instant::now(), progress);
-        } else if last.0.elapsed() > PATIENCE {
-            let (expected, seen) = ((wanted + senders.sent_at.len()) as u64, progress as u64);
-            return Err(Failure::Stalled {
-                what: "acks".into(),
-                after: PATIENCE,
-                expected,
-                seen,
-            });
-        }
+        let seen = senders.subscribed + senders.times.len();
+        progress.see(seen as u64, (wanted + senders.sent_at.len()) as u64)?;
         senders.subscribe(&mut pool)?;
         if senders.subscribed == wanted && begun.is_none() {
             begun = Some(Instant::now());
