@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::happening::{RoomEvent, wire_message};
 use crate::node::Node;
 use crate::store::care::Words;
-use crate::store::{Role, Store, StoreError, UserChange, UserState};
+use crate::store::{Store, StoreError, UserChange, UserState};
 
 /// Chats that are read at once.
 const CHATS: usize = 200;
@@ -39,18 +39,9 @@ pub async fn export(
     let Some(user) = store.user(person).await? else {
         return Ok(false);
     };
-    let role = match user.role {
-        Role::Member => "member",
-        Role::Agent => "agent",
-    };
-    let state = match user.state {
-        UserState::Active => "active",
-        UserState::Blocked => "blocked",
-        UserState::Deleted => "deleted",
-    };
     let traces = store.traces(person).await?;
     let profile = json!({"profile": {
-        "tenant": person.tenant, "id": person.user, "name": &*user.name, "role": role, "state": state,
+        "tenant": person.tenant, "id": person.user, "name": &*user.name, "role": user.role.as_str(), "state": user.state.as_str(),
         "has_password": user.password.is_some(), "created_at": user.created_at,
     }});
     let membership = |(chat, at)| json!({"membership": {"chat": chat, "joined_at": at}});

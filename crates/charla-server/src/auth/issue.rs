@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::identity::Refusal;
 use super::verify::BUILTIN_KID;
-use crate::store::{Role, User};
+use crate::store::User;
 
 /// Signs with the server's secret.
 pub(super) struct Issuer {
@@ -93,7 +93,7 @@ impl Issuer {
             user_id: user.key.user.as_str(),
             tenant: user.key.tenant.as_str(),
             name: for_people.then_some(&*user.name),
-            role: for_people.then_some(role_word(user.role)),
+            role: for_people.then_some(user.role.as_str()),
             family,
         };
         let token = self
@@ -118,14 +118,6 @@ impl Issuer {
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Issuer")
-    }
-}
-
-/// The word for a role in tokens and tickets.
-pub(super) const fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Member => "member",
-        Role::Agent => "agent",
     }
 }
 

@@ -9,7 +9,6 @@ use charla_wire::{Cause, ChatId, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Refusal};
-use super::issue::role_word;
 use super::secret::{Secret, digest};
 use crate::store::{Role, Store};
 
@@ -70,7 +69,7 @@ impl Tickets {
             tenant: identity.tenant.clone(),
             user: identity.user.clone(),
             name: identity.name.clone(),
-            role: identity.role.map(|role| role_word(role).to_owned()),
+            role: identity.role.map(|role| role.as_str().to_owned()),
             issued_at: identity.issued_at.map(Timestamp::as_millis),
             expires_at: identity.expires_at.as_millis(),
             jti: identity.jti.clone(),

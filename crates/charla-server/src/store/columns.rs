@@ -50,33 +50,16 @@ pub(super) fn limit(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// A role's word in the database.
-pub(super) fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Member => "member",
-        Role::Agent => "agent",
-    }
-}
-
-/// A state's word in the database.
-pub(super) fn state_word(state: UserState) -> &'static str {
-    match state {
-        UserState::Active => "active",
-        UserState::Blocked => "blocked",
-        UserState::Deleted => "deleted",
-    }
-}
-
-/// The role behind [`role_word`].
+/// The role behind [`Role::as_str`].
 pub(super) fn role_of(word: &str) -> Option<Role> {
     [Role::Member, Role::Agent]
         .into_iter()
-        .find(|role| role_word(*role) == word)
+        .find(|role| role.as_str() == word)
 }
 
-/// The state behind [`state_word`].
+/// The state behind [`UserState::as_str`].
 pub(super) fn state_of(word: &str) -> Option<UserState> {
     [UserState::Active, UserState::Blocked, UserState::Deleted]
         .into_iter()
-        .find(|state| state_word(*state) == word)
+        .find(|state| state.as_str() == word)
 }

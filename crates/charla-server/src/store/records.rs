@@ -30,6 +30,18 @@ pub enum UserState {
     Deleted,
 }
 
+impl UserState {
+    /// `active`, `blocked` or `deleted`: in databases, exports and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Blocked => "blocked",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
 /// A user as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {

@@ -3,7 +3,7 @@
 use std::io;
 
 use charla_core::Stored;
-use charla_server::store::{ApiKey, Chat, InboxLine, Member, Role, Tenant, User, UserState};
+use charla_server::store::{ApiKey, Chat, InboxLine, Member, Tenant, User};
 use serde_json::{Value, json};
 
 use crate::screen::{Screen, plain};
@@ -17,20 +17,11 @@ pub(super) fn tenant(tenant: &Tenant) -> Value {
 }
 
 pub(super) fn user(user: &User) -> Value {
-    let role = match user.role {
-        Role::Member => "member",
-        Role::Agent => "agent",
-    };
-    let state = match user.state {
-        UserState::Active => "active",
-        UserState::Blocked => "blocked",
-        UserState::Deleted => "deleted",
-    };
     json!({
         "id": user.key.user,
         "name": &*user.name,
-        "role": role,
-        "state": state,
+        "role": user.role.as_str(),
+        "state": user.state.as_str(),
         "has_password": user.password.is_some(),
         "created_at": user.created_at,
     })

@@ -6,7 +6,7 @@ use charla_wire::{TenantId, Timestamp, UserId};
 use super::fault::Fault;
 use super::rows::{self, escaped, limit, tenant_columns, user_columns};
 use super::session::Session;
-use crate::store::{Tenant, User, UserChange};
+use crate::store::{Role, Tenant, User, UserChange, UserState};
 
 pub(super) async fn tenants(session: &mut Session) -> Result<Vec<Tenant>, Fault> {
     const SQL: &str = concat!("SELECT ", tenant_columns!(), " FROM tenants t ORDER BY t.id");
@@ -93,8 +93,8 @@ pub(super) async fn put_user(
                 &key.tenant.as_str(),
                 &key.user.as_str(),
                 &change.name.as_deref().map(escaped),
-                &change.role.map(rows::role_word),
-                &change.state.map(rows::state_word),
+                &change.role.map(Role::as_str),
+                &change.state.map(UserState::as_str),
                 &change.password,
                 &change.tokens_valid_from.map(Timestamp::as_millis),
             ],

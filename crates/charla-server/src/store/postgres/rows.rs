@@ -15,7 +15,7 @@ use super::fault::Fault;
 use crate::store::columns;
 pub(super) use crate::store::columns::{
     CHAT_WIDTH, MESSAGE_WIDTH, TENANT_WIDTH, USER_WIDTH, chat_columns, limit, message_columns, number,
-    role_word, state_word, tenant_columns, user_columns,
+    tenant_columns, user_columns,
 };
 use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::rows::{self, limit, tenant_columns, user_columns};
 use super::writer::Writing;
-use crate::store::{Tenant, User, UserChange};
+use crate::store::{Role, Tenant, User, UserChange, UserState};
 
 pub(super) fn tenants(conn: &Connection) -> Result<Vec<Tenant>> {
     conn.prepare_cached(concat!(
@@ -94,8 +94,8 @@ pub(super) fn put_user(
             key.tenant.as_str(),
             key.user.as_str(),
             change.name,
-            change.role.map(rows::role_word),
-            change.state.map(rows::state_word),
+            change.role.map(Role::as_str),
+            change.state.map(UserState::as_str),
             change.password,
             change.tokens_valid_from.map(charla_wire::Timestamp::as_millis),
         ])?;

@@ -13,8 +13,7 @@ use uuid::Uuid;
 
 use crate::store::columns;
 pub(super) use crate::store::columns::{
-    CHAT_WIDTH, MESSAGE_WIDTH, chat_columns, limit, message_columns, number, role_word, state_word,
-    tenant_columns, user_columns,
+    CHAT_WIDTH, MESSAGE_WIDTH, chat_columns, limit, message_columns, number, tenant_columns, user_columns,
 };
 use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
 
