@@ -33,6 +33,7 @@ mod membership;
 pub mod metrics;
 pub mod node;
 mod outage;
+mod outgoing;
 pub mod past;
 mod peers;
 pub mod personal;

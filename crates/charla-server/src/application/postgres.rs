@@ -16,6 +16,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Connection, Error, GenericClient, NoTls, Statement};
 
 use super::{ApplicationError, Ask, Fault, POURED, Row, Schema, pool};
+use crate::outgoing;
 use crate::settings::{ApplicationSettings, DatabaseTls, StoreUrl};
 use crate::trust;
 
@@ -325,13 +326,7 @@ fn words(error: &Error) -> String {
     if let Some(told) = error.as_db_error() {
         return format!("PostgreSQL says: {} ({})", told.message(), told.code().code());
     }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
+    outgoing::told(error)
 }
 
 #[cfg(test)]

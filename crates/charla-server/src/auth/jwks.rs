@@ -13,16 +13,13 @@ use bytes::Bytes;
 use charla_wire::Cause;
 use http::Uri;
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::identity::{Refusal, quoted, span};
 use super::jws::Compact;
 use super::keys::{KeyRing, Match};
+use crate::outgoing::{self, HttpClient};
 use crate::settings::Algorithm;
 
 mod key_set;
@@ -74,7 +71,7 @@ pub(super) struct Jwks {
     max_age: Duration,
     refetch_after: Duration,
     timeout: Duration,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: HttpClient<Empty<Bytes>>,
     ring: ArcSwapOption<KeyRing>,
     /// Held while fetching, so that many who wait share one request.
     fetching: Mutex<Fetches>,
@@ -94,16 +91,12 @@ impl Jwks {
     /// # Errors
     /// [`JwksUrlError`] when the URL is not one that keys may come from.
     pub(super) fn new(url: &str, max_age: Duration) -> Result<Self, JwksUrlError> {
-        let tls = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1();
         Ok(Self {
             url: allowed(url)?,
             max_age: max_age.max(REFETCH_AFTER),
             refetch_after: REFETCH_AFTER,
             timeout: FETCH_TIMEOUT,
-            client: Client::builder(TokioExecutor::new()).build(tls.build()),
+            client: outgoing::client(),
             ring: ArcSwapOption::empty(),
             fetching: Mutex::default(),
         })

@@ -14,10 +14,6 @@ use charla_wire::{ChatId, TenantId, UserId};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -25,6 +21,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::{Answer, Failure, Question, Verdict};
+use crate::outgoing::{self, HttpClient};
 use crate::telemetry;
 
 /// The longest answer that is read, in bytes.
@@ -36,7 +33,7 @@ const ENCODED: &str = "whsec_";
 pub(super) struct Http {
     url: Uri,
     key: Hmac<Sha256>,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpClient<Full<Bytes>>,
 }
 
 #[derive(Serialize)]
@@ -85,14 +82,10 @@ impl Http {
             Some(encoded) => STANDARD.decode(encoded).ok()?,
             None => secret.as_bytes().to_vec(),
         };
-        let tls = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1();
         Some(Self {
             url: url.parse().ok()?,
             key: Hmac::new_from_slice(&bytes).ok()?,
-            client: Client::builder(TokioExecutor::new()).build(tls.build()),
+            client: outgoing::client_with(tls),
         })
     }
 
@@ -113,7 +106,7 @@ impl Http {
             .client
             .request(request)
             .await
-            .map_err(|error| away(format!("cannot be asked: {}", told(&error))))?;
+            .map_err(|error| away(format!("cannot be asked: {}", outgoing::told(&error))))?;
         let status = answer.status();
         match status {
             StatusCode::OK => {}
@@ -189,15 +182,4 @@ impl From<Told> for Answer {
             closed: told.closed,
         }
     }
-}
-
-/// An error with what is below it.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }

@@ -9,16 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::TelemetryFigures;
 use super::otlp::{self, Resource};
 use super::span::Record;
+use crate::outgoing::{self, HttpClient};
 
 /// Spans that may wait for the collector.
 pub(super) const SPANS_WAITING: usize = 8192;
@@ -43,7 +40,7 @@ pub(super) struct Collector {
 /// The task that carries spans away.
 pub(super) struct Exporter {
     collector: Collector,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpClient<Full<Bytes>>,
     queue: mpsc::Receiver<Record>,
     stop: watch::Receiver<bool>,
     failing: bool,
@@ -64,13 +61,9 @@ impl Exporter {
         queue: mpsc::Receiver<Record>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let tls = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1();
         Self {
             collector,
-            client: Client::builder(TokioExecutor::new()).build(tls.build()),
+            client: outgoing::client(),
             queue,
             stop,
             failing: false,

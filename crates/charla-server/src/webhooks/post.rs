@@ -14,15 +14,12 @@ use charla_wire::{TenantId, Timestamp};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use secrecy::SecretString;
 use sha2::Sha256;
 use tokio::time::timeout;
 
 use super::retry;
+use crate::outgoing::{self, HttpClient};
 use crate::settings::WebhookEndpointSettings;
 use crate::settings::webhooks::secret_bytes;
 use crate::store::webhooks::{Delivery, Kinds, WebhookEndpoint};
@@ -125,18 +122,14 @@ fn keys<'a>(secrets: impl Iterator<Item = &'a SecretString>) -> Option<Vec<Hmac<
 /// Whoever sends requests; connections that are open serve again.
 #[derive(Clone)]
 pub(super) struct Post {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpClient<Full<Bytes>>,
     within: Duration,
 }
 
 impl Post {
     pub(super) fn new(within: Duration) -> Self {
-        let tls = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1();
         Self {
-            client: Client::builder(TokioExecutor::new()).build(tls.build()),
+            client: outgoing::client(),
             within,
         }
     }
@@ -148,7 +141,11 @@ impl Post {
             Err(error) => return Answer::Failed(error.to_string(), None),
         };
         let answered = timeout(self.within, async {
-            let answer = self.client.request(request).await.map_err(|error| told(&error))?;
+            let answer = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| outgoing::told(&error))?;
             let (head, body) = answer.into_parts();
             // The status is the answer, whatever becomes of the rest.
             let _ = Limited::new(body, ANSWER_MAX).collect().await;
@@ -188,17 +185,6 @@ fn request(
         .header("webhook-timestamp", timestamp)
         .header("webhook-signature", signature)
         .body(Full::new(delivery.body.clone().into()))
-}
-
-/// An error with what is below it.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
