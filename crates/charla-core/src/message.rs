@@ -50,3 +50,12 @@ pub struct Stored {
     /// Whether its words were taken back.
     pub deleted: bool,
 }
+
+impl Stored {
+    /// Its words are gone, and its place stays.
+    pub fn take_back(&mut self) {
+        self.draft.text = "".into();
+        self.draft.data = None;
+        self.deleted = true;
+    }
+}

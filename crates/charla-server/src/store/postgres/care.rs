@@ -260,9 +260,7 @@ async fn disown(
         message.draft.author.id = alias.clone();
         message.draft.author.name = alias.as_str().into();
         if words == Words::Go {
-            message.draft.text = "".into();
-            message.draft.data = None;
-            message.deleted = true;
+            message.take_back();
         }
         let rev = next_rev(session, chat).await?;
         session

@@ -183,11 +183,7 @@ async fn change_one(
             message.draft.text = text.into();
             message.edited_at = Some(now);
         }
-        Change::Delete => {
-            message.draft.text = "".into();
-            message.draft.data = None;
-            message.deleted = true;
-        }
+        Change::Delete => message.take_back(),
     }
     if let Some(history) = history {
         match history.line(session, what, &message).await {

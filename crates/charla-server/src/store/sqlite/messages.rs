@@ -105,11 +105,7 @@ pub(super) fn change(
             message.draft.text = (*text).into();
             message.edited_at = Some(writing.now);
         }
-        Change::Delete => {
-            message.draft.text = "".into();
-            message.draft.data = None;
-            message.deleted = true;
-        }
+        Change::Delete => message.take_back(),
     }
     let rev = next_rev(writing, chat)?;
     writing
