@@ -98,17 +98,7 @@ mod tests {
     use charla_wire::TenantId;
 
     use super::Kept;
-    use crate::settings::{Settings, load};
-
-    fn loaded(text: &str) -> Result<Settings, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("charla.toml");
-        std::fs::write(&path, text).unwrap();
-        match load(Some(&path), std::iter::empty(), &[]) {
-            Ok(loaded) => Ok(loaded.settings),
-            Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
-        }
-    }
+    use crate::settings::tests::loaded;
 
     #[test]
     fn a_tenant_has_a_rule_of_its_own_and_the_rest_of_everybodys() {

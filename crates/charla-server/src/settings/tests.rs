@@ -44,6 +44,14 @@ impl Folder {
     }
 }
 
+/// What a file's text comes to, or all that is wrong with it.
+pub(super) fn loaded(text: &str) -> Result<Settings, String> {
+    match Folder::with(text).load(&[], &[]) {
+        Ok(loaded) => Ok(loaded.settings),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
         .iter()

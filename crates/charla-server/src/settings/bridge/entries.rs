@@ -188,21 +188,12 @@ fn field(entry: &ForeignEntry, name: &str) -> Option<(Raw, Place)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::{ChannelLayer, EventKind, Settings, load};
+    use crate::settings::tests::loaded;
+    use crate::settings::{ChannelLayer, EventKind, load};
 
     const HEAD: &str = "[bridge]\nlayer = \"core\"\nhosts = [\"redis://127.0.0.1/1\"]\n";
     const GROUP: &str = "[[bridge.groups]]\ngroup = \"{tenant}.chat_{chat}\"\n";
     const EVENT: &str = "[[bridge.events]]\ntype = \"chat_message\"\nas = \"message\"\nauthor = \"autor\"\n";
-
-    fn loaded(text: &str) -> Result<Settings, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("charla.toml");
-        std::fs::write(&path, text).unwrap();
-        match load(Some(&path), std::iter::empty(), &[]) {
-            Ok(loaded) => Ok(loaded.settings),
-            Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
-        }
-    }
 
     #[test]
     fn a_bridge_is_read() {
