@@ -1,12 +1,10 @@
 //! Credentials made by a real Django: its sessions in every backend, and SimpleJWT's tokens with its blacklist.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use charla_server::settings::{Settings, load};
 use serde_json::Value;
 
 use crate::bus::{Program, free_port};
+use crate::python;
 use crate::serving::{Raw, Reply, Serving, with_parameter};
 
 const SECRET: &str = "django-insecure-the-secret-key-of-this-project";
@@ -88,28 +86,7 @@ async fn serve(given: Settings) -> Serving {
 
 /// Runs one of the scripts; what it made.
 fn run(script: &str, arguments: &[&str]) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/django_auth");
-    let output = Command::new(python())
-        .arg("-B")
-        .arg(folder.join(script))
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|error| panic!("Python: {error}: `cargo xtask test` installs it"));
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The Python with Django, where `cargo xtask test` installs it or where it is said to be.
-pub(crate) fn python() -> PathBuf {
-    let tools = std::env::var_os("CHARLA_TOOLS_PYTHON").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python"),
-        PathBuf::from,
-    );
-    tools.join("bin/python")
+    python::run(&format!("django_auth/{script}"), arguments)
 }
 
 /// What the preflight says to a cookie from a page.

@@ -30,6 +30,7 @@ mod limits;
 mod loops;
 mod past;
 mod personal;
+mod python;
 mod retention;
 mod rolling;
 mod serving;

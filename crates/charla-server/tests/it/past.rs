@@ -1,8 +1,5 @@
 //! The messages of before come over: from a Django's table in each kind of database, into both stores, as clients read them.
 
-use std::path::Path;
-use std::process::Command;
-
 use charla_core::RoomKey;
 use charla_server::application::Application;
 use charla_server::past::{self, Import, Progress, Stop};
@@ -14,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::application::Site;
 use crate::cluster::Cluster;
-use crate::django_auth::python;
+use crate::python;
 use crate::serving::{Serving, room, tenant_id};
 
 const QUERY: &str = "SELECT m.id, m.chat_id AS chat, m.author_id AS author, u.username AS author_name, m.text, m.data, m.sent_at
@@ -66,19 +63,7 @@ fn values(row: &Value) -> String {
 }
 
 fn django(arguments: &[&str]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/past/table.py");
-    let output = Command::new(python())
-        .arg("-B")
-        .arg(script)
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|error| panic!("Python: {error}: `cargo xtask test` installs it"));
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    python::run("past/table.py", arguments)
 }
 
 async fn import(application: &Application, store: &dyn Store, tenant: &TenantId, write: bool) -> Progress {

@@ -5,8 +5,6 @@
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use charla_server::settings::{Settings, TelemetrySettings};
@@ -22,6 +20,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::broker_redis::Shared;
+use crate::python;
 use crate::serving::{Client, Serving, until, with_parameter};
 
 /// A trace that a proxy began.
@@ -93,16 +92,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn read(lines: &str) -> Vec<Value> {
-    let tools = std::env::var_os("CHARLA_TOOLS_PYTHON").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python"),
-        PathBuf::from,
-    );
-    let mut reader = Command::new(tools.join("bin/python"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/telemetry/read.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut reader = python::start("telemetry/read.py");
     let mut input = reader.stdin.take().unwrap();
     let lines = lines.to_owned();
     let writes = std::thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());

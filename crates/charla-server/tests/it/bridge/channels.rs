@@ -1,10 +1,11 @@
 //! A process of a Django Channels application: [`Channels`], over the real `channels_redis`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout};
 
 use serde_json::{Value, json};
+
+use crate::python;
 
 /// A running process; killed when dropped.
 pub(crate) struct Channels {
@@ -13,25 +14,10 @@ pub(crate) struct Channels {
     output: BufReader<ChildStdout>,
 }
 
-/// The Python that has `channels_redis`.
-fn python() -> PathBuf {
-    let tools = std::env::var_os("CHARLA_TOOLS_PYTHON").map(PathBuf::from);
-    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python");
-    tools.unwrap_or_else(own).join("bin/python")
-}
-
 impl Channels {
     /// Starts one with a layer's arguments: `layer`, `hosts` and what `channels_redis` takes.
     pub(crate) fn start(arguments: &Value) -> Self {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/bridge/process.py");
-        let mut child = Command::new(python())
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{}: {error}: `cargo xtask test` installs it", python().display())
-            });
+        let mut child = python::start("bridge/process.py");
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let mut process = Self {
             child,
