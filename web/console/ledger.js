@@ -21,7 +21,9 @@ export function duration(ms) {
 /** @param {number} bytes */
 export function size(bytes) {
   if (bytes < 1024) return `${bytes} B`;
-  const [value, unit] = bytes < 1024 * 1024 ? [bytes / 1024, "KiB"] : [bytes / 1024 / 1024, "MiB"];
+  const units = [["GiB", 1024 ** 3], ["MiB", 1024 ** 2], ["KiB", 1024]];
+  const [unit, one] = units.find(([, one]) => bytes >= one);
+  const value = bytes / one;
   return `${value.toLocaleString(currentLanguage(), { maximumFractionDigits: 1 })} ${unit}`;
 }
 

@@ -10,7 +10,7 @@ import { credentials } from "./live.js";
 import { isWord, t } from "./words.js";
 
 /** The operator's pages, in the order of the frame's links. */
-const PAGES = ["overview", "doctor", "nodes", "loops", "webhooks"];
+const PAGES = ["overview", "doctor", "nodes", "tenants", "loops", "webhooks"];
 /** Where they are, unless it is by their name. */
 const PLACES = { overview: "/console" };
 

@@ -92,6 +92,8 @@ const WORDS = {
   "column.where": { en: "From, node", es: "Desde, nodo" },
   "column.connections": { en: "Connections", es: "Conexiones" },
   "column.messages": { en: "Messages, last minute", es: "Mensajes, último minuto" },
+  "column.limits": { en: "By limits, 1 hour", es: "Por límites, 1 hora" },
+  "tenants.limited": { en: "{n} refused", es: "{n} rechazos" },
   "column.act": { en: "Actions", es: "Acciones" },
   chat: { en: "chat {chat}", es: "chat {chat}" },
 };

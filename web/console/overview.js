@@ -6,11 +6,12 @@
 import { h } from "/assets/web/page/dom.js";
 import { chooseLanguage, currentLanguage, setLanguage } from "/assets/web/page/words.js";
 import { Chart, share } from "./charts.js";
+import { confirm, keyForm } from "./confirm.js";
 import { amount, layers, merge, ranked, slots } from "./figures.js";
 import { causeLink, Ledger, size } from "./ledger.js";
 import { credentials, watch } from "./live.js";
 import { bridgeView, busView } from "./nodes-view.js";
-import { clock, code, frame, head, number, wideTable } from "./operator.js";
+import { clock, frame, head, number, wideTable } from "./operator.js";
 import { isSaid, say } from "./overview-words.js";
 import { t } from "./words.js";
 
@@ -95,33 +96,17 @@ function build() {
   document.title = `${say("title")} · Charla`;
   view = { state: h("p", { class: "state", role: "status" }) };
   const top = h("div", { class: "heading" }, h("h1", {}, say("title")), view.state);
-  const body = last ? sections() : [keyForm()];
+  const body = last ? sections() : [askKey()];
   root.replaceChildren(frame("overview", change), h("main", { class: "overview list" }, top, ...body));
   drawState();
 }
 
-function keyForm() {
-  const input = h("input", { type: "password", name: "key", required: true, autocomplete: "current-password", spellcheck: "false", autocapitalize: "none", value: key, "aria-describedby": "key-hint" });
-  const submit = (event) => {
-    event.preventDefault();
-    key = input.value;
+function askKey() {
+  const open = (shown) => {
+    key = shown;
     begin();
   };
-  if (!refusal) return h("div", { class: "place" });
-  // Whoever came without a key is not told that there was none.
-  const own = `trouble.${refusal.cause}`;
-  const trouble = key === "" ? [] : [h("p", { class: "refusal", role: "alert" }, ...code(isSaid(own) ? say(own) : (refusal.title ?? "")))];
-  return h(
-    "div",
-    { class: "place" },
-    h(
-      "form",
-      { class: "question", autocomplete: "off", on: { submit } },
-      h("label", { class: "field is-key" }, h("span", {}, t("key")), input, h("small", { id: "key-hint" }, ...code(say("keyHint")))),
-      h("div", { class: "field go" }, h("button", { type: "submit", class: "button primary wide" }, say("open"))),
-    ),
-    ...trouble,
-  );
+  return refusal ? keyForm({ key, refusal, open }) : h("div", { class: "place" });
 }
 
 function sections() {
@@ -229,11 +214,19 @@ function drawSlow() {
 }
 
 function drawTenants() {
-  const heads = [say("ledger.tenant"), say("column.connections"), say("column.messages")].map(head);
+  const heads = [say("ledger.tenant"), say("column.connections"), say("column.messages"), say("column.limits")].map(head);
   const find = (tenant) => () => view.ledger.find({ tenant });
-  const row = ({ tenant, connections, messages }) => h("tr", { "data-tenant": tenant }, h("td", {}, h("button", { type: "button", class: "as-link", "data-focus": `tenant-${tenant}`, on: { click: find(tenant) } }, tenant)), h("td", { class: "number" }, number(connections)), h("td", { class: "number" }, number(messages)));
-  const { tenants } = last.now;
-  view.tenants.replaceChildren(h("h2", {}, say("tenants")), tenants.length ? wideTable(say("tenants"), heads, tenants.map(row)) : h("p", { class: "quiet empty" }, say("tenants.none")));
+  const row = ({ tenant, connections, messages, refused }) =>
+    h(
+      "tr",
+      { "data-tenant": tenant },
+      h("td", {}, h("button", { type: "button", class: "as-link", "data-focus": `tenant-${tenant}`, on: { click: find(tenant) } }, tenant)),
+      h("td", { class: "number" }, number(connections)),
+      h("td", { class: "number" }, number(messages)),
+      h("td", { class: "number" }, h("a", { href: `/console/tenants?tenant=${tenant}`, "data-focus": `limits-${tenant}` }, say("tenants.limited", { n: number(Object.values(refused).reduce((sum, n) => sum + n, 0)) }))),
+    );
+  const busy = last.now.tenants.filter(({ connections, messages }) => connections + messages > 0);
+  view.tenants.replaceChildren(h("h2", {}, say("tenants")), busy.length ? wideTable(say("tenants"), heads, busy.map(row)) : h("p", { class: "quiet empty" }, say("tenants.none")));
 }
 
 function drawNodes() {
@@ -288,27 +281,4 @@ async function post(address, body) {
   if (response.ok) return;
   const { title, detail } = await response.json().catch(() => ({}));
   throw new Error([title ?? response.status, detail].filter(Boolean).join(": "));
-}
-
-/** Asks once more, and says what came of it where it did not work. */
-function confirm({ title, text, button, act }) {
-  const trouble = h("p", { class: "refusal", role: "alert", hidden: true });
-  const go = h("button", { type: "button", class: "button danger" }, button);
-  const cancel = h("button", { type: "button", class: "button", autofocus: true }, say("cancel"));
-  const dialog = h("dialog", { class: "sure", "aria-labelledby": "sure-title" }, h("h2", { id: "sure-title" }, title), h("p", {}, ...code(text)), h("p", { class: "quiet" }, say("audited")), trouble, h("div", { class: "buttons" }, cancel, go));
-  cancel.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
-  go.addEventListener("click", async () => {
-    go.disabled = true;
-    try {
-      await act();
-      dialog.close();
-    } catch (error) {
-      trouble.hidden = false;
-      trouble.textContent = say("failed", { why: error.message });
-      go.disabled = false;
-    }
-  });
-  document.body.append(dialog);
-  dialog.showModal();
 }

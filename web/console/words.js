@@ -51,6 +51,7 @@ const WORDS = {
   "page.doctor": { en: "Doctor", es: "Doctor" },
   "page.nodes": { en: "Nodes", es: "Nodos" },
   "page.loops": { en: "Loops", es: "Bucles" },
+  "page.tenants": { en: "Tenants", es: "Tenants" },
   "page.webhooks": { en: "Webhooks", es: "Webhooks" },
   "list.look": { en: "Show", es: "Mostrar" },
   "list.again": { en: "Look again", es: "Volver a mirar" },

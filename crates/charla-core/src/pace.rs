@@ -34,6 +34,12 @@ impl Pace {
         }
     }
 
+    /// How much there is of it at most; 0: no limit.
+    #[must_use]
+    pub const fn most(self) -> u64 {
+        if self.amount == 0 { 0 } else { self.burst }
+    }
+
     /// The nanoseconds in which `amount` of it come in.
     fn lasts(self, amount: u64) -> u64 {
         let nanos = u128::from(amount) * u128::from(self.per) * u128::from(NANOS_A_MILLI);
@@ -75,6 +81,15 @@ impl Spent {
     /// Gives back what was taken: it is not to be counted after all.
     pub fn give_back(&mut self, pace: Pace, amount: u64) {
         self.until = self.until.saturating_sub(pace.lasts(amount));
+    }
+
+    /// How much of `pace` is used up now: never more than a burst.
+    #[must_use]
+    pub fn used(self, pace: Pace, now: Millis) -> u64 {
+        let left = self.until.saturating_sub(now.saturating_mul(NANOS_A_MILLI));
+        let per = u128::from(pace.per) * u128::from(NANOS_A_MILLI);
+        let used = (u128::from(left) * u128::from(pace.amount)).div_ceil(per.max(1));
+        u64::try_from(used).unwrap_or(u64::MAX).min(pace.burst)
     }
 
     const fn is_idle(self, now: Millis) -> bool {
@@ -131,6 +146,18 @@ impl<K: Hash + Eq + Clone> Paces<K> {
         if let Some(spent) = self.spent.get_mut(key) {
             spent.give_back(pace, amount);
         }
+    }
+
+    /// How much of one's share is used up now.
+    #[must_use]
+    pub fn used(&self, key: &K, pace: Pace, now: Millis) -> u64 {
+        self.spent.get(key).map_or(0, |spent| spent.used(pace, now))
+    }
+
+    /// Those who have used up some of theirs.
+    pub fn in_use(&self, now: Millis) -> impl Iterator<Item = &K> {
+        let used = self.spent.iter().filter(move |(_, spent)| !spent.is_idle(now));
+        used.map(|(key, _)| key)
     }
 
     /// How many are told apart now.
@@ -206,6 +233,28 @@ mod tests {
         assert_eq!(spent.take(pace, 10 << 30, 0), Ok(()));
         assert_eq!(spent.take(pace, 5 << 30, 0), Err(DAY / 2));
         assert_eq!(spent.take(pace, 5 << 30, DAY / 2), Ok(()));
+    }
+
+    #[test]
+    fn what_is_used_up_is_seen_and_comes_in_again() {
+        let mut paces = Paces::new(10);
+        let pace = Pace::per_second(10, 20);
+        paces.take(&"a", pace, 12, 500).unwrap();
+        paces.take(&"a", pace, 100, 500).unwrap_err();
+        let seen: Vec<u64> = [500, 600, 1_690, 1_700]
+            .map(|now| paces.used(&"a", pace, now))
+            .into();
+        assert_eq!(seen, [12, 11, 1, 0]);
+        assert_eq!(paces.used(&"b", pace, 500), 0);
+        assert_eq!(
+            paces.used(&"a", Pace::per_second(0, 0), 500),
+            0,
+            "no limit any more"
+        );
+        let lowered = Pace::per_second(5, 3);
+        assert_eq!(paces.used(&"a", lowered, 500), 3);
+        assert_eq!(paces.in_use(600).count(), 1);
+        assert_eq!(paces.in_use(1_700).count(), 0);
     }
 
     #[test]

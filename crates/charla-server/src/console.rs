@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use charla_core::{Millis, NodeId};
+use charla_core::{Limit, NodeId};
 use charla_wire::{Cause, TenantId, Timestamp, UserId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -23,6 +23,7 @@ use crate::node::Node;
 
 pub mod ledger;
 pub mod minutes;
+mod now;
 mod search;
 pub mod tenants;
 mod told;
@@ -35,7 +36,7 @@ pub(crate) use watchers::TooManyWatchers;
 use ledger::{Entry, Kind, Ledger, Query};
 use minutes::{MINUTES_MAX, Minute, Minutes, Why};
 use search::Searches;
-use tenants::{Recent, TenantFigures, Tenants};
+use tenants::{Recent, Tenants};
 use watchers::Watchers;
 
 /// How often this node looks at its figures and shows them to whoever watches.
@@ -47,10 +48,8 @@ const TELL_EVERY: u32 = 2;
 const ASK_AGAIN_AT: [u32; 2] = [3, 30];
 /// What a bus at hand takes to pass on a node's last word, many times over.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// Tenants that a node tells of.
-const TENANTS_TOLD: usize = 50;
-/// Slow clients that a node tells of.
-const SLOW_TOLD: usize = 5;
+/// Tenants that a node tells of, and that are shown.
+pub(crate) const TENANTS_TOLD: usize = 50;
 /// Minutes of one answer about the past: some 20 KiB.
 const RECALLED_AT_ONCE: usize = 60;
 
@@ -75,22 +74,6 @@ struct State {
 
 /// Whose a handshake was, as far as known.
 type Owner = (Option<TenantId>, Option<UserId>);
-
-/// What is seen now, of all nodes together.
-pub(crate) struct Now {
-    /// Clients connected to the nodes that are heard.
-    pub(crate) connections: u64,
-    /// Messages of the last minute.
-    pub(crate) messages: u64,
-    /// The busiest tenants.
-    pub(crate) tenants: Vec<TenantFigures>,
-    /// Bytes that wait for slow clients.
-    pub(crate) queued: u64,
-    /// The slowest clients, each with its node.
-    pub(crate) slow: Vec<(NodeId, Slow)>,
-    /// Nodes that are heard and tell nothing for the console.
-    pub(crate) silent: Vec<NodeId>,
-}
 
 impl Console {
     /// Nothing yet, and nothing ever unless `enabled`.
@@ -219,6 +202,14 @@ impl Node {
         state.tenants.message(tenant, now);
     }
 
+    /// One of a tenant's was refused by a limit.
+    pub(crate) fn count_limit(&self, limit: Limit, tenant: &TenantId) {
+        if self.console.enabled {
+            let now = self.uptime.now();
+            self.console.state.lock().tenants.refused(tenant, limit, now);
+        }
+    }
+
     fn open_entry(&self, connection: &Connection) -> Entry {
         let opening = &connection.opening;
         let (pinged_at, ponged_at) = connection.heartbeats();
@@ -257,37 +248,6 @@ impl Node {
 
 /// What nodes tell each other of it.
 impl Node {
-    /// What this node says of itself now.
-    fn own_report(&self, minutes_from: i64, now: Millis) -> Report {
-        let (queued, slow) = self.slowest();
-        let node = self.id();
-        let mut state = self.console.state.lock();
-        Report {
-            minutes: state.minutes.own(node, minutes_from),
-            tenants: state.tenants.busiest(TENANTS_TOLD, now).0,
-            messages: state.messages.count(now),
-            queued,
-            slow,
-        }
-    }
-
-    fn slowest(&self) -> (u64, Vec<Slow>) {
-        let waiting = self.users.all(|connection| connection.waiting_bytes() > 0);
-        let mut slow: Vec<Slow> = waiting
-            .iter()
-            .map(|connection| Slow {
-                connection: connection.opening.id,
-                tenant: connection.opening.visitor.key.tenant.clone(),
-                user: connection.opening.visitor.key.user.clone(),
-                queued: u64::try_from(connection.waiting_bytes()).unwrap_or(u64::MAX),
-            })
-            .collect();
-        slow.sort_by_key(|one| std::cmp::Reverse(one.queued));
-        let queued = slow.iter().map(|one| one.queued).sum();
-        slow.truncate(SLOW_TOLD);
-        (queued, slow)
-    }
-
     /// Asks a node for what was before this one heard it.
     pub(crate) fn ask_past(&self, of: NodeId) {
         if self.console.enabled {
@@ -386,36 +346,6 @@ impl Node {
 
 /// What is shown.
 impl Node {
-    /// The present, of this node and of those that are heard.
-    pub(crate) fn console_now(&self) -> Now {
-        let own = self.own_report(i64::MAX, self.uptime.now());
-        let others: Vec<(NodeId, u64)> = self
-            .peers()
-            .beats()
-            .map(|heard| (heard.node, heard.beat.connections))
-            .collect();
-        let state = self.console.state.lock();
-        let mut now = Now {
-            connections: self.connection_count() + others.iter().map(|(_, count)| count).sum::<u64>(),
-            messages: 0,
-            tenants: Vec::new(),
-            queued: 0,
-            slow: Vec::new(),
-            silent: Vec::new(),
-        };
-        now.add(self.id(), &own);
-        for (node, _) in others {
-            match state.reports.get(&node) {
-                Some(report) => now.add(node, report),
-                None => now.silent.push(node),
-            }
-        }
-        tenants::sort(&mut now.tenants);
-        now.tenants.truncate(TENANTS_TOLD);
-        now.slow.sort_by_key(|(_, slow)| std::cmp::Reverse(slow.queued));
-        now
-    }
-
     /// The last hours, all nodes together, and since when anything is known of a node.
     pub(crate) fn console_minutes(&self) -> Vec<Minute> {
         let from = minute_of((self.clock)()) - MINUTES_MAX;
@@ -426,25 +356,6 @@ impl Node {
     pub(crate) fn known_since(&self, node: NodeId) -> Option<Timestamp> {
         let at = self.console.state.lock().minutes.since(node)?;
         Some(Timestamp::from_millis(at * 60_000))
-    }
-}
-
-impl Now {
-    fn add(&mut self, node: NodeId, report: &Report) {
-        self.messages += report.messages;
-        self.queued += report.queued;
-        self.slow
-            .extend(report.slow.iter().map(|slow| (node, slow.clone())));
-        for figures in &report.tenants {
-            let known = self.tenants.iter_mut().find(|one| one.tenant == figures.tenant);
-            match known {
-                Some(known) => {
-                    known.connections += figures.connections;
-                    known.messages += figures.messages;
-                }
-                None => self.tenants.push(figures.clone()),
-            }
-        }
     }
 }
 

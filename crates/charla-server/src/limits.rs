@@ -155,6 +155,20 @@ impl Limits {
             .collect()
     }
 
+    /// Tenants that have figures of their own, whoever gave them.
+    pub(crate) fn with_own(&self) -> Vec<TenantId> {
+        let mut tenants: Vec<TenantId> = self.live.load().tenants.keys().cloned().collect();
+        tenants.sort();
+        tenants
+    }
+
+    /// For how many limits a tenant has a figure of its own.
+    pub(crate) fn own_count(&self, tenant: &TenantId) -> usize {
+        let own = self.live.load().own(tenant);
+        let names: std::collections::BTreeSet<&str> = own.iter().map(GivenLimit::name).collect();
+        names.len()
+    }
+
     fn swap(&self, live: Live) {
         self.live.store(Arc::new(live));
         self.changes.fetch_add(1, Ordering::AcqRel);

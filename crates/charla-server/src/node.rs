@@ -11,7 +11,7 @@ use charla_core::session::Refusal;
 use charla_core::typing::Typing;
 use charla_core::{CatchingUp, Limit, Millis, RoomKey};
 use charla_wire::server_frame::ServerFrame;
-use charla_wire::{Cause, plain};
+use charla_wire::{Cause, TenantId, plain};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
@@ -278,16 +278,19 @@ impl Node {
         connection.deliver(text_frame(json, connection.opening.variant, &self.speech).bytes());
     }
 
-    /// Somebody was refused because a limit was reached.
-    pub(crate) fn note_limit(&self, limit: Limit) {
+    /// Somebody was refused because a limit was reached; one of `tenant`, where that is known.
+    pub(crate) fn note_limit(&self, limit: Limit, tenant: Option<&TenantId>) {
         self.metrics.limits_reached.get_or_create(&limit.into()).inc();
+        if let Some(tenant) = tenant {
+            self.count_limit(limit, tenant);
+        }
     }
 
     /// Tells a client that a request was refused, in its own dialect; ends the connection if that is the end.
     pub(crate) fn answer_refusal(&self, connection: &Connection, reference: Option<u64>, refusal: &Refusal) {
         self.metrics.refusals.get_or_create(&refusal.cause.into()).inc();
         if let Some(limit) = refusal.limit {
-            self.note_limit(limit);
+            self.note_limit(limit, Some(&connection.opening.visitor.key.tenant));
         }
         if refusal.closes {
             connection.close(refusal.cause, &refusal.detail);

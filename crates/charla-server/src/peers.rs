@@ -425,7 +425,7 @@ impl Node {
         }
         for connection in self.users.connections(user) {
             if surplus.iter().any(|one| one.id == connection.opening.id) {
-                self.note_limit(Limit::ConnectionsPerUser);
+                self.note_limit(Limit::ConnectionsPerUser, Some(&user.tenant));
                 let detail = Limit::ConnectionsPerUser.to_string();
                 connection.close(cause, &self.returns.detail(cause, &detail));
             }

@@ -184,7 +184,8 @@ fn in_turn(api: &Api, (identity, visitor): (Identity, Visitor)) -> Result<Box<Pe
     let node = &api.node;
     let pace = node.limits.of(&visitor.key.tenant).settings.requests();
     let taken = api.people.lock().take(&visitor.key, pace, 1, node.uptime.now());
-    taken.map_err(|wait| Problem::too_fast(node, (Limit::Requests, wait)))?;
+    let tenant = Some(&visitor.key.tenant);
+    taken.map_err(|wait| Problem::too_fast(node, tenant, (Limit::Requests, wait)))?;
     Ok(Box::new(Person { visitor, identity }))
 }
 

@@ -156,7 +156,7 @@ async fn check_number(node: &Node, room: &RoomKey) -> Result<(), Problem> {
         return Ok(());
     }
     let limit = Limit::ChatsPerTenant;
-    node.note_limit(limit);
+    node.note_limit(limit, Some(&room.tenant));
     let detail = format!("{there_are} chats; {limit} = {most}");
     Err(Problem::new(Cause::ChatLimit, detail))
 }

@@ -6,6 +6,7 @@
 )]
 
 mod search;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,9 +32,9 @@ use super::nodes::NodeList;
 use super::overseer::ConsoleOverseer;
 use super::problem::Problem;
 use crate::console::minutes::Minute;
-use crate::console::tenants::TenantFigures;
-use crate::console::{Slow, TooManyWatchers};
+use crate::console::{Slow, TENANTS_TOLD, TooManyWatchers};
 use crate::node::Node;
+use tenants::TenantNow;
 
 /// Minutes over which causes are ranked, unless the address says otherwise.
 const RANKED_OVER: usize = 60;
@@ -48,7 +49,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(disconnect))
 }
 
-const FRESH: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+/// Figures of this moment.
+pub(super) const FRESH: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 /// Everything at once.
 #[derive(Serialize, ToSchema)]
@@ -89,8 +91,12 @@ struct Now {
     queued_bytes: u64,
     /// The slowest clients, at most five a node.
     slow: Vec<SlowClient>,
-    /// The busiest tenants, at most 50.
-    tenants: Vec<TenantFigures>,
+    /// The busiest tenants, at most 50, and as many quiet ones at most that have limits of their own.
+    tenants: Vec<TenantNow>,
+    /// Whether there are busy tenants that are not shown, or not told of by a node, so that the figures of others may be too low.
+    more_tenants: bool,
+    /// Moves whenever a limit is changed.
+    limits_changes: u64,
     /// Nodes that are heard and tell no figures: their console is off, or they are of an older release.
     #[schema(value_type = Vec<String>)]
     silent: Vec<NodeId>,
@@ -286,7 +292,9 @@ impl Now {
             loops: u64::try_from(node.metrics.loops_active.get()).unwrap_or(0),
             queued_bytes: now.queued,
             slow: now.slow.into_iter().map(slow_client).collect(),
-            tenants: now.tenants,
+            more_tenants: now.more_tenants || now.tenants.len() > TENANTS_TOLD,
+            limits_changes: node.limits.changes(),
+            tenants: TenantNow::all(node, now.tenants),
             silent: now.silent,
         }
     }

@@ -171,7 +171,7 @@ async fn post(
     let bytes = wanted.text.len() + data.map_or(0, str::len);
     let (shares, now) = (&node.limits.shares, node.uptime.now());
     let taken = shares.send(caller.tenant(), caller.person(), bytes, limits, now);
-    taken.map_err(|wait| Problem::too_fast(&node, wait))?;
+    taken.map_err(|wait| Problem::too_fast(&node, Some(caller.tenant()), wait))?;
     let id = wanted.id.unwrap_or_else(Uuid::now_v7);
     let draft = grant.draft(id, &wanted.text, data);
     // Whoever holds a key is the operator's own.
@@ -203,7 +203,7 @@ async fn edit(
     let grant = caller.enter(&node, &chat, wanted.by.as_ref()).await?;
     let (shares, now) = (&node.limits.shares, node.uptime.now());
     let taken = shares.rewrite(caller.tenant(), wanted.text.len(), limits, now);
-    taken.map_err(|wait| Problem::too_fast(&node, wait))?;
+    taken.map_err(|wait| Problem::too_fast(&node, Some(caller.tenant()), wait))?;
     told(node.edit(&grant, known(seq)?, &wanted.text).await?)
 }
 

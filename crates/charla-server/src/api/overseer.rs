@@ -26,6 +26,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 pub(super) struct Overseer {
     name: String,
     address: Option<IpAddr>,
+    may_change: bool,
 }
 
 /// The same, where the console is on: elsewhere there is nothing to be found.
@@ -58,17 +59,27 @@ impl FromRequestParts<Api> for Overseer {
                 return Err(Problem::forbidden("this takes an API key for all tenants"));
             }
             let name = format!("key {:?}", key.label);
-            return Ok(Self { name, address });
+            return Ok(Self {
+                name,
+                address,
+                may_change: true,
+            });
         }
+        let console = &api.node.settings.console;
+        let may_change = vouched.as_deref().is_none_or(|name| is_changer(console, name));
         let name = vouched
-            .or_else(|| at_the_machine(&api.node.settings.console, parts))
+            .map(|name| format!("user {name:?}"))
+            .or_else(|| at_the_machine(console, parts))
             .ok_or_else(no_key)?;
-        if !parts.method.is_safe() && !is_meant(parts) {
-            return Err(Problem::forbidden(
-                "without a key this takes the header `Charla-Console: 1`, from this server's own page",
-            ));
+        let overseer = Self {
+            name,
+            address,
+            may_change,
+        };
+        if !parts.method.is_safe() {
+            overseer.check_change(parts)?;
         }
-        Ok(Self { name, address })
+        Ok(overseer)
     }
 }
 
@@ -76,6 +87,27 @@ impl Overseer {
     /// Who it is, for the log.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it may change something, and does not only look.
+    pub(super) const fn may_change(&self) -> bool {
+        self.may_change
+    }
+
+    /// Without a key: one of those who may, by a page of our own.
+    fn check_change(&self, parts: &Parts) -> Result<(), Problem> {
+        if !is_meant(parts) {
+            return Err(Problem::forbidden(
+                "without a key this takes the header `Charla-Console: 1`, from this server's own page",
+            ));
+        }
+        if !self.may_change {
+            self.note("refused", format_args!("{} {}", parts.method, parts.uri.path()));
+            return Err(Problem::forbidden(
+                "you may look and not change: you are none of console.changers",
+            ));
+        }
+        Ok(())
     }
 
     /// Writes down what it does.
@@ -114,9 +146,12 @@ fn vouched(node: &Node, parts: &Parts) -> Option<String> {
         return None;
     };
     let name = name.to_str().ok()?.trim();
-    (1..=NAME_MAX)
-        .contains(&name.len())
-        .then(|| format!("user {name:?}"))
+    (1..=NAME_MAX).contains(&name.len()).then(|| name.to_owned())
+}
+
+/// Whether whom a proxy names may change something.
+fn is_changer(console: &ConsoleSettings, name: &str) -> bool {
+    console.changers.is_empty() || console.changers.iter().any(|one| one == name)
 }
 
 /// Whoever sits at the machine where the demo runs: not a page of another site by a name that it points here, nor what a proxy

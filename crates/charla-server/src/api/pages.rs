@@ -56,6 +56,10 @@ pub(super) fn routes() -> Router<Api> {
             get(|headers: HeaderMap| async move { page::<Web>("console/nodes.html", &headers) }),
         )
         .route(
+            "/console/tenants",
+            get(|headers: HeaderMap| async move { page::<Web>("console/tenants.html", &headers) }),
+        )
+        .route(
             "/console/webhooks",
             get(|headers: HeaderMap| async move { page::<Web>("console/webhooks.html", &headers) }),
         )

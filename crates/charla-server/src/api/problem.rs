@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use charla_wire::{Cause, Lang, cause};
+use charla_wire::{Cause, Lang, TenantId, cause};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -38,9 +38,9 @@ impl Problem {
         }
     }
 
-    /// Too much in too little time.
-    pub(super) fn too_fast(node: &Node, (limit, wait): Wait) -> Self {
-        node.note_limit(limit);
+    /// Too much in too little time, by somebody of `tenant` where that is known.
+    pub(super) fn too_fast(node: &Node, tenant: Option<&TenantId>, (limit, wait): Wait) -> Self {
+        node.note_limit(limit, tenant);
         Self::new(Cause::RateLimited, format!("retry in {wait} ms; {limit}"))
     }
 

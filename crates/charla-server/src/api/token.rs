@@ -133,7 +133,7 @@ async fn sign_in(
     // Counted before the password is looked at, or many at once would all be let through.
     let pace = node.limits.all().settings.logins();
     let taken = api.sign_ins.lock().take(&address, pace, 1, node.uptime.now());
-    taken.map_err(|wait| Problem::too_fast(node, (Limit::Logins, wait)))?;
+    taken.map_err(|wait| Problem::too_fast(node, None, (Limit::Logins, wait)))?;
     let Credentials {
         username, password, ..
     } = credentials;

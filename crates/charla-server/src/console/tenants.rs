@@ -1,26 +1,41 @@
-//! How much goes on in each tenant now: [`Tenants`].
+//! How much goes on in each tenant now, and what its limits refused lately: [`Tenants`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use charla_core::Millis;
+use charla_core::{Limit, Millis};
 use charla_wire::TenantId;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// Tenants that a node tells apart at once; those beyond are counted for the node alone. Some 200 bytes each.
 const TENANTS_MAX: usize = 10_000;
-/// Slots of a minute, and how long each is.
+/// Slots that are told apart, and how long each is: of a minute, and of an hour.
 const SLOTS: usize = 12;
-const SLOT: Millis = 5_000;
+const OF_A_MINUTE: Millis = 5_000;
+const OF_AN_HOUR: Millis = 300_000;
 
-/// What happened in the last minute, to five seconds.
-#[derive(Debug, Clone, Default)]
+/// What happened in the last minute, to five seconds; or in the last hour, to five minutes.
+#[derive(Debug, Clone)]
 pub struct Recent {
     slots: [u32; SLOTS],
+    slot: Millis,
     at: u64,
 }
 
+impl Default for Recent {
+    fn default() -> Self {
+        Self::new(OF_A_MINUTE)
+    }
+}
+
 impl Recent {
+    const fn new(slot: Millis) -> Self {
+        Self {
+            slots: [0; SLOTS],
+            slot,
+            at: 0,
+        }
+    }
+
     /// One more.
     pub fn add(&mut self, now: Millis) {
         self.turn(now);
@@ -30,14 +45,14 @@ impl Recent {
         }
     }
 
-    /// How many in the last minute.
+    /// How many lately.
     pub fn count(&mut self, now: Millis) -> u64 {
         self.turn(now);
         self.slots.iter().map(|count| u64::from(*count)).sum()
     }
 
     fn turn(&mut self, now: Millis) {
-        let to = now / SLOT;
+        let to = now / self.slot;
         let steps = to.saturating_sub(self.at).min(SLOTS as u64);
         for step in 0..steps {
             let slot = usize::try_from(to - step).unwrap_or(0) % SLOTS;
@@ -49,22 +64,71 @@ impl Recent {
     }
 }
 
-/// A tenant's own figures.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A tenant's own figures, of one node or of several together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantFigures {
     /// Whose.
-    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// Clients connected now.
     pub connections: u64,
     /// Messages stored in the last minute.
     pub messages: u64,
+    /// How much of a limit is used up now on the node where it is the most, by the limit's key.
+    #[serde(default)]
+    pub used: BTreeMap<String, u64>,
+    /// How often a limit refused something in the last hour, by its key.
+    #[serde(default)]
+    pub refused: BTreeMap<String, u64>,
+}
+
+impl TenantFigures {
+    /// A tenant where nothing goes on.
+    #[must_use]
+    pub const fn quiet(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            connections: 0,
+            messages: 0,
+            used: BTreeMap::new(),
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// Adds those of another node. Limits hold on each node alone, so what is used of one is that of the fullest.
+    pub fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.messages += other.messages;
+        for (key, used) in &other.used {
+            let known = self.used.entry(key.clone()).or_default();
+            *known = (*known).max(*used);
+        }
+        for (key, refused) in &other.refused {
+            *self.refused.entry(key.clone()).or_default() += refused;
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Tenant {
     connections: u64,
     messages: Recent,
+    // Only those that refused something: some 80 bytes each, seventeen at most.
+    refused: Vec<(Limit, Recent)>,
+}
+
+impl Tenant {
+    fn refused(&mut self, now: Millis) -> BTreeMap<String, u64> {
+        let counts = self.refused.iter_mut();
+        counts
+            .map(|(limit, recent)| (limit.key().to_owned(), recent.count(now)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+
+    fn is_quiet(&mut self, now: Millis) -> bool {
+        self.refused.retain_mut(|(_, recent)| recent.count(now) > 0);
+        self.connections == 0 && self.messages.count(now) == 0 && self.refused.is_empty()
+    }
 }
 
 /// All tenants of this node with something going on.
@@ -102,14 +166,27 @@ impl Tenants {
         }
     }
 
+    /// Something of a tenant's was refused because a limit was reached.
+    pub fn refused(&mut self, tenant: &TenantId, limit: Limit, now: Millis) {
+        let Some(tenant) = self.of(tenant) else { return };
+        match tenant.refused.iter_mut().find(|(known, _)| *known == limit) {
+            Some((_, recent)) => recent.add(now),
+            None => {
+                let mut recent = Recent::new(OF_AN_HOUR);
+                recent.add(now);
+                tenant.refused.push((limit, recent));
+            }
+        }
+    }
+
     /// Those with the most connections, then the most messages; and how many there are. Forgets the quiet ones.
     pub fn busiest(&mut self, most: usize, now: Millis) -> (Vec<TenantFigures>, usize) {
-        self.by_id
-            .retain(|_, tenant| tenant.connections > 0 || tenant.messages.count(now) > 0);
+        self.by_id.retain(|_, tenant| !tenant.is_quiet(now));
         let figures = self.by_id.iter_mut().map(|(id, tenant)| TenantFigures {
-            tenant: id.clone(),
             connections: tenant.connections,
             messages: tenant.messages.count(now),
+            refused: tenant.refused(now),
+            ..TenantFigures::quiet(id.clone())
         });
         let mut figures: Vec<TenantFigures> = figures.collect();
         sort(&mut figures);
@@ -141,6 +218,40 @@ mod tests {
         assert_eq!(recent.count(65_000), 0);
         recent.add(10_000_000);
         assert_eq!(recent.count(10_000_000), 1);
+    }
+
+    #[test]
+    fn what_was_refused_is_told_for_an_hour_and_adds_up() {
+        let mut tenants = Tenants::default();
+        let acme = TenantId::parse("acme").unwrap();
+        for (limit, now) in [
+            (Limit::Sends, 0),
+            (Limit::Sends, 700_000),
+            (Limit::Subscriptions, 700_000),
+        ] {
+            tenants.refused(&acme, limit, now);
+        }
+        let told = |tenants: &mut Tenants, now| {
+            let told = tenants.busiest(1, now).0.pop()?.refused;
+            Some(told.into_iter().collect::<Vec<_>>())
+        };
+        let both = [
+            ("sends_per_second".to_owned(), 2),
+            ("subscriptions".to_owned(), 1),
+        ];
+        assert_eq!(told(&mut tenants, 3_599_999).unwrap(), both);
+        assert_eq!(told(&mut tenants, 3_600_000).unwrap()[0].1, 1);
+        assert_eq!(told(&mut tenants, 4_200_000), None, "quiet for an hour");
+
+        let mut one = TenantFigures::quiet(acme.clone());
+        one.used.insert("connections_per_tenant".into(), 3);
+        let mut other = TenantFigures::quiet(acme);
+        other.used.insert("connections_per_tenant".into(), 2);
+        other.refused.insert("subscriptions".into(), 4);
+        one.add(&other);
+        one.add(&other);
+        assert_eq!(one.used["connections_per_tenant"], 3, "each node for itself");
+        assert_eq!(one.refused["subscriptions"], 8);
     }
 
     #[test]

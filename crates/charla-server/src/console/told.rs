@@ -47,6 +47,9 @@ pub struct Report {
     pub minutes: Vec<Minute>,
     /// Its busiest tenants.
     pub tenants: Vec<TenantFigures>,
+    /// Whether there are tenants that it does not tell of.
+    #[serde(default)]
+    pub more_tenants: bool,
     /// Messages of the last minute.
     pub messages: u64,
     /// Bytes that wait for slow clients.

@@ -110,12 +110,12 @@ async fn gate_by_gate(
     let (shares, now) = (&node.limits.shares, node.uptime.now());
     if errand == Errand::Enter {
         let pace = shares.connect_from(counted(address), &limits.settings, now);
-        pace.map_err(|wait| Refused::too_fast(node, wait))?;
+        pace.map_err(|wait| Refused::too_fast(node, None, wait))?;
     }
     let mut place = node
         .admission
         .enter(address, &limits.settings)
-        .map_err(|full| Refused::full(node, full))?;
+        .map_err(|full| Refused::full(node, None, full))?;
     check_origin(node, parts, address)?;
     if matches!(asked.credential, Credential::Session(_)) {
         check_page(node, parts)?;
@@ -138,11 +138,11 @@ async fn gate_by_gate(
     let limits = node.limits.of(&tenant);
     if errand == Errand::Enter {
         let pace = shares.connect_as(&key, &limits.settings, now);
-        pace.map_err(|wait| known(Refused::too_fast(node, wait)))?;
+        pace.map_err(|wait| known(Refused::too_fast(node, Some(&tenant), wait)))?;
     }
     place
         .of_user(&key, &limits.settings)
-        .map_err(|full| known(Refused::full(node, full)))?;
+        .map_err(|full| known(Refused::full(node, Some(&tenant), full)))?;
     let visitor = enter(node, &identity, key, chat.as_ref()).await.map_err(known)?;
     Ok(Admitted {
         visitor,

@@ -35,13 +35,15 @@ impl Refused {
         }
     }
 
-    pub(super) fn full(node: &Node, full: Full) -> Self {
-        node.note_limit(full.limit);
+    /// There is no place; `tenant` is whose it would have been, where that is known.
+    pub(super) fn full(node: &Node, tenant: Option<&TenantId>, full: Full) -> Self {
+        node.note_limit(full.limit, tenant);
         Self::new(full.cause, full.to_string())
     }
 
-    pub(super) fn too_fast(node: &Node, (limit, wait): Wait) -> Self {
-        node.note_limit(limit);
+    /// Too often; `tenant` likewise.
+    pub(super) fn too_fast(node: &Node, tenant: Option<&TenantId>, (limit, wait): Wait) -> Self {
+        node.note_limit(limit, tenant);
         Self {
             wait: Some(wait),
             ..Self::new(Cause::RateLimited, limit.to_string())

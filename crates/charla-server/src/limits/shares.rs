@@ -151,6 +151,37 @@ impl Shares {
         self.use_up(tenant, 0, bytes, limits, now)
     }
 
+    /// How much of a tenant's shares is used up now, of those that have a limit.
+    pub(crate) fn used(&self, tenant: &TenantId, limits: &LimitSettings, now: Millis) -> Vec<(Limit, u64)> {
+        let tenants = self.tenants.lock();
+        let used = |paces: &Paces<TenantId>, pace: Pace, limit| {
+            (pace.amount > 0).then(|| (limit, paces.used(tenant, pace, now)))
+        };
+        [
+            used(
+                &tenants.connects,
+                limits.connects_of_tenant(),
+                Limit::ConnectsPerTenant,
+            ),
+            used(&tenants.sends, limits.sends_of_tenant(), Limit::SendsPerTenant),
+            used(&tenants.bytes, limits.bytes_of_tenant(), Limit::BytesPerTenant),
+            used(
+                &tenants.daily_bytes,
+                limits.bytes_of_tenant_a_day(),
+                Limit::DailyBytesPerTenant,
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Tenants that have used up some of their day, quiet ones too; at most `most`.
+    pub(crate) fn of_today(&self, most: usize, now: Millis) -> Vec<TenantId> {
+        let tenants = self.tenants.lock();
+        tenants.daily_bytes.in_use(now).take(most).cloned().collect()
+    }
+
     fn use_up(
         &self,
         tenant: &TenantId,

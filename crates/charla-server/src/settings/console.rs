@@ -7,6 +7,8 @@ pub struct ConsoleSettings {
     pub enabled: bool,
     /// The header in which a trusted proxy names an operator.
     pub user_header: Option<String>,
+    /// Those among its names who may change something; empty: all of them.
+    pub changers: Vec<String>,
     /// Open to this machine without a key: in a demo.
     pub open_on_loopback: bool,
 }

@@ -421,6 +421,8 @@ keys! {
         "Whether this node keeps the last hours and the close ledger, and shows them at /console.";
     "console.user_header", Rule::Text, Some(|s| &mut s.console.user_header), "X-Auth-Request-Email",
         "Header with an operator's name, instead of a key; believed from server.trusted_proxies alone, which have to remove it from what comes in.";
+    "console.changers", Rule::Names, Some(|s| &mut s.console.changers), "",
+        "Those named in user_header who may change something: limits, webhooks, somebody's connections, a node. Others look. Empty: all of them may.";
 
     "telemetry.endpoint", Rule::Url, Some(|s| &mut s.telemetry.endpoint), "http://127.0.0.1:4318",
         "A collector's address for OTLP over HTTP, /v1/traces unless it has a path of its own. Not set: nothing is recorded.";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charla_core::{Millis, Pace};
+use charla_core::{Limit, Millis, Pace};
 
 /// Seconds of connecting that may come at once: a phone in a tunnel, an office whose line was cut.
 const CONNECT_BURST_S: u64 = 10;
@@ -229,6 +229,19 @@ impl LimitSettings {
             per: DAY,
             burst: amount,
         }
+    }
+
+    /// What a tenant's people share, each with how much of it there is at most; 0: no limit.
+    #[must_use]
+    pub fn shares_of_tenant(&self) -> [(Limit, u64); 6] {
+        [
+            (Limit::ConnectionsPerTenant, wide(self.connections_per_tenant)),
+            (Limit::ConnectsPerTenant, self.connects_of_tenant().most()),
+            (Limit::SendsPerTenant, self.sends_of_tenant().most()),
+            (Limit::BytesPerTenant, self.bytes_of_tenant().most()),
+            (Limit::DailyBytesPerTenant, self.bytes_of_tenant_a_day().most()),
+            (Limit::ChatsPerTenant, wide(self.chats_per_tenant)),
+        ]
     }
 
     fn bytes_a_second(&self, amount: usize) -> Pace {

@@ -63,10 +63,10 @@ impl Problem {
         }
     }
 
-    /// What is wrong, in English, without the place.
+    /// What is wrong, without the place.
     #[must_use]
-    pub fn reason(&self) -> String {
-        self.fault.tell(Lang::En)
+    pub fn reason(&self, lang: Lang) -> String {
+        self.fault.tell(lang)
     }
 
     /// The whole line, in a language: `charla.toml:12: unknown key ...`.

@@ -68,6 +68,8 @@ pub(super) enum Rule {
     BridgeHosts,
     /// The address of one Redis with a database's number; may have a password in it.
     RedisUrl,
+    /// A list of people's names.
+    Names,
     /// A list of the names of fields.
     FieldNames,
     /// Text that must not be shown.
@@ -80,6 +82,12 @@ pub(super) enum Rule {
 
 /// The fewest bytes of a shared secret: what is shorter can be guessed from a single token.
 pub(super) const SECRET_MIN_BYTES: usize = 16;
+
+/// What people's names may be, in English and Spanish.
+const NAMES: (&str, &str) = (
+    "a list of names, e.g. [\"ana@example.org\"]",
+    "una lista de nombres, por ejemplo [\"ana@example.org\"]",
+);
 
 /// What a share may be, in English and Spanish.
 const RATIO: (&str, &str) = (
@@ -176,6 +184,7 @@ impl Rule {
                 "una lista de direcciones de Redis, por ejemplo [\"redis://127.0.0.1:6379/0\"] o [\"rediss://charla@cache.example.org:6380\"]",
             ),
             Self::RedisUrl => REDIS_URL,
+            Self::Names => NAMES,
             Self::FieldNames => (
                 "a list of names of fields, and only with as = \"event\"",
                 "una lista de nombres de campos, y solo con as = \"event\"",

@@ -205,8 +205,12 @@ impl Slot for Vec<IpNet> {
 }
 
 impl Slot for Vec<String> {
-    fn take(&mut self, raw: &Raw, _: Rule) -> Option<()> {
+    fn take(&mut self, raw: &Raw, rule: Rule) -> Option<()> {
         let origins = raw.texts()?;
+        if matches!(rule, Rule::Names) {
+            let are_names = origins.iter().all(|name| !name.trim().is_empty());
+            return are_names.then(|| *self = origins);
+        }
         let anyone = origins.len() == 1 && origins.first().is_some_and(|origin| origin == "*");
         if !anyone && !origins.iter().all(|origin| is_origin(origin)) {
             return None;

@@ -98,7 +98,7 @@ async fn every_figure_is_what_was_done() {
     assert_eq!(sum(&seen, &["refused", "chat_not_found"]), 2);
     assert_eq!(sum(&seen, &["closed", "none", "client"]), 1);
     assert_eq!(seen["now"]["messages"], 4);
-    let tenant = json!([{"tenant": "demo", "connections": 1, "messages": 4}]);
+    let tenant = json!([{"tenant": "demo", "connections": 1, "messages": 4, "own_limits": 0, "limits": {}, "refused": {}}]);
     assert_eq!(seen["now"]["tenants"], tenant);
     let ranked: Vec<_> = seen["causes"].as_array().unwrap().iter().collect();
     assert_eq!(

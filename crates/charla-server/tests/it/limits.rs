@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::serving::{Client, Reply, Serving, soon, tenant_id, with_parameter};
 
 mod changed;
+mod seen;
 
 /// Somebody who acts with the operator's key, or a tenant's.
 pub(crate) struct Operator<'s> {

@@ -21,6 +21,7 @@ async fn a_page_and_its_parts_are_served_guarded() {
         ("/api/v1/docs", "text/html; charset=utf-8"),
         ("/console/doctor", "text/html; charset=utf-8"),
         ("/console/loops", "text/html; charset=utf-8"),
+        ("/console/tenants", "text/html; charset=utf-8"),
         ("/console/webhooks", "text/html; charset=utf-8"),
         ("/console/nodes", "text/html; charset=utf-8"),
         ("/assets/web/console/main.js", "text/javascript; charset=utf-8"),
