@@ -8,6 +8,7 @@
 
 mod admin;
 mod archive;
+mod care;
 mod certificate;
 mod config;
 mod connect;
