@@ -50,6 +50,9 @@ pub trait Broker: Send + Sync + 'static {
     /// Passes a happening on to every node that has somebody who should know. Does not wait.
     fn publish(&self, happening: Happening);
 
+    /// The same with something for everybody. Comes back when it has gone through the broker, or when that is not to be had now.
+    fn passed_on(&self, happening: Happening) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
     /// One more listener to a topic. Does not wait.
     fn follow(&self, topic: &Topic);
 

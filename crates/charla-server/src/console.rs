@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::connection::{Connection, Ending};
 use crate::handshake::{Asked, Refused};
-use crate::happening::NodeWord;
+use crate::happening::{Happening, NodeWord};
 use crate::node::Node;
 
 pub mod ledger;
@@ -46,8 +46,6 @@ const TELL_EVERY: u32 = 2;
 /// After so many looks a node asks again for what was: it may have heard others before it could be heard, or a node that
 /// was killed was thought to be alive.
 const ASK_AGAIN_AT: [u32; 2] = [3, 30];
-/// What a bus at hand takes to pass on a node's last word, many times over.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Tenants that a node tells of, and that are shown.
 pub(crate) const TENANTS_TOLD: usize = 50;
 /// Minutes of one answer about the past: some 20 KiB.
@@ -391,11 +389,24 @@ pub(crate) async fn keep_figures(node: Arc<Node>) {
 }
 
 impl Node {
-    /// The last word of a node that drains, given time to get through: the bus says nothing of when it has.
+    /// The last word of a node that drains. Comes back when the bus has passed it on.
     pub(crate) async fn tell_last_figures(&self) {
-        self.tell_figures();
-        if self.console.enabled && self.broker().is_some_and(crate::broker::Broker::has_peers) {
-            tokio::time::sleep(LAST_WORDS).await;
+        if !self.console.enabled {
+            return;
+        }
+        let at = minute_of((self.clock)());
+        let connections = self.connection_count();
+        self.count(|minute| minute.connections = connections);
+        let report = self.own_report(at - 1, self.uptime.now());
+        let word = NodeWord::Console(Box::new(ConsoleWord::Report(report)));
+        if let Some(broker) = self.broker() {
+            broker
+                .passed_on(Happening::Node {
+                    from: self.id(),
+                    to: None,
+                    word,
+                })
+                .await;
         }
     }
 

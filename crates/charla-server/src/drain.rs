@@ -12,6 +12,10 @@ use crate::server::Server;
 /// Of the drain's time this much is kept for the store: what waits in its writer is still stored.
 const FOR_THE_STORE: Duration = Duration::from_secs(2);
 
+/// And this much twice, before that: whoever is told to end at once has ended by then, and a bus at hand has passed on a node's
+/// last figures many times over.
+const FOR_THE_LAST: Duration = Duration::from_millis(500);
+
 /// Longer than this nobody waits for a collector.
 const FOR_THE_SPANS: Duration = Duration::from_secs(2);
 
@@ -41,14 +45,18 @@ impl Server {
         let _ = self.accepting.await;
         node.send_away();
         let last = FOR_THE_STORE.min(drain / 5);
-        if timeout_at(end - last, node.empty()).await.is_err() {
+        let words = FOR_THE_LAST.min(drain / 5);
+        if timeout_at(end - last - 2 * words, node.empty()).await.is_err() {
             tracing::warn!(
                 left = node.metrics.connections.get(),
                 attended = node.attending.count(),
                 "the drain time is over"
             );
+            // Whoever is left ends now, and is counted; what hangs in a handshake is not waited for again.
+            node.is_late.send_replace(true);
+            let _ = timeout(words, node.empty()).await;
         }
-        node.tell_last_figures().await;
+        let _ = timeout(words, node.tell_last_figures()).await;
         if let Some(bridge) = node.bridge.get() {
             // Without a word the others find out a little later.
             let _ = timeout_at(end - last, bridge.end()).await;

@@ -4,10 +4,26 @@
 //! end, and of the cause, as much later (RFC 6455, section 7.1.1: the server ends the socket first).
 
 use std::io;
+use std::time::Duration;
 
 use charla_wire::codec::{Header, Opcode};
+use tokio::time::timeout;
 
 use crate::listen::Socket;
+use crate::node::Node;
+
+/// How long a peer may take to answer our good-bye, or to take what is written before it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The exchange, for as long as there is time: a peer that does not answer is left all the same, and at once where the
+/// node's own time is over, so that its end is counted before the last figures are told.
+pub(crate) async fn until_late(node: &Node, farewell: impl Future<Output = ()>) {
+    let mut late = node.is_late.subscribe();
+    tokio::select! {
+        _ = timeout(FAREWELL, farewell) => {}
+        _ = late.wait_for(|is_late| *is_late) => {}
+    }
+}
 
 /// Reads and forgets until the peer closes.
 pub(crate) async fn drain(socket: &Socket) {

@@ -13,7 +13,7 @@ use charla_core::{CatchingUp, Limit, Millis, RoomKey};
 use charla_wire::server_frame::ServerFrame;
 use charla_wire::{Cause, TenantId, plain};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::admission::Admission;
@@ -99,6 +99,8 @@ pub struct Node {
     pub(crate) leaving: AtomicBool,
     pub(crate) draining: AtomicBool,
     pub(crate) drained: Notify,
+    /// The drain's time is over: nobody is waited for any more.
+    pub(crate) is_late: watch::Sender<bool>,
     pub(crate) attending: Attending,
     pub(crate) progress: Progress,
     pub(crate) surgery: Surgery,
@@ -151,6 +153,7 @@ impl Node {
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
+            is_late: watch::Sender::new(false),
             attending: Attending::default(),
             progress: Progress::default(),
             surgery: Surgery::default(),

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use charla_core::Millis;
 use charla_core::session::{Due, Refusal, Request, Session};
@@ -15,7 +14,7 @@ use charla_wire::{Cause, ClientFrame, FrameError};
 use uuid::Uuid;
 
 use crate::connection::{Connection, Ending, Initiator, Opening};
-use crate::farewell::{await_answer, drain};
+use crate::farewell::{await_answer, drain, until_late};
 use crate::join::{LeftOff, join};
 use crate::limits::Effective;
 use crate::membership::Membership;
@@ -26,8 +25,6 @@ use crate::returns::Underway;
 
 /// The read buffer that the connections of a thread share: they borrow it while there is something to read.
 const READ_BUFFER: usize = 64 * 1024;
-/// How long a peer may take to answer our good-bye, or to take what is written before it.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 thread_local! {
     static READING: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
@@ -494,7 +491,6 @@ impl Serving {
                 await_answer(self.connection.socket(), &self.unread).await;
             }
         };
-        // A peer that does not answer is left all the same.
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        until_late(&self.node, farewell).await;
     }
 }

@@ -31,6 +31,11 @@ impl Broker for Local {
         (self.hear)(happening);
     }
 
+    fn passed_on(&self, happening: Happening) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.publish(happening);
+        Box::pin(ready(()))
+    }
+
     fn follow(&self, _: &Topic) {}
 
     fn leave(&self, _: &Topic) {}

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charla_core::NodeId;
-use parking_lot::RwLock;
-use tokio::sync::watch;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -62,6 +62,8 @@ pub(super) struct Shared {
     pub(super) lanes: RwLock<Lanes>,
     hear: Box<dyn Fn(Heard) + Send + Sync>,
     health: watch::Sender<Health>,
+    // What this node said and wants to see come back, and who waits for it.
+    awaited: Mutex<Option<(Vec<u8>, oneshot::Sender<()>)>>,
 }
 
 impl Shared {
@@ -76,9 +78,20 @@ impl Shared {
             return;
         };
         match envelope::open(self.node, &topic, payload) {
-            Opened::Own => {}
+            Opened::Own => self.came_back(payload),
             Opened::Happening(happening) => (self.hear)(Heard::Happening(happening)),
             Opened::Unreadable => (self.hear)(Heard::Unreadable(topic)),
+        }
+    }
+
+    /// What this node said has gone through the bus.
+    fn came_back(&self, payload: &[u8]) {
+        let mut awaited = self.awaited.lock();
+        if awaited.as_ref().is_some_and(|(said, _)| said == payload)
+            && let Some((_, waiting)) = awaited.take()
+        {
+            // Whoever gave up waiting is told nothing.
+            let _ = waiting.send(());
         }
     }
 
@@ -140,6 +153,7 @@ impl Remote {
             lanes: RwLock::new(Lanes::one(Arc::clone(&lane))),
             hear: Box::new(hear),
             health: watch::Sender::new(Health::Away),
+            awaited: Mutex::default(),
         });
         let link = link::Link {
             shared: Arc::clone(&shared),
@@ -158,6 +172,13 @@ impl Remote {
             BusKind::Nats => tokio::spawn(keep::keep(link, said, nats::Nats::new(url, settings)?)),
         };
         Ok(Self { shared, task })
+    }
+
+    fn say(&self, name: String, payload: Vec<u8>) {
+        let lanes = self.shared.lanes.read();
+        if !lanes.of(&name).say(Said { name, payload }) {
+            self.shared.metrics.broker_dropped.inc();
+        }
     }
 
     fn sealed(&self, happening: &Happening) -> Option<Vec<u8>> {
@@ -179,13 +200,27 @@ impl Drop for Remote {
 impl Broker for Remote {
     fn publish(&self, happening: Happening) {
         if let Some(payload) = self.sealed(&happening) {
-            let name = Topic::of(&happening).name(&self.shared.prefix);
-            let lanes = self.shared.lanes.read();
-            if !lanes.of(&name).say(Said { name, payload }) {
-                self.shared.metrics.broker_dropped.inc();
-            }
+            self.say(Topic::of(&happening).name(&self.shared.prefix), payload);
         }
         (self.shared.hear)(Heard::Happening(happening));
+    }
+
+    fn passed_on(&self, happening: Happening) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let health = *self.shared.health.borrow();
+        let back = self.sealed(&happening).filter(|_| health == Health::Alive);
+        let back = back.map(|payload| {
+            let (waiting, back) = oneshot::channel();
+            *self.shared.awaited.lock() = Some((payload.clone(), waiting));
+            self.say(Topic::of(&happening).name(&self.shared.prefix), payload);
+            back
+        });
+        (self.shared.hear)(Heard::Happening(happening));
+        Box::pin(async move {
+            if let Some(back) = back {
+                // Somebody else who waits instead is an end too.
+                let _ = back.await;
+            }
+        })
     }
 
     fn follow(&self, topic: &Topic) {

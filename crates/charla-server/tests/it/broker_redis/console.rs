@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Shared;
 use crate::console::{ledger, overview, refused, sum};
 use crate::loops::expired;
-use crate::serving::{Serving, soon, until};
+use crate::serving::{Raw, Serving, soon, until};
 
 /// Waits until a node's overview has this sum.
 async fn counts(node: &Serving, figure: &[&str], wanted: u64) {
@@ -80,6 +80,39 @@ async fn three_nodes_add_up_and_what_is_gone_is_remembered() {
         counts(node, &["messages"], 5).await;
         counts(node, &["closed", "restarting", "server"], 1).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_does_not_answer_the_good_bye_of_a_drain_is_counted_too() {
+    let shared = Shared::start().await;
+    let short = |settings: &mut charla_server::settings::Settings| {
+        settings.console.enabled = true;
+        // Shorter than a good-bye is waited for.
+        settings.server.drain = std::time::Duration::from_millis(1_900);
+    };
+    let [here, there] = shared.nodes(short).await;
+    let token = there.token("ana").await;
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        let mut raw = Raw::open(there.address).await;
+        raw.upgrade(&format!("/ws/chat/5/?tenant=demo&token={token}"), &[])
+            .await;
+        silent.push(raw);
+    }
+    until("three are connected", || async {
+        overview(&here).await["now"]["connections"] == 3
+    })
+    .await;
+    there.drain().await;
+    // What it said it said before it ended: nothing is waited for but the bus.
+    counts(&here, &["closed", "restarting", "server"], 3).await;
+    until("the minute ends without them", || async {
+        let seen = overview(&here).await;
+        let last = seen["minutes"].as_array().unwrap().last().cloned().unwrap();
+        last["connections"] == 0
+    })
+    .await;
+    drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
