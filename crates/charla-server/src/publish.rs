@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::happening::RoomEvent;
 use crate::node::Node;
 use crate::store::{AppendError, Appended, Committed};
-use crate::telemetry::{self, Commit, Kind, Span};
+use crate::telemetry::{self, Commit, Kind, Span, TraceContext};
 
 /// Sends of one connection that may be on their way to the store at once; more wait in its socket.
 pub const IN_FLIGHT_MAX: usize = 64;
@@ -122,6 +122,14 @@ impl Receipt {
                 span,
                 commit: None,
             })),
+        }
+    }
+
+    /// What of a recorded message others name as their parent.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        match self {
+            Self::Traced(traced) => Some(traced.span.context()),
+            Self::Client { .. } | Self::Waiter(_) => None,
         }
     }
 

@@ -28,6 +28,7 @@ use crate::settings::TelemetrySettings;
 use export::{Collector, Exporter, SPANS_WAITING};
 use span::Record;
 
+pub(crate) use context::TRACEPARENT;
 pub use context::{TraceContext, TraceId};
 pub use figures::TelemetryFigures;
 pub(crate) use span::Kind;
@@ -209,6 +210,13 @@ impl Telemetry {
         Some(recorder.child(name, Kind::Consumer, from))
     }
 
+    /// A webhook that tells of what a trace was about, as its `traceparent` says.
+    pub(crate) fn webhook(&self, traceparent: &str) -> Option<Span> {
+        let recorder = &self.on.as_ref()?.recorder;
+        let (cause, _) = TraceContext::parse(traceparent)?;
+        Some(recorder.child("webhook", Kind::Client, cause))
+    }
+
     /// Whether anything is recorded.
     pub(crate) const fn is_on(&self) -> bool {
         self.on.is_some()
@@ -247,7 +255,7 @@ pub(crate) fn tell_trace(headers: &mut HeaderMap) {
     let current = CURRENT.try_with(|current| current.as_ref().map(|(_, context)| *context));
     let value = current.ok().flatten().map(TraceContext::traceparent);
     if let Some(value) = value.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        headers.insert(context::TRACEPARENT, value);
+        headers.insert(TRACEPARENT, value);
     }
 }
 

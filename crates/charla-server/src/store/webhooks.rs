@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::StoreFuture;
+use crate::telemetry::TraceContext;
 
 mod event;
 
@@ -54,6 +55,7 @@ pub(in crate::store) struct Row {
     pub(in crate::store) event: &'static str,
     pub(in crate::store) webhook_id: Arc<str>,
     pub(in crate::store) body: Arc<str>,
+    pub(in crate::store) trace: Option<Arc<str>>,
 }
 
 /// Something to be sent, and held for whoever got it until the lease is over.
@@ -69,6 +71,8 @@ pub struct Delivery {
     pub body: String,
     /// When it was written.
     pub created_at: Timestamp,
+    /// The trace of what it tells of, as a `traceparent`, where that is recorded.
+    pub trace: Option<String>,
 }
 
 /// What became of a delivery.
@@ -276,9 +280,14 @@ impl Hooks {
         self.queued.subscribe()
     }
 
+    /// The rows that tell of an event that belongs to no trace.
+    pub(in crate::store) fn rows(&self, event: &Event) -> Vec<Row> {
+        self.rows_of(event, None)
+    }
+
     /// The rows that tell of an event; none where nobody wants it. What does not fit any more is lost, and counted: a message is
     /// never refused for it.
-    pub(in crate::store) fn rows(&self, event: &Event) -> Vec<Row> {
+    pub(in crate::store) fn rows_of(&self, event: &Event, trace: Option<TraceContext>) -> Vec<Row> {
         let tenants = self.tenants.load();
         let Some(heard) = tenants.get(event.tenant()) else {
             return Vec::new();
@@ -293,6 +302,7 @@ impl Hooks {
             return Vec::new();
         }
         let (webhook_id, body, lane) = (fresh_id(), event.body(), event.lane());
+        let trace: Option<Arc<str>> = trace.map(|trace| trace.traceparent().into());
         let mut rows = Vec::new();
         for (endpoint, _) in wanting {
             if heard.room.fetch_sub(1, Ordering::Relaxed) <= 0 {
@@ -306,6 +316,7 @@ impl Hooks {
                 event: kind.name(),
                 webhook_id: Arc::clone(&webhook_id),
                 body: Arc::clone(&body),
+                trace: trace.as_ref().map(Arc::clone),
             });
         }
         if !rows.is_empty() {

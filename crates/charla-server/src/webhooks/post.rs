@@ -23,6 +23,7 @@ use crate::outgoing::{self, HttpClient};
 use crate::settings::WebhookEndpointSettings;
 use crate::settings::webhooks::secret_bytes;
 use crate::store::webhooks::{Delivery, Kinds, WebhookEndpoint};
+use crate::telemetry::TRACEPARENT;
 
 /// Bytes of an answer that are read and thrown away, so that its connection can serve again.
 const ANSWER_MAX: usize = 64 * 1024;
@@ -134,9 +135,15 @@ impl Post {
         }
     }
 
-    /// Sends, and hears what the endpoint says to it.
-    pub(super) async fn send(&self, endpoint: &Endpoint, delivery: &Delivery, now: Timestamp) -> Answer {
-        let request = match request(endpoint, delivery, now) {
+    /// Sends, as a part of `trace`, and hears what the endpoint says to it.
+    pub(super) async fn send(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        trace: Option<&str>,
+        now: Timestamp,
+    ) -> Answer {
+        let request = match request(endpoint, delivery, trace, now) {
             Ok(request) => request,
             Err(error) => return Answer::Failed(error.to_string(), None),
         };
@@ -172,11 +179,16 @@ impl Post {
 fn request(
     endpoint: &Endpoint,
     delivery: &Delivery,
+    trace: Option<&str>,
     now: Timestamp,
 ) -> Result<Request<Full<Bytes>>, http::Error> {
     let timestamp = now.as_millis().div_euclid(1000);
     let signature = endpoint.signature(&delivery.webhook_id, timestamp, &delivery.body);
-    Request::builder()
+    let request = match trace {
+        Some(trace) => Request::builder().header(TRACEPARENT, trace),
+        None => Request::builder(),
+    };
+    request
         .method(Method::POST)
         .uri(endpoint.url.clone())
         .header(header::CONTENT_TYPE, "application/json")

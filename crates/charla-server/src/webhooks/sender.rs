@@ -72,7 +72,25 @@ pub(super) async fn send(node: Arc<Node>, id: Arc<str>) {
 async fn deliver(node: Arc<Node>, post: Post, endpoint: Arc<Endpoint>, delivery: Delivery) -> Settled {
     let settings = &node.settings.webhooks;
     let began = node.uptime.elapsed();
-    let answer = post.send(&endpoint, &delivery, (node.clock)()).await;
+    let caused = delivery.trace.as_deref();
+    let mut span = caused.and_then(|trace| node.telemetry.webhook(trace));
+    if let Some(span) = &mut span {
+        span.set("charla.tenant", &endpoint.tenant);
+        span.set("charla.webhook.endpoint", &endpoint.id);
+        span.set("charla.webhook.id", &delivery.webhook_id);
+        span.count("charla.webhook.attempt", delivery.attempt.into());
+    }
+    // Without a collector here the receiver still learns whose trace it goes on with.
+    let trace = span.as_ref().map(|span| span.context().traceparent());
+    let trace = trace.as_deref().or(caused);
+    let answer = post.send(&endpoint, &delivery, trace, (node.clock)()).await;
+    if let Some(span) = &mut span {
+        match &answer {
+            Answer::Taken => {}
+            Answer::Gone | Answer::Failed(..) => span.fails("not_taken"),
+        }
+    }
+    drop(span);
     let figures = &node.metrics.webhooks;
     let took = node.uptime.elapsed().saturating_sub(began);
     figures.seconds.observe(took.as_secs_f64());

@@ -23,6 +23,8 @@ use crate::broker_redis::Shared;
 use crate::python;
 use crate::serving::{Client, Serving, until, with_parameter};
 
+mod webhooks;
+
 /// A trace that a proxy began.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::serving::{Client, Serving, room, tenant_id, until, user_key};
-use receiver::{Hook, Receiver, SECRET};
+pub(crate) use receiver::Receiver;
+use receiver::{Hook, SECRET};
 
 mod api;
 mod nodes;

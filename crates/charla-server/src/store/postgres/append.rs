@@ -174,10 +174,10 @@ async fn one_by_one(
 
 /// What tells of these messages over HTTP.
 fn rows_of(hooks: &Hooks, numbered: &Numbered) -> Vec<Told> {
-    let fresh = numbered.fresh.iter().map(|fresh| &fresh.stored);
+    let fresh = numbered.fresh.iter().map(|fresh| (&fresh.stored, fresh.trace));
     fresh
-        .filter(|stored| hooks.wants(&stored.draft.room.tenant, EventKind::MessageCreated))
-        .flat_map(|stored| hooks.rows(&Event::MessageCreated(stored.clone())))
+        .filter(|(stored, _)| hooks.wants(&stored.draft.room.tenant, EventKind::MessageCreated))
+        .flat_map(|(stored, trace)| hooks.rows_of(&Event::MessageCreated(stored.clone()), trace))
         .collect()
 }
 

@@ -115,6 +115,7 @@ async fn numbered(session: &mut Session, past: &[Past]) -> Result<(Vec<Fate>, Nu
             chat: *chat,
             stored,
             to_history: false,
+            trace: None,
         });
     }
     Ok((fates, numbered))

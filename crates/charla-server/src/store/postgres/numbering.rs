@@ -7,6 +7,7 @@ use charla_wire::{Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::store::{AppendError, Appended};
+use crate::telemetry::TraceContext;
 
 /// A chat as it stands while its row is held.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,8 @@ pub(super) struct Arrival {
     pub(super) sent_at: Option<Timestamp>,
     /// Whether the application's own table is to have it too.
     pub(super) to_history: bool,
+    /// The trace that it belongs to.
+    pub(super) trace: Option<TraceContext>,
 }
 
 /// A new message with its chat.
@@ -51,6 +54,8 @@ pub(super) struct Fresh {
     pub(super) stored: Stored,
     /// Whether the application's own table is to have it too.
     pub(super) to_history: bool,
+    /// The trace that it belongs to.
+    pub(super) trace: Option<TraceContext>,
 }
 
 /// What is to be written for one group.
@@ -75,7 +80,7 @@ impl Numbered {
         held: &mut HashMap<RoomKey, Held>,
         earlier: &mut HashMap<Once, Earlier>,
     ) {
-        let to_history = arrival.to_history;
+        let (to_history, trace) = (arrival.to_history, arrival.trace);
         let outcome = one(arrival.draft, arrival.sent_at.unwrap_or(now), held, earlier);
         if let Ok((Some(chat), Appended::New(stored))) = &outcome {
             let (chat, stored) = (*chat, stored.clone());
@@ -86,6 +91,7 @@ impl Numbered {
                 chat,
                 stored,
                 to_history,
+                trace,
             });
         }
         self.outcomes.push(outcome.map(|(_, appended)| appended));

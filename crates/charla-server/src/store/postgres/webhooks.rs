@@ -192,8 +192,10 @@ fn attempts(row: &Row, at: usize) -> Result<u32, Fault> {
 }
 
 /// The statement that writes [`Columns`].
-pub(super) const INSERT: &str = "INSERT INTO webhook_outbox (tenant, endpoint, lane, event, webhook_id, body, created_at)
-    SELECT w.*, $7::bigint FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS w";
+pub(super) const INSERT: &str =
+    "INSERT INTO webhook_outbox (tenant, endpoint, lane, event, webhook_id, body, trace, created_at)
+    SELECT w.*, $8::bigint
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS w";
 
 /// Rows as the arrays that one statement takes.
 #[derive(Default)]
@@ -204,6 +206,7 @@ pub(super) struct Columns<'a> {
     events: Vec<&'a str>,
     ids: Vec<&'a str>,
     bodies: Vec<&'a str>,
+    traces: Vec<Option<&'a str>>,
     at: i64,
 }
 
@@ -217,11 +220,12 @@ impl<'a> Columns<'a> {
             events: rows.iter().map(|row| row.event).collect(),
             ids: rows.iter().map(|row| &*row.webhook_id).collect(),
             bodies: rows.iter().map(|row| &*row.body).collect(),
+            traces: rows.iter().map(|row| row.trace.as_deref()).collect(),
             at: now.as_millis(),
         }
     }
 
-    pub(super) fn params(&self) -> [Param<'_>; 7] {
+    pub(super) fn params(&self) -> [Param<'_>; 8] {
         [
             &self.tenants,
             &self.endpoints,
@@ -229,6 +233,7 @@ impl<'a> Columns<'a> {
             &self.events,
             &self.ids,
             &self.bodies,
+            &self.traces,
             &self.at,
         ]
     }
@@ -363,7 +368,7 @@ const HOLD: &str = "UPDATE webhook_outbox SET held = true, attempts = attempts +
       WHERE id = ANY($1::bigint[]) AND dead_at IS NULL
         AND due_at <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
       ORDER BY id FOR UPDATE SKIP LOCKED)
-    RETURNING id, attempts, webhook_id, body, created_at";
+    RETURNING id, attempts, webhook_id, body, created_at, trace";
 
 async fn take(s: &mut Session, turn: &Turn) -> Result<Taken, Fault> {
     for settled in &turn.settled {
@@ -391,6 +396,7 @@ async fn take(s: &mut Session, turn: &Turn) -> Result<Taken, Fault> {
             webhook_id: row.try_get(2)?,
             body: row.try_get(3)?,
             created_at: time(row, 4)?,
+            trace: row.try_get(5)?,
         });
     }
     Ok(taken)

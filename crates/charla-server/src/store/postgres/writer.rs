@@ -150,6 +150,7 @@ impl Writer {
                     draft,
                     sent_at: None,
                     to_history,
+                    trace: receipt.trace(),
                 };
                 (arrival, receipt)
             })

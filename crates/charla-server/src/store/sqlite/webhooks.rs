@@ -12,8 +12,8 @@ use super::rows::{id, limit, time, unsigned};
 use super::writer::Writing;
 use crate::store::StoreFuture;
 use crate::store::webhooks::{
-    Backlog, DEAD_MAX, DeadLetter, Delivery, Event, Hooks, Kinds, LETTERS_MAX, Letters, Outcome, Settled,
-    Taken, Turn, WebhookEndpoint, WebhookStore,
+    Backlog, DEAD_MAX, DeadLetter, Delivery, Event, Hooks, Kinds, LETTERS_MAX, Letters, Outcome,
+    Row as Queued, Settled, Taken, Turn, WebhookEndpoint, WebhookStore,
 };
 
 /// The condition of [`Letters`] as the first three parameters.
@@ -198,10 +198,15 @@ fn letter(row: &Row<'_>) -> Result<DeadLetter> {
 
 /// Writes down what tells of an event, inside whatever transaction is open.
 pub(super) fn queue(conn: &Connection, hooks: &Hooks, now: Timestamp, event: &Event) -> Result<()> {
-    for row in hooks.rows(event) {
+    write(conn, now, hooks.rows(event))
+}
+
+/// Writes rows down, inside whatever transaction is open.
+pub(super) fn write(conn: &Connection, now: Timestamp, rows: Vec<Queued>) -> Result<()> {
+    for row in rows {
         conn.prepare_cached(
-            "INSERT INTO webhook_outbox (tenant, endpoint, lane, event, webhook_id, body, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO webhook_outbox (tenant, endpoint, lane, event, webhook_id, body, created_at, trace)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             row.tenant.as_str(),
@@ -211,6 +216,7 @@ pub(super) fn queue(conn: &Connection, hooks: &Hooks, now: Timestamp, event: &Ev
             row.webhook_id,
             row.body,
             now.as_millis(),
+            row.trace,
         ])?;
     }
     Ok(())
@@ -332,7 +338,7 @@ fn take(w: &Writing<'_>, turn: &Turn) -> Result<Taken> {
             w.conn
                 .prepare_cached(
                     "UPDATE webhook_outbox SET due_at = ?2, held = 1, attempts = attempts + 1 WHERE id = ?1
-                     RETURNING id, attempts, webhook_id, body, created_at",
+                     RETURNING id, attempts, webhook_id, body, created_at, trace",
                 )?
                 .query_row(params![row, until.as_millis()], delivery)?,
         );
@@ -347,6 +353,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         webhook_id: row.get(2)?,
         body: row.get(3)?,
         created_at: time(row, 4)?,
+        trace: row.get(5)?,
     })
 }
 

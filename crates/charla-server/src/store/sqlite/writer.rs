@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::publish::Entry;
 use crate::store::webhooks::{Event, EventKind, Hooks};
 use crate::store::{AppendError, Appended, CommitHook, Committed, StoreError};
+use crate::telemetry::TraceContext;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
@@ -159,7 +160,7 @@ impl Writer {
                 Job::Append(Entry { draft, receipt }) => {
                     let outcome = match failure {
                         Some(_) => Err(AppendError::Unavailable(String::new())),
-                        None => self.append(now, draft, &mut failure),
+                        None => self.append(now, (draft, receipt.trace()), &mut failure),
                     };
                     committed.push(Committed { outcome, receipt });
                 }
@@ -202,11 +203,11 @@ impl Writer {
     fn append(
         &mut self,
         now: Timestamp,
-        draft: charla_core::Draft,
+        (draft, trace): (charla_core::Draft, Option<TraceContext>),
         failure: &mut Option<Failure>,
     ) -> Result<Appended, AppendError> {
         match self.chats.append(&self.conn, now, draft) {
-            Ok(outcome) => match self.tell_of(now, &outcome) {
+            Ok(outcome) => match self.tell_of(now, &outcome, trace) {
                 Ok(()) => outcome,
                 // The message is in the transaction already, and may not be there alone.
                 Err(error) => {
@@ -227,7 +228,12 @@ impl Writer {
         }
     }
 
-    fn tell_of(&self, now: Timestamp, outcome: &Result<Appended, AppendError>) -> rusqlite::Result<()> {
+    fn tell_of(
+        &self,
+        now: Timestamp,
+        outcome: &Result<Appended, AppendError>,
+        trace: Option<TraceContext>,
+    ) -> rusqlite::Result<()> {
         match outcome {
             Ok(Appended::New(stored))
                 if self
@@ -235,7 +241,7 @@ impl Writer {
                     .wants(&stored.draft.room.tenant, EventKind::MessageCreated) =>
             {
                 let event = Event::MessageCreated(stored.clone());
-                webhooks::queue(&self.conn, &self.hooks, now, &event)
+                webhooks::write(&self.conn, now, self.hooks.rows_of(&event, trace))
             }
             Ok(_) | Err(_) => Ok(()),
         }

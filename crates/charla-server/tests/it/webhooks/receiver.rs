@@ -24,6 +24,7 @@ pub(crate) struct Hook {
     pub(crate) id: String,
     pub(crate) timestamp: String,
     pub(crate) signature: String,
+    pub(crate) traceparent: Option<String>,
     pub(crate) body: String,
     pub(crate) json: Value,
 }
@@ -154,11 +155,12 @@ async fn next(socket: &mut TcpStream, read: &mut Vec<u8>) -> Option<Hook> {
     loop {
         let text = String::from_utf8_lossy(read).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let header = |name: &str| {
+            let perhaps = |name: &str| {
                 let mut lines = head.lines().filter_map(|line| line.split_once(": "));
                 let found = lines.find(|(own, _)| own.eq_ignore_ascii_case(name));
-                found.map(|(_, value)| value.to_owned()).unwrap()
+                found.map(|(_, value)| value.to_owned())
             };
+            let header = |name: &str| perhaps(name).unwrap();
             let length: usize = header("content-length").parse().unwrap();
             if body.len() >= length {
                 assert!(head.starts_with("POST "), "{head}");
@@ -168,6 +170,7 @@ async fn next(socket: &mut TcpStream, read: &mut Vec<u8>) -> Option<Hook> {
                     id: header("webhook-id"),
                     timestamp: header("webhook-timestamp"),
                     signature: header("webhook-signature"),
+                    traceparent: perhaps("traceparent"),
                     json: serde_json::from_str(&body).unwrap(),
                     body,
                 });
