@@ -100,6 +100,8 @@ signs! {
     LayerUndecodable: ["msgpack.exceptions.ExtraData"] ["unpack(b) received extra data"] ["cryptography.fernet.InvalidToken"];
 
     // The server.
+    /// Charla: an address in `server.trusted_proxies` sent no PROXY header, which `server.proxy_protocol` demands.
+    ProxyHeaderMissing: ["a trusted proxy's connection was refused"];
     /// uvicorn: the handshake was accepted.
     UvicornAccepted: ["\"WebSocket /", "\" [accepted]"];
     /// uvicorn: closed before accept. Once a handshake: the line `connection rejected (403 Forbidden)` after it is not counted.

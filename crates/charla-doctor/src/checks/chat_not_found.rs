@@ -1,6 +1,6 @@
 //! There is no chat with this id.
 
-use charla_wire::Cause;
+use charla_wire::{Cause, ChatId, TenantId};
 
 use crate::checks::access::{explained, let_in, logged, mentions, named, raised, refusal, unsaid};
 use crate::checks::{Check, Step};
@@ -15,7 +15,7 @@ fn judge(evidence: &Evidence) -> Outcome {
     if let Some(finding) = named(evidence, Cause::ChatNotFound)
         && (finding.certainty == Certainty::Certain || evidence.logs.fresh(&[Sign::ChatMissing]).is_none())
     {
-        return Outcome::Fail(finding);
+        return Outcome::Fail(for_chat(evidence, finding));
     }
     if let Some(text) = let_in(evidence) {
         return Outcome::Pass(text);
@@ -53,7 +53,18 @@ fn judge(evidence: &Evidence) -> Outcome {
     };
     let place = schema.map(|schema| both!(" in the schema {schema}", " en el esquema {schema}")).unwrap_or_default();
     let sentence = both!("There is no chat {chat}{place}.", "No existe el chat {chat}{place}.", place);
-    Outcome::Fail(explained(evidence, Finding::new(certainty, sentence, facts)))
+    Outcome::Fail(for_chat(evidence, explained(evidence, Finding::new(certainty, sentence, facts))))
+}
+
+/// With the catalogue's commands for the very chat and tenant of the address, where they can be ids of any.
+fn for_chat(evidence: &Evidence, finding: Finding) -> Finding {
+    let Some(target) = &evidence.target else { return finding };
+    let Some(chat) = target.chat.as_deref().filter(|chat| ChatId::parse(chat).is_ok()) else {
+        return finding;
+    };
+    let tenant = target.tenant.as_deref().filter(|tenant| TenantId::parse(tenant).is_ok());
+    let of_tenant = tenant.map(|tenant| format!(" --tenant {tenant}")).unwrap_or_default();
+    finding.fix(format!("charla chat list{of_tenant}")).fix(format!("charla chat add{of_tenant} {chat}"))
 }
 
 fn pasted(evidence: &Evidence) -> Outcome {

@@ -16,7 +16,10 @@ fn judge(evidence: &Evidence) -> Outcome {
         let Answer::HungUp { reset } = answer else {
             return Outcome::Pass(both!("the handshake gets an answer", "la conexión recibe una respuesta"));
         };
-        return live(evidence, *reset);
+        return Outcome::Fail(unintroduced(evidence).unwrap_or_else(|| live(evidence, *reset)));
+    }
+    if let Some(finding) = unintroduced(evidence) {
+        return Outcome::Fail(finding);
     }
     let silent = pasted(evidence, &[444]);
     if silent > 0 {
@@ -47,7 +50,24 @@ fn judge(evidence: &Evidence) -> Outcome {
     Outcome::Skip(no_handshake())
 }
 
-fn live(evidence: &Evidence, reset: bool) -> Outcome {
+/// A Charla server that demands a PROXY header of whoever asked, and got none: its own log says so.
+fn unintroduced(evidence: &Evidence) -> Option<Finding> {
+    let (_, seen) = evidence.logs.fresh(&[Sign::ProxyHeaderMissing])?;
+    let mut facts = browsers(evidence);
+    facts.extend(lines(seen));
+    let sentence = both!(
+        "The server demands a PROXY header of this address (`server.proxy_protocol`), and the connection did not begin with one.",
+        "El servidor exige a esta dirección una cabecera PROXY (`server.proxy_protocol`), y la conexión no empezó con ella."
+    );
+    Some(
+        Finding::certain(sentence, facts)
+            .fix("# clients come through the proxy: ask it, by their address\ncharla doctor wss://chat.example.org/ws/chat/5/")
+            .fix("# the proxy has to send the header\nproxy_protocol on;                    # nginx, in its stream block\nserver charla 10.0.0.5:9001 send-proxy  # HAProxy")
+            .fix("# or no proxy in server.trusted_proxies sends one: charla.toml\n[server]\nproxy_protocol = false"),
+    )
+}
+
+fn live(evidence: &Evidence, reset: bool) -> Finding {
     let mut facts = browsers(evidence);
     let silent = evidence.nginx.as_ref().and_then(|nginx| nginx.location.as_ref()).and_then(|location| location.returns.as_ref());
     let silent = silent.filter(|returns| returns.args.first().is_some_and(|status| status == "444"));
@@ -55,16 +75,14 @@ fn live(evidence: &Evidence, reset: bool) -> Outcome {
         let at = returns.at.clone();
         facts.push(Fact { what: both!("nginx", "nginx"), quote: Some("return 444;".into()), at: Some(at.clone()) });
         let host = evidence.target.as_ref().map_or("", |target| target.host.as_str());
-        return Outcome::Fail(
-            Finding::certain(
+        return Finding::certain(
                 both!(
                     "nginx closes the connection without an answer: `return 444` at {at} serves this host and path.",
                     "nginx cierra la conexión sin responder: `return 444` en {at} atiende este host y esta ruta."
                 ),
                 facts,
             )
-            .fix(format!("# name the host in the server block that has the WebSocket's location\nserver_name {host};")),
-        );
+            .fix(format!("# name the host in the server block that has the WebSocket's location\nserver_name {host};"));
     }
     // The server itself hangs up: out of descriptors or worker connections, or no HTTP at all; others know that better.
     let inner = evidence.hops.iter().skip(1).filter_map(Hop::browser);
@@ -76,7 +94,7 @@ fn live(evidence: &Evidence, reset: bool) -> Outcome {
         (true, true) | (false, false) => Certainty::Likely,
         (false, true) => Certainty::Possible,
     };
-    Outcome::Fail(Finding::new(
+    Finding::new(
         certainty,
         if answers {
             both!(
@@ -87,7 +105,7 @@ fn live(evidence: &Evidence, reset: bool) -> Outcome {
             both!("The connection is taken and closed without a byte.", "La conexión se acepta y se cierra sin un byte.")
         },
         facts,
-    ))
+    )
 }
 
 /// A server that can open no more descriptors accepts and hangs up.

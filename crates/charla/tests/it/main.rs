@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod demo;
 mod doctor;
+mod front;
 mod import_django;
 mod import_history;
 mod migrate;
