@@ -131,7 +131,7 @@ pub async fn erase(
             }
         }
     }
-    store.forget(person, &alias).await?;
+    store.forget(person, &alias, words).await?;
     Ok(Some(Erased { alias, messages }))
 }
 

@@ -100,6 +100,7 @@ pub trait Care {
         words: Words,
         limit: usize,
     ) -> StoreFuture<'a, Vec<(u64, Stored)>>;
-    /// Forgets all else of a person. What stays is the id, deleted, so that its tokens are refused.
-    fn forget<'a>(&'a self, person: &'a UserKey, alias: &'a UserId) -> StoreFuture<'a, ()>;
+    /// Forgets all else of a person, in webhooks that are still to be sent or were given up too. What stays is the id, deleted,
+    /// so that its tokens are refused.
+    fn forget<'a>(&'a self, person: &'a UserKey, alias: &'a UserId, words: Words) -> StoreFuture<'a, ()>;
 }

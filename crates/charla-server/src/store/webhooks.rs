@@ -18,8 +18,10 @@ use uuid::Uuid;
 use super::StoreFuture;
 use crate::telemetry::TraceContext;
 
+mod erased;
 mod event;
 
+pub(in crate::store) use erased::{ERASED_AT_ONCE, without, written};
 pub use event::{Ended, Event, EventKind, Kinds};
 
 /// Dead letters that are kept for a tenant: beyond, the oldest goes.

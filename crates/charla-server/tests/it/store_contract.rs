@@ -244,6 +244,7 @@ macro_rules! store_contract {
                 all_that_is_kept_of_somebody_is_found,
                 words_change_hands_or_go,
                 who_is_forgotten_leaves_an_id,
+                who_is_forgotten_is_so_in_what_is_still_to_be_told,
             ],
             search: [
                 words_are_found_without_accents,

@@ -6,12 +6,14 @@ use tokio_postgres::Row;
 
 use super::Postgres;
 use super::fault::Fault;
+use super::history::{History, Unwritten, What};
 use super::messages::next_rev;
 use super::rows::{self, escaped, id, limit, message_columns, number, time, unsigned};
 use super::search;
 use super::session::Session;
-use crate::store::StoreFuture;
+use super::webhooks;
 use crate::store::care::{CHATS_A_SWEEP, Care, Keep, Swept, Traces, Words};
+use crate::store::{StoreError, StoreFuture};
 
 /// "charla" as the lock's name in the database; the second half says that somebody sweeps.
 const SWEEPS: &str = "SELECT pg_try_advisory_xact_lock(1667785068, 2)";
@@ -66,14 +68,26 @@ impl Care for Postgres {
         limit: usize,
     ) -> StoreFuture<'a, Vec<(u64, Stored)>> {
         let (room, author, alias) = (room.clone(), author.clone(), alias.clone());
+        let history = self.history.clone();
         self.change(move |s, _| {
-            Box::pin(async move { disown(s, &room, &author, &alias, words, limit).await })
+            Box::pin(async move {
+                let disowned = disown(s, &room, &author, &alias, words, limit).await?;
+                if let Some(history) = &history {
+                    follow(s, history, words, &disowned).await?;
+                }
+                Ok(disowned)
+            })
         })
     }
 
-    fn forget<'a>(&'a self, person: &'a UserKey, alias: &'a UserId) -> StoreFuture<'a, ()> {
+    fn forget<'a>(&'a self, person: &'a UserKey, alias: &'a UserId, words: Words) -> StoreFuture<'a, ()> {
         let (person, alias) = (person.clone(), alias.clone());
-        self.change(move |s, _| Box::pin(async move { forget(s, &person, &alias).await }))
+        self.change(move |s, _| {
+            Box::pin(async move {
+                webhooks::erase(s, &person, &alias, words).await?;
+                forget(s, &person, &alias).await
+            })
+        })
     }
 }
 
@@ -282,6 +296,28 @@ async fn disown(
         changed.push((rev, message));
     }
     Ok(changed)
+}
+
+/// Does the same in the application's own table: words that go are deleted there, or blank where it has no statement for that.
+/// What that table refuses stays there, and is logged: somebody's erasure does not hang on it.
+async fn follow(
+    session: &mut Session,
+    history: &History,
+    words: Words,
+    disowned: &[(u64, Stored)],
+) -> Result<(), Fault> {
+    let what = match words {
+        Words::Go if history.deletes() => What::Delete,
+        Words::Go | Words::Stay => What::Update,
+    };
+    for (_, message) in disowned {
+        match history.line(session, what, message).await {
+            Ok(()) | Err(Unwritten::Refused) => {}
+            Err(Unwritten::Away(why)) => return Err(Fault::Refused(StoreError::Unavailable(why))),
+            Err(Unwritten::Lost(fault)) => return Err(fault),
+        }
+    }
+    Ok(())
 }
 
 async fn forget(session: &mut Session, person: &UserKey, alias: &UserId) -> Result<(), Fault> {

@@ -87,6 +87,11 @@ impl History {
         })))
     }
 
+    /// Whether there is a statement that deletes.
+    pub(super) const fn deletes(&self) -> bool {
+        self.delete.is_some()
+    }
+
     const fn query(&self, what: What) -> Option<&Query> {
         match what {
             What::Insert => self.insert.as_ref(),

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use charla_wire::{TenantId, Timestamp};
+use charla_core::UserKey;
+use charla_wire::{TenantId, Timestamp, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::Row;
 
@@ -14,9 +15,10 @@ use super::fault::Fault;
 use super::rows::{id, limit, time, unsigned};
 use super::session::{Param, Session};
 use crate::store::StoreFuture;
+use crate::store::care::Words;
 use crate::store::webhooks::{
-    Backlog, DEAD_MAX, DeadLetter, Delivery, Event, Hooks, Kinds, LETTERS_MAX, Letters, Outcome,
-    Row as Queued, Settled, Taken, Turn, WebhookEndpoint, WebhookStore,
+    Backlog, DEAD_MAX, DeadLetter, Delivery, ERASED_AT_ONCE, Event, Hooks, Kinds, LETTERS_MAX, Letters,
+    Outcome, Row as Queued, Settled, Taken, Turn, WebhookEndpoint, WebhookStore, without, written,
 };
 
 /// The condition of [`Letters`] as the first three parameters.
@@ -253,6 +255,35 @@ pub(super) async fn queue(
     }
     s.execute(INSERT, &Columns::of(&rows, now).params()).await?;
     Ok(())
+}
+
+/// Takes a person out of what waits and what was given up.
+pub(super) async fn erase(
+    s: &mut Session,
+    person: &UserKey,
+    alias: &UserId,
+    words: Words,
+) -> Result<(), Fault> {
+    const TOLD: &str = "SELECT id, body FROM webhook_outbox
+        WHERE tenant = $1 AND strpos(body, $2) > 0 AND id > $3 ORDER BY id LIMIT $4 FOR UPDATE";
+    const CHANGE: &str = "UPDATE webhook_outbox SET body = $2 WHERE id = $1";
+    let (tenant, user) = (person.tenant.as_str(), written(&person.user));
+    let mut after = 0_i64;
+    loop {
+        let told = s
+            .rows(TOLD, &[&tenant, &user, &after, &limit(ERASED_AT_ONCE)])
+            .await?;
+        let Some(last) = told.last() else {
+            return Ok(());
+        };
+        after = last.try_get(0)?;
+        for row in &told {
+            let (row, body): (i64, &str) = (row.try_get(0)?, row.try_get(1)?);
+            if let Some(body) = without(body, &person.user, alias, words) {
+                s.execute(CHANGE, &[&row, &body]).await?;
+            }
+        }
+    }
 }
 
 async fn endpoints(s: &mut Session) -> Result<Vec<WebhookEndpoint>, Fault> {

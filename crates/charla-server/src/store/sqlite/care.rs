@@ -9,6 +9,7 @@ use super::chats::chat_id;
 use super::messages::next_rev;
 use super::rows::{self, id, limit, message_columns, number, time, unsigned};
 use super::search;
+use super::webhooks;
 use super::writer::Writing;
 use crate::store::StoreFuture;
 use crate::store::care::{CHATS_A_SWEEP, Care, Keep, Swept, Traces, Words};
@@ -62,9 +63,14 @@ impl Care for Sqlite {
         self.write(move |w| scrubbed(w, |w| disown(w, &room, &author, &alias, words, limit)))
     }
 
-    fn forget<'a>(&'a self, person: &'a UserKey, alias: &'a UserId) -> StoreFuture<'a, ()> {
+    fn forget<'a>(&'a self, person: &'a UserKey, alias: &'a UserId, words: Words) -> StoreFuture<'a, ()> {
         let (person, alias) = (person.clone(), alias.clone());
-        self.write(move |w| scrubbed(w, |w| forget(w, &person, &alias)))
+        self.write(move |w| {
+            scrubbed(w, |w| {
+                webhooks::erase(w.conn, &person, &alias, words)?;
+                forget(w, &person, &alias)
+            })
+        })
     }
 }
 

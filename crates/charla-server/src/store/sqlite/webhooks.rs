@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use charla_wire::{TenantId, Timestamp};
+use charla_core::UserKey;
+use charla_wire::{TenantId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -11,9 +12,10 @@ use super::Sqlite;
 use super::rows::{id, limit, time, unsigned};
 use super::writer::Writing;
 use crate::store::StoreFuture;
+use crate::store::care::Words;
 use crate::store::webhooks::{
-    Backlog, DEAD_MAX, DeadLetter, Delivery, Event, Hooks, Kinds, LETTERS_MAX, Letters, Outcome,
-    Row as Queued, Settled, Taken, Turn, WebhookEndpoint, WebhookStore,
+    Backlog, DEAD_MAX, DeadLetter, Delivery, ERASED_AT_ONCE, Event, Hooks, Kinds, LETTERS_MAX, Letters,
+    Outcome, Row as Queued, Settled, Taken, Turn, WebhookEndpoint, WebhookStore, without, written,
 };
 
 /// The condition of [`Letters`] as the first three parameters.
@@ -220,6 +222,33 @@ pub(super) fn write(conn: &Connection, now: Timestamp, rows: Vec<Queued>) -> Res
         ])?;
     }
     Ok(())
+}
+
+/// Takes a person out of what waits and what was given up.
+pub(super) fn erase(conn: &Connection, person: &UserKey, alias: &UserId, words: Words) -> Result<()> {
+    let (tenant, user) = (person.tenant.as_str(), written(&person.user));
+    let mut after = 0;
+    loop {
+        let told: Vec<(i64, String)> = conn
+            .prepare_cached(
+                "SELECT id, body FROM webhook_outbox
+                 WHERE tenant = ?1 AND instr(body, ?2) > 0 AND id > ?3 ORDER BY id LIMIT ?4",
+            )?
+            .query_map(params![tenant, user, after, limit(ERASED_AT_ONCE)], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<Result<_>>()?;
+        let Some((last, _)) = told.last() else {
+            return Ok(());
+        };
+        after = *last;
+        for (row, body) in told {
+            if let Some(body) = without(&body, &person.user, alias, words) {
+                conn.prepare_cached("UPDATE webhook_outbox SET body = ?2 WHERE id = ?1")?
+                    .execute(params![row, body])?;
+            }
+        }
+    }
 }
 
 fn endpoints(conn: &Connection) -> Result<Vec<WebhookEndpoint>> {

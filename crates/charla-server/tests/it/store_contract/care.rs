@@ -1,8 +1,13 @@
 //! Sweeping, epochs, and what is kept of one person.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use charla_server::store::care::{Keep, Swept, Words};
+use charla_server::store::webhooks::{Kinds, Letters, Outcome, Settled, Turn, Wanted};
 use charla_server::store::{Notification, Page, RefreshToken, UserChange, UserState};
 use charla_wire::Timestamp;
+use serde_json::{Value, json};
 
 use super::{Bench, author, draft, person, room, seqs, texts, user};
 
@@ -209,7 +214,11 @@ pub(crate) async fn who_is_forgotten_leaves_an_id(bench: &Bench) {
         .close_chat(&room, &author("ana"), Some("done"))
         .await
         .unwrap();
-    bench.store.forget(&ana, &user("erased-1")).await.unwrap();
+    bench
+        .store
+        .forget(&ana, &user("erased-1"), Words::Go)
+        .await
+        .unwrap();
     assert_eq!(bench.store.traces(&ana).await.unwrap(), Default::default());
     assert!(bench.store.notifications(&ana, 10).await.unwrap().is_empty());
     let left = bench.store.user(&ana).await.unwrap().unwrap();
@@ -219,4 +228,101 @@ pub(crate) async fn who_is_forgotten_leaves_an_id(bench: &Bench) {
     );
     let closed = bench.store.chat(&room).await.unwrap().unwrap().closed.unwrap();
     assert_eq!((closed.by.id.as_str(), closed.reason), ("erased-1", None));
+}
+
+/// What is due for an endpoint, one behind the other; what becomes of each is `outcome`'s to say.
+async fn sent(bench: &Bench, endpoint: &Arc<str>, most: usize, outcome: Outcome) -> Vec<Value> {
+    let (mut sent, mut settled) = (Vec::new(), Vec::new());
+    loop {
+        let turn = Turn {
+            endpoint: Arc::clone(endpoint),
+            settled: std::mem::take(&mut settled),
+            free: usize::from(sent.len() < most),
+            lease: Duration::from_secs(60),
+        };
+        let taken = bench.store.webhook_turn(turn).await.unwrap();
+        if taken.deliveries.is_empty() {
+            return sent;
+        }
+        for delivery in taken.deliveries {
+            sent.push(serde_json::from_str(&delivery.body).unwrap());
+            settled.push(Settled {
+                row: delivery.row,
+                attempt: delivery.attempt,
+                outcome: outcome.clone(),
+            });
+        }
+    }
+}
+
+pub(crate) async fn who_is_forgotten_is_so_in_what_is_still_to_be_told(bench: &Bench) {
+    let room = bench.room().await;
+    let endpoint: Arc<str> = room.tenant.as_str().into();
+    let wanted = Wanted {
+        endpoints: vec![(Arc::clone(&endpoint), Kinds::all())],
+        room: 100,
+    };
+    bench.store.hooks().listen([(room.tenant.clone(), wanted)].into());
+    let ana = person(&room.tenant, "ana");
+    for (who, text) in [("ana", "given up \u{0}"), ("ana", "waits"), ("luis", "says ana")] {
+        let mut said = draft(&room, who, text);
+        said.data = Some("{\"ana\":1}".into());
+        bench.store_new(said).await;
+    }
+    bench.store.put_member(&room, &ana.user).await.unwrap();
+    let by = author("ana");
+    bench
+        .store
+        .close_chat(&room, &by, Some("ana says so"))
+        .await
+        .unwrap();
+    let given_up = sent(bench, &endpoint, 1, Outcome::Dead("no".into())).await;
+    assert_eq!(given_up[0]["data"]["text"], "given up \u{0}");
+    bench
+        .store
+        .forget(&ana, &user("erased-1"), Words::Go)
+        .await
+        .unwrap();
+
+    let of_tenant = Letters {
+        tenant: Some(room.tenant.clone()),
+        ..Letters::default()
+    };
+    let letters = bench.store.dead_letters(of_tenant, None, 10).await.unwrap();
+    let [letter] = letters.as_slice() else {
+        panic!("{letters:?}")
+    };
+    let letter: Value = serde_json::from_str(&letter.body).unwrap();
+    let nobody = json!({"id": "erased-1", "name": "erased-1"});
+    let told = sent(bench, &endpoint, 100, Outcome::Delivered).await;
+    let kinds: Vec<&str> = told.iter().map(|one| one["type"].as_str().unwrap()).collect();
+    let in_order = [
+        "message.created",
+        "message.created",
+        "member.joined",
+        "chat.closed",
+    ];
+    assert_eq!(kinds, in_order, "no event is lost");
+    for one in [&letter, &told[0]] {
+        let data = &one["data"];
+        assert_eq!(
+            (&data["author"], &data["text"], &data["data"]),
+            (&nobody, &json!(""), &Value::Null)
+        );
+    }
+    assert_eq!(
+        (&letter["data"]["seq"], &told[0]["data"]["seq"]),
+        (&json!(1), &json!(2))
+    );
+    let others = &told[1]["data"];
+    assert_eq!(
+        (&others["text"], &others["data"], &others["author"]["id"]),
+        (&json!("says ana"), &json!({"ana": 1}), &json!("luis"))
+    );
+    assert_eq!(told[2]["data"]["user"], "erased-1");
+    assert_eq!(
+        (&told[3]["data"]["by"], &told[3]["data"]["reason"]),
+        (&nobody, &Value::Null)
+    );
+    bench.store.hooks().listen([].into());
 }

@@ -4,6 +4,7 @@ use charla_core::{RoomKey, Seq};
 use charla_server::application::TENANT_SCHEMA;
 use charla_server::publish::{Entry, Receipt};
 use charla_server::settings::{HistorySettings, StoreSettings};
+use charla_server::store::care::Words;
 use charla_server::store::{AppendError, Appended, Changed, Page};
 use charla_wire::{TenantId, UserId};
 use futures_util::future::join_all;
@@ -153,6 +154,59 @@ async fn edits_and_deletions_are_written_along_and_refused_alone() {
     let deleted = bench.store.delete(&one, 2, &by, false).await.unwrap();
     assert!(matches!(deleted, Changed::Done { rev: 2, .. }), "{deleted:?}");
     assert_eq!(theirs(&past, "public", 1).await, [(1, "hola!".to_owned())]);
+}
+
+#[tokio::test]
+async fn who_is_erased_is_erased_there_too() {
+    let cluster = Cluster::start();
+    let database = cluster.database().await;
+    let past = cluster.client(&database).await;
+    past.batch_execute(TABLES).await.unwrap();
+    let renames = HistorySettings {
+        update: Some(
+            "UPDATE app_message SET text = :text, author_name = :author_name WHERE uuid = :id".into(),
+        ),
+        ..history()
+    };
+    let bench = bench_along(&cluster, &database, renames.clone()).await;
+    let one = bench.room().await;
+    let (person, alias) = (UserId::parse("42").unwrap(), UserId::parse("erased-1").unwrap());
+    for (who, text) in [("42", "hola"), ("7", "others"), ("42", "otra")] {
+        bench.store_new(draft(&one, who, text)).await;
+    }
+    let names = async || {
+        let sql = "SELECT author_name, text FROM app_message ORDER BY id";
+        let rows = past.query(sql, &[]).await.unwrap();
+        let each = rows.iter().map(|row| (row.get(0), row.get(1)));
+        each.collect::<Vec<(String, String)>>()
+    };
+    let row = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    bench
+        .store
+        .disown(&one, &person, &alias, Words::Stay, 1)
+        .await
+        .unwrap();
+    let renamed = row("erased-1", "hola");
+    let (others, otra) = (row("7 the author", "others"), row("42 the author", "otra"));
+    assert_eq!(names().await, [renamed.clone(), others.clone(), otra]);
+    bench
+        .store
+        .disown(&one, &person, &alias, Words::Go, 9)
+        .await
+        .unwrap();
+    assert_eq!(names().await, [renamed, others.clone()]);
+    // Without a statement that deletes, the words go at least.
+    let blanks = HistorySettings {
+        delete: None,
+        ..renames
+    };
+    let bench = bench_along(&cluster, &database, blanks).await;
+    bench
+        .store
+        .disown(&one, &alias, &UserId::parse("erased-2").unwrap(), Words::Go, 9)
+        .await
+        .unwrap();
+    assert_eq!(names().await, [row("erased-2", ""), others]);
 }
 
 #[tokio::test]
