@@ -10,8 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+pub use charla_trust::signature::KeyError;
 pub use given::{Given, given};
-pub use key::{Key, KeyError};
+pub use key::Key;
 
 use crate::evidence::{Oddity, TokenForm, TokenSeen};
 use crate::redact::redact;

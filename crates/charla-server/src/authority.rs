@@ -19,7 +19,6 @@ use crate::clock::Uptime;
 use crate::metrics::Metrics;
 use crate::settings::{AuthorityKind, AuthoritySettings, Settings};
 use crate::telemetry::{self, Kind};
-use crate::trust;
 
 mod breaker;
 mod cache;
@@ -193,7 +192,8 @@ impl Authority {
                     .as_deref()
                     .zip(own.secret.as_ref())
                     .ok_or(AuthoritySetupError::NoUrl)?;
-                let tls = trust::authorities(own.ca_file.as_deref()).map_err(AuthoritySetupError::CaFile)?;
+                let tls = charla_trust::tls::authorities(own.ca_file.as_deref())
+                    .map_err(AuthoritySetupError::CaFile)?;
                 let tls = tls.with_no_client_auth();
                 let http = http::Http::new(url, secret, tls).ok_or(AuthoritySetupError::NoUrl)?;
                 (Source::Http(Box::new(http)), HTTP_AT_ONCE)

@@ -50,7 +50,6 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 mod timers;
-mod trust;
 mod users;
 mod webhooks;
 

@@ -42,14 +42,21 @@ const LAYERS: &[Layer] = &[
         never: &["axum", "rusqlite"],
     },
     Layer {
+        // What the server and the doctor believe alike; neither of them is known here.
+        name: "charla-trust",
+        may_use: &[],
+        in_tests: &[],
+        never: &["hyper", "axum", "rusqlite"],
+    },
+    Layer {
         name: "charla-server",
-        may_use: &["charla-wire", "charla-core"],
+        may_use: &["charla-wire", "charla-core", "charla-trust"],
         in_tests: &["charla-client"],
         never: &[],
     },
     Layer {
         name: "charla-doctor",
-        may_use: &["charla-wire", "charla-client"],
+        may_use: &["charla-wire", "charla-client", "charla-trust"],
         in_tests: &[],
         never: &["axum"],
     },

@@ -69,7 +69,7 @@ pub enum TokenForm {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyCheck {
-    /// No key was given or found.
+    /// No key was given or found, or none that can be tried.
     #[default]
     NoKey,
     /// It is right.

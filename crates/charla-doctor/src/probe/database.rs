@@ -8,7 +8,6 @@ mod layout;
 mod lookup;
 mod postgres;
 mod queries;
-mod secure;
 mod sqlite;
 
 use std::future::Future;

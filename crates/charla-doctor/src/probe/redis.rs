@@ -8,7 +8,6 @@ mod address;
 mod connection;
 mod info;
 mod keys;
-mod trusting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use charla_trust::tls::{self, Onlooker};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, Error, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -41,7 +41,7 @@ pub struct Trust {
     roots: Arc<RootCertStore>,
     /// Certificates that are believed as they stand, authority or not.
     own: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
+    provider: CryptoProvider,
 }
 
 /// A file of authorities that cannot be used.
@@ -68,8 +68,7 @@ impl Trust {
     /// # Errors
     /// [`TrustError`] when that file cannot be used; a bundle of the system that cannot be is passed over.
     pub fn load(ca_file: Option<&Path>) -> Result<Arc<Self>, TrustError> {
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let mut roots = tls::browsers();
         let mut own = Vec::new();
         let given = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
         let bundle = given
@@ -95,7 +94,7 @@ impl Trust {
         Ok(Arc::new(Self {
             roots: Arc::new(roots),
             own,
-            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            provider: tls::provider(),
         }))
     }
 
@@ -168,27 +167,20 @@ pub(crate) struct Spoken {
     pub(crate) version: Option<String>,
 }
 
-/// Lets every certificate pass and notes what a browser would have said.
+/// Notes what a browser would have said.
 struct Recorder {
     trust: Arc<Trust>,
     seen: Mutex<(Vec<CertificateDer<'static>>, Option<Error>)>,
 }
 
-impl fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Recorder")
-    }
-}
-
-impl ServerCertVerifier for Recorder {
-    fn verify_server_cert(
+impl Onlooker for Recorder {
+    fn see(
         &self,
         leaf: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        _ocsp: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) {
         let vouched = self.trust.vouched(leaf, others, now);
         let named = || verify_server_name(&ParsedCertificate::try_from(leaf)?, name);
         let refused = vouched.and_then(|()| named()).err();
@@ -197,34 +189,6 @@ impl ServerCertVerifier for Recorder {
             .map(|one| one.clone().into_owned())
             .collect();
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (chain, refused);
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.trust.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.trust.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, leaf, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.trust
-            .provider
-            .signature_verification_algorithms
-            .supported_schemes()
     }
 }
 
@@ -236,21 +200,6 @@ pub(crate) async fn speak(wire: Wire, secure: &Secure) -> Result<(Wire, Spoken),
     let (result, spoken) = shake(wire, secure, &[b"http/1.1"]).await;
     let stream = result.map_err(|error| error.to_string())?;
     Ok((Box::new(stream), spoken))
-}
-
-/// TLS to whoever answers, whatever its certificate: what an application's `sslmode=require` asks of PostgreSQL.
-///
-/// # Errors
-/// Those of the handshake.
-pub(crate) async fn unverified<S: AsyncRead + AsyncWrite + Unpin>(
-    wire: S,
-    name: &str,
-) -> io::Result<tokio_rustls::client::TlsStream<S>> {
-    let secure = Secure {
-        name: name.to_owned(),
-        trust: Trust::load(None).map_err(io::Error::other)?,
-    };
-    shake(wire, &secure, &[]).await.0
 }
 
 type Shaken<S> = (io::Result<tokio_rustls::client::TlsStream<S>>, Spoken);
@@ -289,12 +238,7 @@ async fn shake_with<S: AsyncRead + AsyncWrite + Unpin>(
     recorder: Arc<Recorder>,
 ) -> io::Result<tokio_rustls::client::TlsStream<S>> {
     let name = ServerName::try_from(secure.name.clone()).map_err(io::Error::other)?;
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&secure.trust.provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(recorder)
-        .with_no_client_auth();
+    let mut config = tls::anybody_shown_to(recorder);
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     TlsConnector::from(Arc::new(config)).connect(name, wire).await
 }

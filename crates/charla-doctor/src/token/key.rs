@@ -1,7 +1,8 @@
 //! Keys that a token's signature is tried against.
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, crypto};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use charla_trust::signature::{Algorithm, Family, KeyError, VerifyingKey, only_public};
 
 use crate::evidence::KeyCheck;
 
@@ -18,21 +19,7 @@ pub struct Key {
 #[derive(Clone)]
 enum Material {
     Secret(Vec<u8>),
-    Pem(Vec<u8>),
-}
-
-/// Why a text is no key to verify with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Nothing in it.
-    #[error("the key is empty")]
-    Empty,
-    /// The private half: signatures are verified with the public one.
-    #[error("this is a private key; give the public one (`openssl pkey -in key.pem -pubout`)")]
-    Private,
-    /// A certificate has the key inside.
-    #[error("this is a certificate; give its public key (`openssl x509 -in cert.pem -pubkey -noout`)")]
-    Certificate,
+    Pem(String),
 }
 
 impl Key {
@@ -43,16 +30,11 @@ impl Key {
     pub fn parse(text: &str, from: impl Into<String>) -> Result<Self, KeyError> {
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
-            return Err(KeyError::Empty);
+            return Err(KeyError::EmptySecret);
         }
         let material = if text.contains("-----BEGIN ") {
-            if text.contains("PRIVATE KEY-----") {
-                return Err(KeyError::Private);
-            }
-            if text.contains("BEGIN CERTIFICATE-----") {
-                return Err(KeyError::Certificate);
-            }
-            Material::Pem(text.as_bytes().to_vec())
+            only_public(text)?;
+            Material::Pem(text.to_owned())
         } else {
             Material::Secret(text.as_bytes().to_vec())
         };
@@ -78,20 +60,30 @@ impl Key {
         self
     }
 
-    /// Whether it verifies what was signed; none when it is of another kind than the algorithm.
-    fn verifies(&self, signed: &str, signature: &str, algorithm: Algorithm, name: &str) -> Option<bool> {
-        if self.algorithm.as_deref().is_some_and(|pinned| pinned != name) {
-            return None;
+    /// What it says of a signature; none when that cannot be known.
+    fn check(&self, signed: &str, signature: &[u8], algorithm: Algorithm) -> Option<KeyCheck> {
+        if self
+            .algorithm
+            .as_deref()
+            .is_some_and(|pinned| pinned != algorithm.name())
+        {
+            return Some(KeyCheck::WrongAlgorithm);
         }
         let key = match (&self.material, algorithm.family()) {
-            (Material::Secret(secret), AlgorithmFamily::Hmac) => Ok(DecodingKey::from_secret(secret)),
-            (Material::Pem(pem), AlgorithmFamily::Rsa) => DecodingKey::from_rsa_pem(pem),
-            (Material::Pem(pem), AlgorithmFamily::Ec) => DecodingKey::from_ec_pem(pem),
-            (Material::Pem(pem), AlgorithmFamily::Ed) => DecodingKey::from_ed_pem(pem),
-            (Material::Secret(_), AlgorithmFamily::Rsa | AlgorithmFamily::Ec | AlgorithmFamily::Ed)
-            | (Material::Pem(_), AlgorithmFamily::Hmac) => Err(ErrorKind::InvalidKeyFormat.into()),
+            (Material::Secret(secret), Family::Secret) => VerifyingKey::from_secret(algorithm, secret),
+            (Material::Pem(pem), Family::Rsa | Family::Ec | Family::Ed) => {
+                VerifyingKey::from_pem(algorithm, pem)
+            }
+            (Material::Secret(_), Family::Rsa | Family::Ec | Family::Ed)
+            | (Material::Pem(_), Family::Secret) => return Some(KeyCheck::WrongAlgorithm),
         };
-        crypto::verify(signature, signed.as_bytes(), &key.ok()?, algorithm).ok()
+        match key {
+            Ok(key) if key.verifies(signed.as_bytes(), signature) => Some(KeyCheck::Right),
+            Ok(_) => Some(KeyCheck::Wrong),
+            // Applications take keys of lengths that are not verified here: what they would say is not known.
+            Err(KeyError::RsaSize(_)) => None,
+            Err(_) => Some(KeyCheck::WrongAlgorithm),
+        }
     }
 }
 
@@ -109,7 +101,7 @@ pub(super) fn check(
     let Some((signed, signature)) = token.rsplit_once('.') else {
         return (KeyCheck::NoKey, None);
     };
-    let Ok(algorithm) = name.parse::<Algorithm>() else {
+    let (Some(algorithm), Ok(signature)) = (Algorithm::named(name), URL_SAFE_NO_PAD.decode(signature)) else {
         // ES512, ES256K: nothing here verifies those.
         return (KeyCheck::NoKey, None);
     };
@@ -122,17 +114,18 @@ pub(super) fn check(
     } else {
         by_id
     };
-    let mut wrong = None;
-    for key in &meant {
-        match key.verifies(signed, signature, algorithm, name) {
-            Some(true) => return (KeyCheck::Right, Some(key.from.clone())),
-            Some(false) => wrong = wrong.or_else(|| Some(key.from.clone())),
-            None => {}
+    let mut found = (KeyCheck::NoKey, None);
+    for key in meant {
+        let Some(check) = key.check(signed, &signature, algorithm) else {
+            continue;
+        };
+        let from = || Some(key.from.clone());
+        match (check, found.0) {
+            (KeyCheck::Right, _) => return (check, from()),
+            (KeyCheck::Wrong, KeyCheck::NoKey | KeyCheck::WrongAlgorithm)
+            | (KeyCheck::WrongAlgorithm, KeyCheck::NoKey) => found = (check, from()),
+            (KeyCheck::NoKey | KeyCheck::Wrong | KeyCheck::WrongAlgorithm, _) => {}
         }
     }
-    match (wrong, meant.first()) {
-        (Some(from), _) => (KeyCheck::Wrong, Some(from)),
-        (None, Some(key)) => (KeyCheck::WrongAlgorithm, Some(key.from.clone())),
-        (None, None) => (KeyCheck::NoKey, None),
-    }
+    found
 }

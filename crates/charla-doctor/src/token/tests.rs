@@ -1,6 +1,6 @@
 //! Tokens of every form, against every kind of key.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use charla_trust::signature::{Algorithm, SigningKey};
 use serde_json::json;
 
 use super::*;
@@ -14,12 +14,15 @@ const NOW: f64 = 1_795_384_319.0;
 const RECORDED: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCIsImV4cCI6MTc5NTQ3MDc4NiwiaWF0IjoxNzk1Mzg0Mzg2LCJqdGkiOiIzZmM5MzFiMzlkNTU0N2ZjYmJjZWM3NmFlMmU5M2JkOCIsInVzZXJfaWQiOiIxIn0.AAAA";
 
 fn signed(algorithm: Algorithm, claims: &Value) -> String {
-    encode(
-        &Header::new(algorithm),
-        claims,
-        &EncodingKey::from_secret(SECRET.as_bytes()),
-    )
-    .unwrap()
+    let key = SigningKey::from_secret(algorithm, SECRET.as_bytes()).unwrap();
+    signed_by(&key, &json!({"alg": algorithm.name(), "typ": "JWT"}), claims)
+}
+
+fn signed_by(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(header), part(claims));
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()).unwrap());
+    format!("{message}.{signature}")
 }
 
 fn seen(token: &str) -> TokenSeen {
@@ -36,7 +39,7 @@ fn key(text: &str) -> Key {
 
 #[test]
 fn what_a_token_looks_like() {
-    let good = signed(Algorithm::HS256, &json!({"exp": 1}));
+    let good = signed(Algorithm::Hs256, &json!({"exp": 1}));
     let cut = good.rsplit_once('.').unwrap().0.to_owned();
     let rows: [(&str, TokenForm, Option<Oddity>); 17] = [
         (&good, TokenForm::Jwt, None),
@@ -94,7 +97,7 @@ fn claims_are_read_as_simplejwt_writes_them() {
 #[test]
 fn claims_of_any_type_are_survived() {
     let claims = json!({"exp": "soon", "nbf": [1], "iat": 5.5, "aud": ["a", "b"], "sub": 7, "user_id": null, "tenant": "acme", "iss": {}});
-    let seen = seen(&signed(Algorithm::HS256, &claims));
+    let seen = seen(&signed(Algorithm::Hs256, &claims));
     assert_eq!(
         (seen.expires_at, seen.not_before, seen.issued_at),
         (None, None, Some(5.5))
@@ -110,7 +113,7 @@ fn claims_of_any_type_are_survived() {
 #[test]
 fn signatures_of_shared_secrets() {
     let claims = json!({"exp": 1});
-    for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+    for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
         let token = signed(algorithm, &claims);
         assert_eq!(checked(&token, &[]), KeyCheck::NoKey);
         assert_eq!(checked(&token, &[key(&format!("{SECRET}\n"))]), KeyCheck::Right);
@@ -120,7 +123,7 @@ fn signatures_of_shared_secrets() {
         );
         assert_eq!(checked(&token, &[key("another"), key(SECRET)]), KeyCheck::Right);
         let pinned = key(SECRET).with_algorithm(Some("HS256".into()));
-        let expected = if algorithm == Algorithm::HS256 {
+        let expected = if algorithm == Algorithm::Hs256 {
             KeyCheck::Right
         } else {
             KeyCheck::WrongAlgorithm
@@ -131,11 +134,8 @@ fn signatures_of_shared_secrets() {
 
 #[test]
 fn a_key_id_chooses() {
-    let header = Header {
-        kid: Some("new".into()),
-        ..Header::new(Algorithm::HS256)
-    };
-    let token = encode(&header, &json!({}), &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
+    let signing = SigningKey::from_secret(Algorithm::Hs256, SECRET.as_bytes()).unwrap();
+    let token = signed_by(&signing, &json!({"alg": "HS256", "kid": "new"}), &json!({}));
     let old = key(SECRET).with_id(Some("old".into()));
     let new = key("not the one").with_id(Some("new".into()));
     assert_eq!(checked(&token, &[old.clone(), new]), KeyCheck::Wrong);
@@ -145,8 +145,8 @@ fn a_key_id_chooses() {
 #[test]
 fn signatures_of_public_keys() {
     let rows = [
-        (Algorithm::ES256, &rcgen::PKCS_ECDSA_P256_SHA256),
-        (Algorithm::EdDSA, &rcgen::PKCS_ED25519),
+        (Algorithm::Es256, &rcgen::PKCS_ECDSA_P256_SHA256),
+        (Algorithm::EdDsa, &rcgen::PKCS_ED25519),
     ];
     for (algorithm, kind) in rows {
         let (mine, other) = (
@@ -154,12 +154,8 @@ fn signatures_of_public_keys() {
             rcgen::KeyPair::generate_for(kind).unwrap(),
         );
         let private = mine.serialize_pem();
-        let encoding = if algorithm == Algorithm::ES256 {
-            EncodingKey::from_ec_pem(private.as_bytes())
-        } else {
-            EncodingKey::from_ed_pem(private.as_bytes())
-        };
-        let token = encode(&Header::new(algorithm), &json!({"exp": 1}), &encoding.unwrap()).unwrap();
+        let signing = SigningKey::from_pem(algorithm, &private).unwrap();
+        let token = signed_by(&signing, &json!({"alg": algorithm.name()}), &json!({"exp": 1}));
         assert_eq!(
             checked(&token, &[key(&mine.public_key_pem())]),
             KeyCheck::Right,
@@ -177,6 +173,19 @@ fn signatures_of_public_keys() {
         );
         assert!(matches!(Key::parse(&private, "--key"), Err(KeyError::Private)));
     }
+}
+
+/// Applications take keys that are not verified here: their tokens are not called wrong.
+#[test]
+fn a_key_that_cannot_be_tried_says_nothing() {
+    let short = include_str!("../../../charla-server/tests/keys/rsa1024.pub.pem");
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
+    let token = format!("{header}.e30.{}", URL_SAFE_NO_PAD.encode([7; 128]));
+    assert_eq!(checked(&token, &[key(short)]), KeyCheck::NoKey);
+    assert_eq!(
+        checked(&token, &[key(short), key(SECRET)]),
+        KeyCheck::WrongAlgorithm
+    );
 }
 
 #[test]
@@ -245,7 +254,7 @@ fn tokens_are_found_wherever_clients_put_them() {
 #[test]
 fn nothing_of_the_token_is_kept() {
     let token = signed(
-        Algorithm::HS256,
+        Algorithm::Hs256,
         &json!({"exp": 1, "sub": "eyJh.eyJi.c", "iss": "https://h/?token=s3cret"}),
     );
     let shown = format!("{:?}", seen(&token));

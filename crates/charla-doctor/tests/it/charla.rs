@@ -5,21 +5,32 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charla_doctor::evidence::KeyCheck;
 use charla_doctor::plan::Wanted;
 use charla_doctor::probe::charla::{config, look};
 use charla_doctor::token::{self, Given};
 use charla_doctor::verdict::Certainty;
+use charla_trust::signature::{Algorithm, SigningKey};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 const WITHIN: Duration = Duration::from_secs(5);
 const SECRET: &str = "a secret of the tests, long enough for HS256";
 
-fn check(config: &config::Config, algorithm: jsonwebtoken::Algorithm) -> KeyCheck {
-    let header = jsonwebtoken::Header::new(algorithm);
-    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
-    let token = jsonwebtoken::encode(&header, &serde_json::json!({"exp": 1}), &key).unwrap();
+fn signed(algorithm: Algorithm, claims: &Value) -> String {
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = json!({"alg": algorithm.name(), "typ": "JWT"});
+    let message = format!("{}.{}", part(header), part(claims.clone()));
+    let key = SigningKey::from_secret(algorithm, SECRET.as_bytes()).unwrap();
+    let signature = key.sign(message.as_bytes()).unwrap();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn check(config: &config::Config, algorithm: Algorithm) -> KeyCheck {
+    let token = signed(algorithm, &json!({"exp": 1}));
     token::look(Some(&Given::plain("--token", &token)), &config.keys, None, 0.0).key
 }
 
@@ -37,11 +48,8 @@ fn a_file_and_variables_over_it() {
     assert_eq!(read.listen.as_deref(), Some("127.0.0.1:9001"));
     assert_eq!(read.store, "postgres://charla@db/charla?password=pa%3Ass");
     assert_eq!(read.broker.as_deref(), Some("redis://:pa%3Ass@bus:6379/1"));
-    assert_eq!(check(&read, jsonwebtoken::Algorithm::HS256), KeyCheck::Right);
-    assert_eq!(
-        check(&read, jsonwebtoken::Algorithm::HS512),
-        KeyCheck::WrongAlgorithm
-    );
+    assert_eq!(check(&read, Algorithm::Hs256), KeyCheck::Right);
+    assert_eq!(check(&read, Algorithm::Hs512), KeyCheck::WrongAlgorithm);
     assert_eq!(read.faults.len(), 1, "{:?}", read.faults);
 
     let variables = BTreeMap::from([
@@ -55,7 +63,7 @@ fn a_file_and_variables_over_it() {
         read.store,
         folder.path().join("charla-data/charla.db").display().to_string()
     );
-    assert_eq!(check(&read, jsonwebtoken::Algorithm::HS256), KeyCheck::Right);
+    assert_eq!(check(&read, Algorithm::Hs256), KeyCheck::Right);
     assert!(config::read(&path, &BTreeMap::new()).unwrap().keys.is_empty());
 
     fs::write(&path, "[auth]\nsecret = hush").unwrap();
@@ -146,10 +154,8 @@ async fn a_whole_run_tells_the_servers_own_words() {
         format!("[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\"\n"),
     )
     .unwrap();
-    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
-    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
-    let claims = serde_json::json!({"token_type": "access", "exp": 1_795_384_619, "user_id": "luis"});
-    let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+    let claims = json!({"token_type": "access", "exp": 1_795_384_619, "user_id": "luis"});
+    let token = signed(Algorithm::Hs256, &claims);
     let wanted = Wanted {
         url: Some(format!("{at}/ws/chat/5/?token={token}")),
         config: Some(path),

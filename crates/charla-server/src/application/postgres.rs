@@ -4,9 +4,10 @@
 //! alone, so that no connection keeps one tenant's schema for the next. Once a statement is prepared it takes one round trip.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
+use charla_trust::postgres::Tls;
+use charla_trust::tls;
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -18,12 +19,9 @@ use tokio_postgres::{Client, Config, Connection, Error, GenericClient, NoTls, St
 use super::{ApplicationError, Ask, Fault, POURED, Row, Schema, pool};
 use crate::outgoing;
 use crate::settings::{ApplicationSettings, DatabaseTls, StoreUrl};
-use crate::trust;
 
-mod tls;
 mod value;
 
-use tls::Tls;
 use value::{Bound, bind};
 
 /// Statements that a connection keeps prepared; each tenant's schema has its own.
@@ -51,9 +49,9 @@ pub(super) fn config(
     let asked = (config.get_ssl_mode() == SslMode::Require).then_some(DatabaseTls::Require);
     let tls = match settings.tls.or(asked) {
         None | Some(DatabaseTls::Off) => None,
-        Some(DatabaseTls::Require) => Some(trust::anybody()),
+        Some(DatabaseTls::Require) => Some(tls::anybody()),
         Some(DatabaseTls::VerifyFull) => {
-            let believed = trust::authorities(settings.ca_file.as_deref());
+            let believed = tls::authorities(settings.ca_file.as_deref());
             let believed = believed.map_err(|said| {
                 ApplicationError::Settings(format!("`application.ca_file` cannot be used: {said}"))
             })?;
@@ -73,7 +71,7 @@ pub(super) fn config(
     }
     Ok(Way {
         config,
-        tls: tls.map(|tls| Tls(Arc::new(tls))),
+        tls: tls.map(Tls::new),
     })
 }
 

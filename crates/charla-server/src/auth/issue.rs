@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use charla_trust::signature::{Algorithm, SigningKey};
 use charla_wire::{Cause, Timestamp};
-use jsonwebtoken::EncodingKey;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ use crate::store::User;
 
 /// Signs with the server's secret.
 pub(super) struct Issuer {
-    key: EncodingKey,
+    key: SigningKey,
     /// The header of every token, encoded once.
     header: String,
 }
@@ -49,8 +49,9 @@ struct Claims<'a> {
 impl Issuer {
     pub(super) fn new(secret: &SecretString) -> Self {
         let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{BUILTIN_KID}"}}"#);
+        let key = SigningKey::from_secret(Algorithm::Hs256, secret.expose_secret().as_bytes());
         Self {
-            key: EncodingKey::from_secret(secret.expose_secret().as_bytes()),
+            key: key.expect("HS256 takes any secret"),
             header: URL_SAFE_NO_PAD.encode(header),
         }
     }
@@ -109,9 +110,8 @@ impl Issuer {
     fn sign(&self, claims: &Claims<'_>) -> Option<String> {
         let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).ok()?);
         let message = format!("{}.{claims}", self.header);
-        let algorithm = jsonwebtoken::Algorithm::HS256;
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, algorithm).ok()?;
-        Some(format!("{message}.{signature}"))
+        let signature = self.key.sign(message.as_bytes()).ok()?;
+        Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::identity::{Refusal, quoted};
+use super::keys::named;
 use crate::settings::Algorithm;
 use charla_wire::Cause;
 
@@ -21,8 +22,8 @@ pub(super) const KID_MAX: usize = 256;
 pub(super) struct Compact<'t> {
     /// Header and payload as signed.
     pub(super) signed: &'t str,
-    /// The signature in base64url; may be empty.
-    pub(super) signature: &'t str,
+    /// The signature's bytes; may be none.
+    pub(super) signature: Vec<u8>,
     /// The payload's bytes.
     pub(super) payload: Vec<u8>,
     header: Header,
@@ -64,7 +65,8 @@ impl<'t> Compact<'t> {
         };
         // A dot too many is in `payload` now, and no base64url.
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
-        let (Some(header), Some(payload), Some(_)) = (decode(header), decode(payload), decode(signature))
+        let (Some(header), Some(payload), Some(signature)) =
+            (decode(header), decode(payload), decode(signature))
         else {
             return Err(Refusal::malformed(looks_like(token)));
         };
@@ -131,14 +133,7 @@ pub(super) fn algorithm_named(name: &str) -> Option<Algorithm> {
 
 /// The name that a header gives an algorithm.
 pub(super) const fn algorithm_name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Hs256 => "HS256",
-        Algorithm::Hs384 => "HS384",
-        Algorithm::Hs512 => "HS512",
-        Algorithm::Rs256 => "RS256",
-        Algorithm::Es256 => "ES256",
-        Algorithm::EdDsa => "EdDSA",
-    }
+    named(algorithm).name()
 }
 
 /// What a text that is no token looks like: the mistakes that are made by hand.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use charla_trust::postgres::Tls;
+use charla_trust::tls;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
@@ -10,7 +12,6 @@ use tokio_postgres::{Client, Config, Error, NoTls, Row};
 
 use super::layout::{Layout, Table};
 use super::lookup::{self, NotTaken, Reads, Taken, quoted};
-use super::secure::Tls;
 use super::{Failed, Sought};
 use crate::evidence::{DatabaseFault, DatabaseSeen};
 
@@ -100,7 +101,10 @@ async fn connect(config: &mut Config) -> Result<Client, Error> {
             Err(_) => {}
         }
     }
-    let (client, driver) = config.ssl_mode(SslMode::Require).connect(Tls).await?;
+    let (client, driver) = config
+        .ssl_mode(SslMode::Require)
+        .connect(Tls::new(tls::anybody()))
+        .await?;
     tokio::spawn(driver);
     Ok(client)
 }

@@ -7,13 +7,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use charla_trust::tls;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
 use super::address::{Address, Place, Trust};
-use super::trusting::Anything;
 use crate::evidence::RedisAnswer;
 
 /// Longer answers are not read: `CLIENT LIST` of some thousand clients is less.
@@ -211,19 +211,11 @@ async fn under_tls(
 }
 
 fn config(trust: &Trust) -> Result<rustls::ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
+    // The application was told so (`ssl_cert_reqs=none`): the doctor then sees what it sees.
     if trust.anything {
-        let verifier = Arc::new(Anything::new(&provider));
-        return Ok(builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth());
+        return Ok(tls::anybody());
     }
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots = tls::browsers();
     let given = trust.authorities.as_deref();
     let file = given.unwrap_or_else(|| std::path::Path::new(SYSTEM_AUTHORITIES));
     match CertificateDer::pem_file_iter(file) {
@@ -231,7 +223,7 @@ fn config(trust: &Trust) -> Result<rustls::ClientConfig, String> {
         Err(error) if given.is_some() => return Err(format!("{}: {error}", file.display())),
         Err(_) => (0, 0),
     };
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(tls::believing(roots).with_no_client_auth())
 }
 
 fn command(words: &[&str]) -> Vec<u8> {

@@ -1,11 +1,13 @@
 //! A JSON Web Key Set as text, turned into a [`KeyRing`]; keys that cannot be used are left out, each with a log line.
 
-use jsonwebtoken::DecodingKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use charla_trust::signature::VerifyingKey;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::auth::jws::algorithm_named;
-use crate::auth::keys::{KeyError, KeyRing, VerifyKey};
+use crate::auth::keys::{KeyError, KeyRing, VerifyKey, named};
 use crate::settings::Algorithm;
 
 /// Keys of one set that are looked at.
@@ -81,14 +83,16 @@ fn key(value: Value) -> Result<VerifyKey, Unusable> {
         return Err(Unusable::Use);
     }
     let algorithm = algorithm(&jwk)?;
-    let decoding = match (algorithm, &jwk.n, &jwk.e, &jwk.x, &jwk.y) {
-        (Algorithm::Rs256, Some(n), Some(e), _, _) => DecodingKey::from_rsa_components(n, e),
-        (Algorithm::Es256, _, _, Some(x), Some(y)) => DecodingKey::from_ec_components(x, y),
-        (Algorithm::EdDsa, _, _, Some(x), _) => DecodingKey::from_ed_components(x),
+    let bytes = |field: &String| URL_SAFE_NO_PAD.decode(field).map_err(|_| Unusable::Fields);
+    let name = named(algorithm);
+    let verifying = match (algorithm, &jwk.n, &jwk.e, &jwk.x, &jwk.y) {
+        (Algorithm::Rs256, Some(n), Some(e), _, _) => VerifyingKey::from_rsa(name, &bytes(n)?, &bytes(e)?),
+        (Algorithm::Es256, _, _, Some(x), Some(y)) => VerifyingKey::from_ec(name, &bytes(x)?, &bytes(y)?),
+        (Algorithm::EdDsa, _, _, Some(x), _) => VerifyingKey::from_ed(name, &bytes(x)?),
         _ => return Err(Unusable::Fields),
     };
-    let decoding = decoding.map_err(|_| Unusable::Fields)?;
-    Ok(VerifyKey::fetched(jwk.kid.as_deref(), algorithm, decoding)?)
+    let verifying = verifying.map_err(KeyError::from)?;
+    Ok(VerifyKey::fetched(jwk.kid.as_deref(), algorithm, verifying)?)
 }
 
 /// The algorithm that the key is pinned to: its `alg`, which has to fit its kind, else the one usual for its kind.
@@ -112,6 +116,7 @@ fn algorithm(jwk: &Jwk) -> Result<Algorithm, Unusable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use charla_trust::signature;
     use serde_json::json;
 
     const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
@@ -145,12 +150,12 @@ mod tests {
             ),
             (
                 json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"}),
-                Unusable::Key(KeyError::RsaSize(17)),
+                Unusable::Key(signature::KeyError::RsaSize(17).into()),
             ),
             (json!({"kty": "RSA", "n": 5, "e": "AQAB"}), Unusable::Fields),
             (
                 json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}),
-                Unusable::Key(KeyError::NotForAlgorithm("EdDSA")),
+                Unusable::Key(signature::KeyError::NotForAlgorithm("EdDSA").into()),
             ),
             (
                 json!({"kty": "OKP", "crv": "Ed25519", "x": X, "kid": "k".repeat(257)}),

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use charla_trust::tls;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, Error, InvalidMessage};
@@ -16,7 +17,6 @@ use tokio_rustls::TlsConnector;
 use super::BrokerSetupError;
 use super::ended::Ended;
 use crate::settings::{BrokerPlace, BrokerSettings, BrokerUrl};
-use crate::trust;
 
 /// From the address to a connection that is let in.
 pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -157,13 +157,13 @@ fn unusable(key: &'static str, path: &std::path::Path, said: String) -> BrokerSe
 
 fn config(settings: &BrokerSettings) -> Result<Arc<ClientConfig>, BrokerSetupError> {
     let ca_file = settings.ca_file.as_deref();
-    let config = trust::authorities(ca_file).map_err(|said| {
+    let config = tls::authorities(ca_file).map_err(|said| {
         let path = ca_file.unwrap_or_else(|| std::path::Path::new(""));
         unusable("broker.ca_file", path, said)
     })?;
     let config = match (&settings.cert_file, &settings.key_file) {
         (Some(path), Some(key_path)) => {
-            let chain = trust::certificates(path).map_err(|said| unusable("broker.cert_file", path, said))?;
+            let chain = tls::certificates(path).map_err(|said| unusable("broker.cert_file", path, said))?;
             let key = PrivateKeyDer::from_pem_file(key_path)
                 .map_err(|error| unusable("broker.key_file", key_path, error.to_string()))?;
             config

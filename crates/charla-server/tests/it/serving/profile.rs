@@ -5,8 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charla_server::node::Node;
 use charla_server::settings::{Algorithm, BrokerUrl, KeyMaterial, KeySettings, Settings, StoreUrl};
 use charla_server::store::{UserChange, UserState};
-
-use jsonwebtoken::{EncodingKey, crypto};
+use charla_trust::signature::{self, SigningKey};
 use serde_json::{Value, json};
 
 use super::{room, tenant_id, user_key};
@@ -42,9 +41,9 @@ pub(crate) const CHATS: usize = 50;
 pub(crate) fn sign(header: &Value, claims: &str, secret: &[u8]) -> String {
     let header = URL_SAFE_NO_PAD.encode(header.to_string());
     let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
-    let key = EncodingKey::from_secret(secret);
-    let signature = crypto::sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::HS256).unwrap();
-    format!("{message}.{signature}")
+    let key = SigningKey::from_secret(signature::Algorithm::Hs256, secret).unwrap();
+    let signature = key.sign(message.as_bytes()).unwrap();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// The header of the application's tokens.

@@ -194,9 +194,8 @@ async fn issuer_and_audience_are_asked_of_foreign_tokens() {
             "{claims}"
         );
     }
-    let own = EncodingKey::from_secret(BUILTIN.as_bytes());
     let header = json!({"alg": "HS256", "kid": BUILTIN_KID}).to_string();
-    let token = signed_by(&header, &good().to_string(), &own, jsonwebtoken::Algorithm::HS256);
+    let token = signed_by(&header, &good().to_string(), &shared(BUILTIN));
     assert!(verifier.verify(&token, now()).await.unwrap().builtin);
 }
 
@@ -213,12 +212,7 @@ async fn a_tenants_key_signs_for_that_tenant_only() {
     let verifier = verifier(&settings);
     let token = |text: &str, claims: Value| {
         let header = r#"{"alg":"HS256","kid":"main"}"#;
-        signed_by(
-            header,
-            &claims.to_string(),
-            &EncodingKey::from_secret(text.as_bytes()),
-            jsonwebtoken::Algorithm::HS256,
-        )
+        signed_by(header, &claims.to_string(), &shared(text))
     };
     for (text, claims, tenant) in [
         ("the secret of a", good(), "a"),

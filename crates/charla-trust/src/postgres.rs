@@ -1,5 +1,6 @@
 //! TLS to PostgreSQL by the same library as everywhere else.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,17 +14,34 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client;
 
 /// How connections are encrypted.
-#[derive(Clone)]
-pub(super) struct Tls(pub(super) Arc<ClientConfig>);
+#[derive(Debug, Clone)]
+pub struct Tls(Arc<ClientConfig>);
 
 /// One connection's way into it.
-pub(super) struct Connect {
+pub struct Connect {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
 
 /// An encrypted connection.
-pub(super) struct Secured<S>(client::TlsStream<S>);
+#[derive(Debug)]
+pub struct Secured<S>(client::TlsStream<S>);
+
+impl Tls {
+    /// By what this believes.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        Self(Arc::new(config))
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
 
 type Connecting<S> = Pin<Box<dyn Future<Output = io::Result<Secured<S>>> + Send>>;
 
@@ -33,6 +51,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> io::Result<Connect> {
+        // A Unix socket has no name. It is asked for one all the same, and speaks no TLS.
+        let host = if host.is_empty() { "localhost" } else { host };
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         Ok(Connect {
             connector: TlsConnector::from(Arc::clone(&self.0)),
