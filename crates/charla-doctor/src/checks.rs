@@ -179,6 +179,7 @@ registry! {
     broker_unavailable
     authority_unavailable
     bridge_unavailable
+    attachment_storage_unavailable
     internal_error
     going_away
     restarting
@@ -200,6 +201,10 @@ registry! {
     handshake_timeout
     bad_request
     message_too_long
+    attachments_off
+    attachment_too_large
+    attachment_type_refused
+    attachment_not_found
     id_conflict
     history_refused
     not_subscribed

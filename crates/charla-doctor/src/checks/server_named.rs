@@ -30,6 +30,7 @@ family! {
     broker_unavailable BrokerUnavailable Server
     authority_unavailable AuthorityUnavailable Server
     bridge_unavailable BridgeUnavailable Server
+    attachment_storage_unavailable AttachmentStorageUnavailable Server
     internal_error InternalError Server
     overloaded Overloaded Server
     going_away GoingAway Server
@@ -52,6 +53,10 @@ family! {
     handshake_timeout HandshakeTimeout Access
     bad_request BadRequest Access
     message_too_long MessageTooLong Access
+    attachments_off AttachmentsOff Access
+    attachment_too_large AttachmentTooLarge Access
+    attachment_type_refused AttachmentTypeRefused Access
+    attachment_not_found AttachmentNotFound Access
     id_conflict IdConflict Access
     history_refused HistoryRefused Access
     not_subscribed NotSubscribed Access

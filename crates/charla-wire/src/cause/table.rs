@@ -21,6 +21,8 @@ pub enum Cause {
     BridgeUnavailable,
     /// As many webhooks wait as may.
     WebhooksFull,
+    /// The place for attachments is unavailable.
+    AttachmentStorageUnavailable,
     /// The server is overloaded.
     Overloaded,
     /// This connection read too slowly.
@@ -89,6 +91,14 @@ pub enum Cause {
     InvalidJson,
     /// The message is too long.
     MessageTooLong,
+    /// This server takes no attachments.
+    AttachmentsOff,
+    /// The file is too large, or there are too many.
+    AttachmentTooLarge,
+    /// Files of this type are not taken.
+    AttachmentTypeRefused,
+    /// The attachment is not there.
+    AttachmentNotFound,
     /// The message id was used before with other content.
     IdConflict,
     /// The application's own table refused the message.
@@ -304,6 +314,7 @@ impl Cause {
         Self::AuthorityUnavailable,
         Self::BridgeUnavailable,
         Self::WebhooksFull,
+        Self::AttachmentStorageUnavailable,
         Self::Overloaded,
         Self::SlowConsumer,
         Self::HandshakeTimeout,
@@ -338,6 +349,10 @@ impl Cause {
         Self::BadRequest,
         Self::InvalidJson,
         Self::MessageTooLong,
+        Self::AttachmentsOff,
+        Self::AttachmentTooLarge,
+        Self::AttachmentTypeRefused,
+        Self::AttachmentNotFound,
         Self::IdConflict,
         Self::HistoryRefused,
         Self::ProtocolError,
@@ -454,6 +469,7 @@ impl Cause {
             "authority_unavailable" => Self::AuthorityUnavailable,
             "bridge_unavailable" => Self::BridgeUnavailable,
             "webhooks_full" => Self::WebhooksFull,
+            "attachment_storage_unavailable" => Self::AttachmentStorageUnavailable,
             "overloaded" => Self::Overloaded,
             "slow_consumer" => Self::SlowConsumer,
             "handshake_timeout" => Self::HandshakeTimeout,
@@ -488,6 +504,10 @@ impl Cause {
             "bad_request" => Self::BadRequest,
             "invalid_json" => Self::InvalidJson,
             "message_too_long" => Self::MessageTooLong,
+            "attachments_off" => Self::AttachmentsOff,
+            "attachment_too_large" => Self::AttachmentTooLarge,
+            "attachment_type_refused" => Self::AttachmentTypeRefused,
+            "attachment_not_found" => Self::AttachmentNotFound,
             "id_conflict" => Self::IdConflict,
             "history_refused" => Self::HistoryRefused,
             "protocol_error" => Self::ProtocolError,
@@ -814,6 +834,34 @@ impl Cause {
                         "# un destino que ya no hace falta a nadie\ncurl -X DELETE -H \"Authorization: Bearer $OPERATOR_KEY\" https://chat.example.org/api/v1/tenants/acme/webhooks/ID",
                     ],
                     check: "`curl -s http://127.0.0.1:9000/readyz` dice \"ready\" en vez de \"degraded: webhooks_full\", y `charla_webhooks_full` en /metrics vale 0.",
+                },
+            },
+            Self::AttachmentStorageUnavailable => &Row {
+                id: "attachment_storage_unavailable",
+                side: Side::Server,
+                group: Group::Lifecycle,
+                code: None,
+                status: Some(503),
+                retry: Retry::Backoff,
+                en: Words {
+                    title: "The place for attachments is unavailable",
+                    explain: "The server cannot write to `attachments.directory`, or the bucket of `attachments.s3` does not answer or does not let it in: messages without files are not affected, and the same send succeeds once the place is back.",
+                    fix: &[
+                        "# why, in the server's own words\njournalctl -u charla --since -15min -o cat | grep attachment",
+                        "# a directory: is there room, and may the server write?\ndf -h /var/lib/charla/attachments\nsudo -u charla touch /var/lib/charla/attachments/parts/x",
+                        "# a bucket: does it answer? 403 to an unsigned request is fine\ncurl -sS -o /dev/null -w '%{http_code}\\n' https://s3.example.org/charla",
+                    ],
+                    check: "An upload is answered with 204 (200 from a bucket), and the message that names it with `ack`.",
+                },
+                es: Words {
+                    title: "El lugar de los adjuntos no está disponible",
+                    explain: "El servidor no puede escribir en `attachments.directory`, o el bucket de `attachments.s3` no responde o no lo deja entrar: los mensajes sin archivos no se ven afectados, y el mismo envío sale bien cuando el lugar vuelve.",
+                    fix: &[
+                        "# por qué, en palabras del propio servidor\njournalctl -u charla --since -15min -o cat | grep attachment",
+                        "# un directorio: ¿hay sitio, y puede escribir el servidor?\ndf -h /var/lib/charla/attachments\nsudo -u charla touch /var/lib/charla/attachments/parts/x",
+                        "# un bucket: ¿responde? un 403 a una petición sin firma está bien\ncurl -sS -o /dev/null -w '%{http_code}\\n' https://s3.example.org/charla",
+                    ],
+                    check: "A una subida se le responde 204 (200 si es un bucket), y al mensaje que la nombra `ack`.",
                 },
             },
             Self::Overloaded => &Row {
@@ -1710,6 +1758,108 @@ impl Cause {
                         "# charla.toml\n[limits]\ntext_bytes = \"32KiB\"\ndata_bytes = \"32KiB\"",
                     ],
                     check: "Un texto justo del tamaño límite queda confirmado.",
+                },
+            },
+            Self::AttachmentsOff => &Row {
+                id: "attachments_off",
+                side: Side::Server,
+                group: Group::Request,
+                code: None,
+                status: Some(404),
+                retry: Retry::Stop,
+                en: Words {
+                    title: "This server takes no attachments",
+                    explain: "The server has no place for files: neither `attachments.directory` nor `attachments.s3.endpoint` is set.",
+                    fix: &[
+                        "# charla.toml: a directory that the server may write to, or a bucket (docs/attachments.md)\n[attachments]\ndirectory = \"/var/lib/charla/attachments\"",
+                    ],
+                    check: "`charla config show` names a directory or an endpoint under `attachments`, and `attach` is answered with `upload`.",
+                },
+                es: Words {
+                    title: "Este servidor no admite adjuntos",
+                    explain: "El servidor no tiene dónde guardar archivos: no está definido ni `attachments.directory` ni `attachments.s3.endpoint`.",
+                    fix: &[
+                        "# charla.toml: un directorio en el que el servidor pueda escribir, o un bucket (docs/attachments.md)\n[attachments]\ndirectory = \"/var/lib/charla/attachments\"",
+                    ],
+                    check: "`charla config show` nombra un directorio o un endpoint en `attachments`, y a `attach` se le responde `upload`.",
+                },
+            },
+            Self::AttachmentTooLarge => &Row {
+                id: "attachment_too_large",
+                side: Side::Server,
+                group: Group::Request,
+                code: None,
+                status: Some(413),
+                retry: Retry::Stop,
+                en: Words {
+                    title: "The file is too large, or there are too many",
+                    explain: "A file has more bytes than `attachments.max_bytes` allows or than were announced for it, or a message names more files than `attachments.max_per_message`; the detail says which, and how many are allowed.",
+                    fix: &[
+                        "// look before it is uploaded\nif (file.size > 25 * 1024 * 1024) showTooLarge();",
+                        "# charla.toml\n[attachments]\nmax_bytes = \"100MiB\"\nmax_per_message = 20",
+                    ],
+                    check: "A file of exactly the limit is uploaded and sent.",
+                },
+                es: Words {
+                    title: "El archivo es demasiado grande, o hay demasiados",
+                    explain: "Un archivo ocupa más bytes de los que admite `attachments.max_bytes` o de los que se anunciaron, o un mensaje lleva más archivos que `attachments.max_per_message`; el detalle dice qué ocurre y cuánto se admite.",
+                    fix: &[
+                        "// míralo antes de subirlo\nif (file.size > 25 * 1024 * 1024) showTooLarge();",
+                        "# charla.toml\n[attachments]\nmax_bytes = \"100MiB\"\nmax_per_message = 20",
+                    ],
+                    check: "Un archivo justo del tamaño límite se sube y se envía.",
+                },
+            },
+            Self::AttachmentTypeRefused => &Row {
+                id: "attachment_type_refused",
+                side: Side::Server,
+                group: Group::Request,
+                code: None,
+                status: Some(415),
+                retry: Retry::Stop,
+                en: Words {
+                    title: "Files of this type are not taken",
+                    explain: "The file's media type is not one of `attachments.types`, or it was uploaded with another one than was announced.",
+                    fix: &[
+                        "# which are allowed?\ncharla config show | grep attachments.types",
+                        "# charla.toml\n[attachments]\ntypes = [\"image/*\", \"application/pdf\", \"application/zip\"]",
+                    ],
+                    check: "`attach` with the same `media_type` is answered with `upload`.",
+                },
+                es: Words {
+                    title: "No se admiten archivos de este tipo",
+                    explain: "El tipo del archivo no está entre los de `attachments.types`, o se subió con uno distinto del que se anunció.",
+                    fix: &[
+                        "# ¿cuáles se admiten?\ncharla config show | grep attachments.types",
+                        "# charla.toml\n[attachments]\ntypes = [\"image/*\", \"application/pdf\", \"application/zip\"]",
+                    ],
+                    check: "A `attach` con el mismo `media_type` se le responde `upload`.",
+                },
+            },
+            Self::AttachmentNotFound => &Row {
+                id: "attachment_not_found",
+                side: Side::Server,
+                group: Group::Request,
+                code: None,
+                status: Some(404),
+                retry: Retry::Stop,
+                en: Words {
+                    title: "The attachment is not there",
+                    explain: "No such file can be sent or fetched here: it was never uploaded to its end, was sent before, was deleted, waited too long, belongs to somebody else or to another chat, or its address is over; which of them is not said, so that nobody learns of other people's files.",
+                    fix: &[
+                        "// ask, upload, and only then send: the id is used once, by its own user, in its own chat\nconst attachment = await attach(client, chatId, file);\nawait client.send(chatId, \"\", { attachments: [attachment.id] });",
+                        "// an address is over after attachments.download_within: ask for another one\n{\"type\":\"download\",\"ref\":2,\"chat\":\"5\",\"id\":\"0190d3f0-7f4e-7c3a-9c1e-2f6b8c1d4e5f\"}",
+                    ],
+                    check: "The upload is answered with 204 (200 from a bucket), and the send with `ack`.",
+                },
+                es: Words {
+                    title: "El adjunto no está",
+                    explain: "Aquí no se puede enviar ni descargar ese archivo: nunca se subió hasta el final, ya se envió, se borró, esperó demasiado, es de otra persona o de otro chat, o su dirección caducó; no se dice cuál de estas cosas, para que nadie sepa de archivos ajenos.",
+                    fix: &[
+                        "// pedir, subir y solo entonces enviar: el id se usa una vez, por su propio usuario y en su propio chat\nconst attachment = await attach(client, chatId, file);\nawait client.send(chatId, \"\", { attachments: [attachment.id] });",
+                        "// una dirección caduca tras attachments.download_within: pide otra\n{\"type\":\"download\",\"ref\":2,\"chat\":\"5\",\"id\":\"0190d3f0-7f4e-7c3a-9c1e-2f6b8c1d4e5f\"}",
+                    ],
+                    check: "A la subida se le responde 204 (200 si es un bucket), y al envío `ack`.",
                 },
             },
             Self::IdConflict => &Row {
