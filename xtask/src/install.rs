@@ -87,6 +87,8 @@ const NPM: &[(&str, &str, &str)] = &[
     ("react", "19.3.1", "the hooks are tried with a real React"),
     ("react-dom", "19.3.1", "the same"),
     ("standardwebhooks", "1.1.1", "verifies webhooks as receivers do"),
+    ("s3rver", "3.7.1", "a bucket for attachments"),
+    ("aws4", "1.13.2", "verifies the signatures before it"),
 ];
 
 /// Python packages with their versions, and what for. All of them wheels: nothing is compiled.
@@ -125,6 +127,11 @@ const PIP: &[(&str, &str, &str)] = &[
         "reads what the traces' collector was sent",
     ),
     ("protobuf", "7.36.2", "what that stands on"),
+    (
+        "botocore",
+        "1.44.8",
+        "signs addresses of a bucket as Amazon's client does",
+    ),
     (
         "django_tenants",
         "4.0.1",

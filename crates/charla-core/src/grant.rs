@@ -115,6 +115,7 @@ impl CanEnter {
             author: self.author.clone(),
             text: text.into(),
             data: data.map(Into::into),
+            attachments: Vec::new(),
         }
     }
 }

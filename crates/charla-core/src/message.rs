@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use charla_wire::{Timestamp, UserId};
+use charla_wire::{Attachment, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::key::RoomKey;
@@ -30,16 +30,18 @@ pub struct Draft {
     pub id: Uuid,
     /// Who wrote it.
     pub author: Author,
-    /// The words, not empty unless `data` is there.
+    /// The words, not empty unless `data` or an attachment is there.
     pub text: Arc<str>,
     /// The application's own JSON, verbatim.
     pub data: Option<Arc<str>>,
+    /// The files that belong to it.
+    pub attachments: Vec<Attachment>,
 }
 
 /// A message that is stored durably.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// What was sent. After an edit the text is the newest; after a deletion it is empty and `data` is gone.
+    /// What was sent. After an edit the text is the newest; after a deletion it is empty, and `data` and attachments are gone.
     pub draft: Draft,
     /// Its place in the chat.
     pub seq: Seq,
@@ -56,6 +58,7 @@ impl Stored {
     pub fn take_back(&mut self) {
         self.draft.text = "".into();
         self.draft.data = None;
+        self.draft.attachments.clear();
         self.deleted = true;
     }
 }

@@ -225,38 +225,42 @@ impl Session {
     /// What a frame asks for, if this session may ask for it.
     fn allow(&mut self, frame: ClientFrame<'_>, limits: &SessionLimits) -> Result<Request, Refusal> {
         match frame {
-            ClientFrame::Send { chat, id, text, data } => {
-                let posted = self.post(chat, id, &text, data, limits);
-                posted.map_err(|refusal| Refusal {
-                    id: Some(id),
-                    ..refusal
-                })
-            }
+            ClientFrame::Send {
+                chat,
+                id,
+                text,
+                data,
+                attachments,
+            } => self.post(chat, id, (&text, data, attachments), limits),
+            ClientFrame::Attach {
+                chat,
+                name,
+                media_type,
+                bytes,
+            } => self.attach(chat, name.into_owned(), media_type.into_owned(), bytes),
+            ClientFrame::Download { chat, id } => Ok(Request::Download {
+                grant: self.granted(chat)?,
+                id,
+            }),
             ClientFrame::Subscribe {
                 chat,
                 after,
                 rev,
                 epoch,
-            } => {
-                let chat = self.subscribable(chat, limits)?;
-                Ok(Request::Subscribe {
-                    chat,
-                    after,
-                    rev,
-                    epoch,
-                })
-            }
+            } => Ok(Request::Subscribe {
+                chat: self.subscribable(chat, limits)?,
+                after,
+                rev,
+                epoch,
+            }),
             ClientFrame::Unsubscribe { chat } => {
                 Ok(Request::Unsubscribe(self.granted(chat)?.room().chat.clone()))
             }
-            ClientFrame::History { chat, before, limit } => {
-                let limit = page(limit, 50, limits);
-                Ok(Request::History {
-                    grant: self.granted(chat)?,
-                    before,
-                    limit,
-                })
-            }
+            ClientFrame::History { chat, before, limit } => Ok(Request::History {
+                grant: self.granted(chat)?,
+                before,
+                limit: page(limit, 50, limits),
+            }),
             ClientFrame::Search {
                 chat,
                 q,
@@ -268,15 +272,7 @@ impl Session {
                 before,
                 limit: page(limit, 20, limits),
             }),
-            ClientFrame::Edit { chat, seq, text } => {
-                let grant = self.granted(chat)?;
-                check_words(&text, None, limits)?;
-                Ok(Request::Edit {
-                    grant,
-                    seq,
-                    text: text.into_owned(),
-                })
-            }
+            ClientFrame::Edit { chat, seq, text } => self.edit(chat, seq, &text, limits),
             ClientFrame::Delete { chat, seq } => Ok(Request::Delete {
                 grant: self.granted(chat)?,
                 seq,
@@ -317,13 +313,48 @@ impl Session {
         &self,
         chat: Option<ChatId>,
         id: Uuid,
+        (text, data, attachments): (&str, Option<&str>, Vec<Uuid>),
+        limits: &SessionLimits,
+    ) -> Result<Request, Refusal> {
+        let of_send = |refusal| Refusal {
+            id: Some(id),
+            ..refusal
+        };
+        let grant = self.granted(chat).map_err(of_send)?;
+        if attachments.is_empty() {
+            check_words(text, data, limits).map_err(of_send)?;
+            return Ok(Request::Post(grant.draft(id, text, data)));
+        }
+        check_lengths(text, data, limits).map_err(of_send)?;
+        Ok(Request::PostWith(grant.draft(id, text, data), attachments))
+    }
+
+    fn attach(
+        &self,
+        chat: Option<ChatId>,
+        name: String,
+        media_type: String,
+        bytes: u64,
+    ) -> Result<Request, Refusal> {
+        Ok(Request::Attach {
+            grant: self.granted(chat)?,
+            name,
+            media_type,
+            bytes,
+        })
+    }
+
+    fn edit(
+        &self,
+        chat: Option<ChatId>,
+        seq: u64,
         text: &str,
-        data: Option<&str>,
         limits: &SessionLimits,
     ) -> Result<Request, Refusal> {
         let grant = self.granted(chat)?;
-        check_words(text, data, limits)?;
-        Ok(Request::Post(grant.draft(id, text, data)))
+        check_words(text, None, limits)?;
+        let text = text.to_owned();
+        Ok(Request::Edit { grant, seq, text })
     }
 
     fn subscribable(&self, chat: Option<ChatId>, limits: &SessionLimits) -> Result<ChatId, Refusal> {
@@ -414,6 +445,10 @@ fn check_words(text: &str, data: Option<&str>, limits: &SessionLimits) -> Result
             "`text` is empty and there is no `data`",
         ));
     }
+    check_lengths(text, data, limits)
+}
+
+fn check_lengths(text: &str, data: Option<&str>, limits: &SessionLimits) -> Result<(), Refusal> {
     let over = |what: &str, is: usize, max: usize| {
         (is > max).then(|| format!("`{what}` has {is} bytes, {max} are allowed"))
     };

@@ -78,6 +78,7 @@ impl Node {
                 by: by.clone(),
             };
             self.tell_room(room, event, None);
+            self.wake_attachments();
             let room = room.clone();
             self.tell_channels(|| Said::Deleted { room, seq });
         }

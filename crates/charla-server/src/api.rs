@@ -1,6 +1,7 @@
 //! HTTP besides the sockets: health, figures, tokens, the REST interface and the pages.
 
 mod asked;
+mod attachments;
 mod authority;
 mod caller;
 mod cause_pages;
@@ -79,6 +80,7 @@ pub fn router(node: &Arc<Node>) -> Router {
     };
     rest.merge(pages::routes())
         .merge(cause_pages::routes())
+        .merge(attachments::routes())
         .fallback(|| async { Problem::not_found("") })
         .with_state(api.clone())
         .merge(health::routes().with_state(Arc::clone(node)))

@@ -345,6 +345,7 @@ pub fn wire_message(message: &Stored) -> Message<'_> {
         author: person(&message.draft.author),
         text: &message.draft.text,
         data: message.draft.data.as_deref().and_then(raw),
+        attachments: &message.draft.attachments,
         sent_at: message.sent_at,
         edited_at: message.edited_at,
         deleted: message.deleted,

@@ -4,6 +4,7 @@ pub mod actions;
 mod admission;
 pub mod api;
 pub mod application;
+mod attachments;
 mod attended;
 pub mod auth;
 pub mod authority;
@@ -53,5 +54,6 @@ mod timers;
 mod users;
 mod webhooks;
 
+pub use attachments::AttachmentSetupError;
 pub use listen::{TlsError, TlsFiles};
 pub use server::{Server, StartError};

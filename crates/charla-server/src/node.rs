@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::admission::Admission;
 use crate::application::Application;
+use crate::attachments::Attachments;
 use crate::attended::Attending;
 use crate::auth::Auth;
 use crate::authority::Authority;
@@ -92,6 +93,7 @@ pub struct Node {
     /// Chats whose older messages are being taken into the search.
     pub(crate) taken_in: Mutex<std::collections::HashSet<RoomKey>>,
     pub(crate) webhooks: Webhooks,
+    pub(crate) attachments: Option<Attachments>,
     pub(crate) timers: Timers,
     /// Places of those who are handed what they missed.
     pub(crate) catching_up: Semaphore,
@@ -147,6 +149,7 @@ impl Node {
             console: Console::new(settings.console.enabled),
             taken_in: Mutex::default(),
             webhooks: Webhooks::default(),
+            attachments: None,
             timers: Timers::default(),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
             catching_up_rooms: Mutex::default(),

@@ -21,6 +21,8 @@ const CHATS: usize = 200;
 const BATCH: usize = 200;
 /// Notifications that are written out: more than the store keeps of anybody.
 const NOTIFICATIONS: usize = 100_000;
+/// Files that are written out which were not sent yet.
+const UNSENT: usize = 100_000;
 /// The value of the server's own that pseudonyms are made with.
 const KEY: &str = "pseudonyms";
 /// Bytes of a pseudonym: enough that no two people of a tenant have the same.
@@ -64,6 +66,14 @@ pub async fn export(
             "id": note.id, "kind": note.kind, "text": note.text, "url": note.url,
             "data": note.data.as_deref().map(serde_json::from_str::<Value>).and_then(Result::ok),
             "created_at": note.created_at, "read": note.read,
+        }});
+        if lines.send(line).await.is_err() {
+            return Ok(true);
+        }
+    }
+    for file in store.unsent(person, UNSENT).await? {
+        let line = json!({"attachment": {
+            "chat": file.room.chat, "attachment": file.attachment, "created_at": file.created_at,
         }});
         if lines.send(line).await.is_err() {
             return Ok(true);
@@ -218,6 +228,8 @@ impl Node {
             };
             self.tell_room(room, event, None);
         };
-        erase(&*self.store, person, words, &mut tell).await
+        let erased = erase(&*self.store, person, words, &mut tell).await;
+        self.wake_attachments();
+        erased
     }
 }

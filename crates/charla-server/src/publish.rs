@@ -220,6 +220,7 @@ impl AppendError {
             Self::IdConflict => Cause::IdConflict,
             Self::NoChat => Cause::ChatNotFound,
             Self::Closed => Cause::ChatClosed,
+            Self::AttachmentMissing => Cause::AttachmentNotFound,
             Self::HistoryRefused => Cause::HistoryRefused,
             Self::Unavailable(_) => Cause::StoreUnavailable,
         }

@@ -11,6 +11,7 @@ use charla_core::{CanEnter, Millis, Seq};
 use charla_wire::server_frame::ServerFrame;
 use charla_wire::{Cause, ChatId};
 
+use crate::attachments;
 use crate::auth;
 use crate::connection::Connection;
 use crate::happening::{RoomEvent, wire_message};
@@ -69,6 +70,13 @@ pub(crate) fn carry_out(
             }));
         }
         Request::Post(draft) => post(node, connection, draft, reference),
+        Request::PostWith(draft, ids) => {
+            let (node, connection) = (Arc::clone(node), Arc::clone(connection));
+            return Progress::Waits(Box::pin(async move {
+                post_with(&node, &connection, draft, &ids, reference).await;
+                Effect::Nothing
+            }));
+        }
         Request::Ping => node.answer(connection, &ServerFrame::Pong),
         Request::Report(failure) => note_failure(node, connection, &failure),
         Request::Typing { grant, on } => {
@@ -80,6 +88,8 @@ pub(crate) fn carry_out(
             node.tell_room(grant.room(), event, except);
         }
         waits @ (Request::Unsubscribe(_)
+        | Request::Attach { .. }
+        | Request::Download { .. }
         | Request::History { .. }
         | Request::Search { .. }
         | Request::Edit { .. }
@@ -139,6 +149,27 @@ fn post(node: &Node, connection: &Arc<Connection>, draft: charla_core::Draft, re
     }
 }
 
+/// Looks for the files that a message names, then hands it to the store.
+async fn post_with(
+    node: &Node,
+    connection: &Arc<Connection>,
+    mut draft: charla_core::Draft,
+    ids: &[uuid::Uuid],
+    reference: Option<u64>,
+) {
+    match attachments::gather(node, &mut draft, ids).await {
+        Ok(()) => post(node, connection, draft, reference),
+        Err(refusal) => {
+            let refusal = Refusal {
+                chat: Some(draft.room.chat),
+                id: Some(draft.id),
+                ..refusal
+            };
+            node.answer_refusal(connection, reference, &refusal);
+        }
+    }
+}
+
 async fn settle(
     node: &Arc<Node>,
     connection: &Arc<Connection>,
@@ -173,16 +204,75 @@ async fn settle(
             let changed = node.delete(&grant, seq).await.map_err(unavailable)?;
             changed_answer(node, connection, &grant, seq, &changed, reference)?;
         }
+        Request::Attach {
+            grant,
+            name,
+            media_type,
+            bytes,
+        } => attach(node, connection, &grant, (&name, &media_type, bytes), reference).await?,
+        Request::Download { grant, id } => download(node, connection, &grant, id, reference).await?,
         Request::Read { grant, seq } => node.mark_read(&grant, seq).await.map_err(unavailable)?,
         Request::Refresh(token) => return refresh(node, connection, &token, reference).await,
         // Carried out without waiting, above.
         Request::Post(_)
+        | Request::PostWith(..)
         | Request::Typing { .. }
         | Request::Ping
         | Request::Report(_)
         | Request::Subscribe { .. } => {}
     }
     Ok(Effect::Nothing)
+}
+
+async fn attach(
+    node: &Node,
+    connection: &Connection,
+    grant: &CanEnter,
+    (name, media_type, bytes): (&str, &str, u64),
+    reference: Option<u64>,
+) -> Result<(), Refusal> {
+    let announced = attachments::announce(node, grant, name, media_type, bytes).await;
+    let upload = announced.map_err(|refusal| of(grant, refusal))?;
+    let frame = ServerFrame::Upload {
+        reference,
+        chat: &grant.room().chat,
+        id: upload.id,
+        name: &upload.name,
+        method: "PUT",
+        url: &upload.url,
+        headers: &upload.headers,
+        until: upload.until,
+    };
+    node.answer(connection, &frame);
+    Ok(())
+}
+
+async fn download(
+    node: &Node,
+    connection: &Connection,
+    grant: &CanEnter,
+    id: uuid::Uuid,
+    reference: Option<u64>,
+) -> Result<(), Refusal> {
+    let located = attachments::locate(node, grant, id).await;
+    let (url, until) = located.map_err(|refusal| of(grant, refusal))?;
+    let frame = ServerFrame::Download {
+        reference,
+        chat: &grant.room().chat,
+        id,
+        url: &url,
+        until,
+    };
+    node.answer(connection, &frame);
+    Ok(())
+}
+
+/// With the chat that it is about.
+fn of(grant: &CanEnter, refusal: Refusal) -> Refusal {
+    Refusal {
+        chat: Some(grant.room().chat.clone()),
+        ..refusal
+    }
 }
 
 async fn subscribe(

@@ -71,6 +71,7 @@ impl Node {
                     from = next;
                 }
             }
+            self.wake_attachments();
             if from.is_none() {
                 return Ok(all);
             }

@@ -332,14 +332,13 @@ impl Serving {
     fn hear_line(&mut self, text: &str) {
         match self.node.speech.plain.read(text) {
             Ok(line) => {
-                let text = line.text.into();
-                let data = line.data.as_deref();
                 self.handle(
                     Ok(ClientFrame::Send {
                         chat: None,
                         id: Uuid::now_v7(),
-                        text,
-                        data,
+                        text: line.text.into(),
+                        data: line.data.as_deref(),
+                        attachments: Vec::new(),
                     }),
                     None,
                 );

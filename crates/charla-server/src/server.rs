@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::application::{Application, ApplicationError};
+use crate::attachments::{self, AttachmentSetupError, Attachments};
 use crate::auth::{Auth, AuthSetupError};
 use crate::authority::{self, Authority, AuthoritySetupError};
 use crate::bridge::{Bridge, BridgeSetupError};
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The bridge to Django Channels.
     #[error(transparent)]
     Bridge(#[from] BridgeSetupError),
+    /// Files of messages.
+    #[error(transparent)]
+    Attachments(#[from] AttachmentSetupError),
     /// Traces.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -129,11 +133,13 @@ impl Server {
             &name(address),
             Arc::clone(&metrics.telemetry),
         )?;
+        let attachments = Attachments::open(&settings.attachments, &*store).await?;
         let mut node = Node::new(settings, Arc::clone(&store), auth, authority, metrics, clock);
         node.application = application;
         node.epoch = node.store.epoch().await?;
         node.telemetry = telemetry;
         node.tls = tls;
+        node.attachments = attachments;
         let node = Arc::new(node);
         node.read_limits().await?;
         node.join(broker(&node)?);
@@ -156,6 +162,7 @@ impl Server {
             tokio::spawn(authority::ask_again(Arc::clone(&node))),
             tokio::spawn(limits::follow_limits(Arc::clone(&node))),
             tokio::spawn(console::keep_figures(Arc::clone(&node))),
+            tokio::spawn(attachments::keep_attachments(Arc::clone(&node))),
             tokio::spawn(retention::keep_to_retention(Arc::clone(&node))),
             tokio::spawn(listen::follow_certificates(Arc::clone(&node))),
         ];

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 mod application;
+mod attachments;
 mod authority;
 mod bridge;
 mod broker_url;
@@ -38,6 +39,7 @@ mod units;
 pub(crate) mod webhooks;
 
 pub use application::{ApplicationSettings, ApplicationUrl, DatabaseKind, DatabaseTls, MysqlUrl};
+pub use attachments::{AttachmentSettings, MediaTypes, S3Settings};
 pub use authority::{AuthorityKind, AuthorityPreset, AuthoritySettings, QUERY_NAMES};
 pub use bridge::{
     BridgeSettings, ChannelLayer, EventKind, EventSettings, GroupName, GroupNameError, GroupSettings, Named,
@@ -106,6 +108,8 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     /// What the application is told over HTTP.
     pub webhooks: WebhookSettings,
+    /// Files of messages.
+    pub attachments: AttachmentSettings,
 }
 
 /// How a handshake that a gate refuses is answered.

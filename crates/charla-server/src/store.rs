@@ -17,6 +17,7 @@ use crate::publish::Entry;
 use crate::settings::StoreSettings;
 
 pub mod archive;
+pub mod attachments;
 mod backfill;
 pub mod backup;
 pub mod care;
@@ -115,6 +116,7 @@ pub async fn migrate(settings: &StoreSettings) -> Result<Schema, StoreError> {
 /// - **Tenants**: no call can see across tenants; each takes a key that carries its tenant.
 pub trait Store:
     archive::Archive
+    + attachments::AttachmentStore
     + Backfill
     + care::Care
     + kept::Kept

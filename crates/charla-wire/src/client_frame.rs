@@ -23,6 +23,26 @@ pub enum ClientFrame<'f> {
         text: Cow<'f, str>,
         /// The application's own JSON, verbatim.
         data: Option<&'f str>,
+        /// The files that belong to it, by the ids that `attach` was answered with.
+        attachments: Vec<Uuid>,
+    },
+    /// Where may a file be put?
+    Attach {
+        /// In which chat it is to be sent.
+        chat: Option<ChatId>,
+        /// What it is called.
+        name: Cow<'f, str>,
+        /// Its media type.
+        media_type: Cow<'f, str>,
+        /// How long it is.
+        bytes: u64,
+    },
+    /// Where can a file be fetched?
+    Download {
+        /// In which chat it was sent.
+        chat: Option<ChatId>,
+        /// Which.
+        id: Uuid,
     },
     /// Hear a chat.
     Subscribe {
@@ -152,6 +172,13 @@ struct Fields<'f> {
     text: Option<Cow<'f, str>>,
     #[serde(borrow)]
     data: Option<&'f RawValue>,
+    #[serde(borrow)]
+    attachments: Option<Vec<Cow<'f, str>>>,
+    #[serde(borrow)]
+    name: Option<Cow<'f, str>>,
+    #[serde(borrow)]
+    media_type: Option<Cow<'f, str>>,
+    bytes: Option<u64>,
     after: Option<u64>,
     rev: Option<u64>,
     epoch: Option<u64>,
@@ -216,10 +243,21 @@ impl<'f> Fields<'f> {
         Ok(match &*self.kind {
             "send" => ClientFrame::Send {
                 chat,
-                id: message_id(self.id.as_deref())?,
+                id: uuid(self.id.as_deref(), "a send")?,
                 text: self.text.ok_or("a send needs a `text`")?,
                 // `"data": null` says the same as none.
                 data: self.data.map(RawValue::get).filter(|data| *data != "null"),
+                attachments: attachment_ids(&self.attachments.unwrap_or_default())?,
+            },
+            "attach" => ClientFrame::Attach {
+                chat,
+                name: self.name.ok_or("an attach needs a `name`")?,
+                media_type: self.media_type.ok_or("an attach needs a `media_type`")?,
+                bytes: self.bytes.ok_or("an attach needs `bytes`")?,
+            },
+            "download" => ClientFrame::Download {
+                chat,
+                id: uuid(self.id.as_deref(), "a download")?,
             },
             "subscribe" => ClientFrame::Subscribe {
                 chat,
@@ -279,9 +317,21 @@ fn reported_cause(cause: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, String> {
     ))
 }
 
-fn message_id(id: Option<&str>) -> Result<Uuid, String> {
-    let id = id.ok_or("a send needs an `id`, a UUID")?;
+fn uuid(id: Option<&str>, whose: &str) -> Result<Uuid, String> {
+    let id = id.ok_or_else(|| format!("{whose} needs an `id`, a UUID"))?;
     Uuid::try_parse(id).map_err(|_| "`id` must be a UUID".to_owned())
+}
+
+fn attachment_ids(ids: &[Cow<'_, str>]) -> Result<Vec<Uuid>, String> {
+    let mut read = Vec::with_capacity(ids.len());
+    for id in ids {
+        let id = Uuid::try_parse(id).map_err(|_| "`attachments` must be UUIDs".to_owned())?;
+        if read.contains(&id) {
+            return Err("`attachments` names one twice".to_owned());
+        }
+        read.push(id);
+    }
+    Ok(read)
 }
 
 #[cfg(test)]
@@ -301,6 +351,27 @@ mod tests {
         };
         assert_eq!(chat.unwrap().as_str(), "5");
         assert_eq!((&*text, data), ("hola", Some(r#"{"a": 1.50}"#)));
+    }
+
+    #[test]
+    fn a_send_names_its_attachments_once_each() {
+        let send = |ids: &str| {
+            let text = format!(r#"{{"type":"send","id":"{ID}","text":"","attachments":{ids}}}"#);
+            match ClientFrame::parse(&text) {
+                Ok((ClientFrame::Send { attachments, .. }, _)) => Ok(attachments.len()),
+                Ok((other, _)) => panic!("{other:?}"),
+                Err(error) => Err(error.detail),
+            }
+        };
+        assert_eq!(send("[]"), Ok(0));
+        assert_eq!(send(&format!(r#"["{ID}"]"#)), Ok(1));
+        assert!(
+            send(&format!(r#"["{ID}","{ID}"]"#))
+                .unwrap_err()
+                .contains("twice")
+        );
+        assert!(send(r#"["../x"]"#).unwrap_err().contains("must be UUIDs"));
+        assert!(send("[5]").unwrap_err().contains("invalid type"));
     }
 
     #[test]
@@ -330,6 +401,16 @@ mod tests {
                 "must be a UUID",
             ),
             (r#"{"type":"send","ref":7,"text":5}"#, Some(7), "invalid type"),
+            (
+                r#"{"type":"attach","ref":7,"name":"a","media_type":"x/y"}"#,
+                Some(7),
+                "needs `bytes`",
+            ),
+            (
+                r#"{"type":"download","ref":7}"#,
+                Some(7),
+                "a download needs an `id`",
+            ),
             (
                 r#"{"type":"subscribe","ref":7,"chat":"../x"}"#,
                 Some(7),

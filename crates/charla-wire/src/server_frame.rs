@@ -3,11 +3,13 @@
 //! The frame `message` is the one that is not here: it is a [`Message`] with `type` and `chat` in front,
 //! and whoever publishes makes it once for everybody.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Cause, ChatId, TenantId, Timestamp, UserId};
+use crate::{Attachment, Cause, ChatId, TenantId, Timestamp, UserId};
 
 /// Somebody, as shown to others.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -43,6 +45,9 @@ pub struct Message<'f> {
     /// The application's own JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<&'f RawValue>,
+    /// The files that belong to it; none once deleted.
+    #[serde(skip_serializing_if = "<[Attachment]>::is_empty")]
+    pub attachments: &'f [Attachment],
     /// When it was committed.
     pub sent_at: Timestamp,
     /// When it was last edited.
@@ -154,6 +159,40 @@ pub enum ServerFrame<'f> {
         /// When a send was committed.
         #[serde(skip_serializing_if = "Option::is_none")]
         sent_at: Option<Timestamp>,
+    },
+    /// Where a file may be put, and until when; then it can be sent under this id.
+    Upload {
+        /// The request's number.
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
+        /// In which chat it can be sent.
+        chat: &'f ChatId,
+        /// Its id from now on.
+        id: Uuid,
+        /// What it is called from now on.
+        name: &'f str,
+        /// The method of the HTTP request that brings it.
+        method: &'f str,
+        /// Where that goes: an absolute address, or a path on this server.
+        url: &'f str,
+        /// The header lines that it has to carry, by name.
+        headers: &'f BTreeMap<&'static str, String>,
+        /// After this the address is of no use.
+        until: Timestamp,
+    },
+    /// Where a file can be fetched, and until when.
+    Download {
+        /// The request's number.
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
+        /// In which chat it stands.
+        chat: &'f ChatId,
+        /// Which.
+        id: Uuid,
+        /// Where it is: an absolute address, or a path on this server.
+        url: &'f str,
+        /// After this the address is of no use.
+        until: Timestamp,
     },
     /// A page of messages.
     History {

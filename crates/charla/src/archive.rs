@@ -249,6 +249,7 @@ fn name(record: &Record) -> String {
         | Table::Members
         | Table::Reads
         | Table::Messages
+        | Table::Attachments
         | Table::Notifications
         | Table::Kept => record.table.key(),
     };

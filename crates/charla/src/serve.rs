@@ -130,7 +130,7 @@ pub(crate) fn not_started(error: &StartError, screen: &Screen) -> Failure {
         | StartError::Bridge(_)
         | StartError::Telemetry(_)
         | StartError::Tls(_) => Exit::Usage,
-        StartError::Store(_) | StartError::Listen { .. } => Exit::Failed,
+        StartError::Store(_) | StartError::Attachments(_) | StartError::Listen { .. } => Exit::Failed,
     };
     Failure::Say(exit, words::not_started(screen.lang, error))
 }

@@ -57,7 +57,9 @@ impl Pacing {
     ) -> Result<(), Refusal> {
         let (mut meant, mut sent) = (None, None);
         let taken = match frame {
-            ClientFrame::Send { chat, id, text, data } => {
+            ClientFrame::Send {
+                chat, id, text, data, ..
+            } => {
                 (meant, sent) = (chat.clone(), Some(*id));
                 let bytes = text.len() + data.map_or(0, str::len);
                 let taken = self.sends.take(limits.sends, now);
@@ -69,6 +71,8 @@ impl Pacing {
                 .and_then(|()| self.take_bytes(text.len(), limits, now)),
             ClientFrame::Subscribe { .. }
             | ClientFrame::Unsubscribe { .. }
+            | ClientFrame::Attach { .. }
+            | ClientFrame::Download { .. }
             | ClientFrame::History { .. }
             | ClientFrame::Search { .. }
             | ClientFrame::Delete { .. }

@@ -12,6 +12,26 @@ use crate::message::{Draft, Seq};
 pub enum Request {
     /// Store this and publish it.
     Post(Draft),
+    /// The same with files: look that they are there first.
+    PostWith(Draft, Vec<Uuid>),
+    /// Say where a file may be put.
+    Attach {
+        /// Where it is to be sent, and by whom.
+        grant: CanEnter,
+        /// What it is called, as the client says.
+        name: String,
+        /// Its media type, as the client says.
+        media_type: String,
+        /// How long it is, as the client says.
+        bytes: u64,
+    },
+    /// Say where a file can be fetched.
+    Download {
+        /// In which chat.
+        grant: CanEnter,
+        /// Which.
+        id: Uuid,
+    },
     /// Look whether it may enter, then subscribe.
     Subscribe {
         /// Which chat.
@@ -88,9 +108,11 @@ impl Request {
     #[must_use]
     pub fn chat(&self) -> Option<&ChatId> {
         match self {
-            Self::Post(draft) => Some(&draft.room.chat),
+            Self::Post(draft) | Self::PostWith(draft, _) => Some(&draft.room.chat),
             Self::Subscribe { chat, .. } | Self::Unsubscribe(chat) => Some(chat),
-            Self::History { grant, .. }
+            Self::Attach { grant, .. }
+            | Self::Download { grant, .. }
+            | Self::History { grant, .. }
             | Self::Search { grant, .. }
             | Self::Edit { grant, .. }
             | Self::Delete { grant, .. }
@@ -104,8 +126,10 @@ impl Request {
     #[must_use]
     pub const fn send_id(&self) -> Option<Uuid> {
         match self {
-            Self::Post(draft) => Some(draft.id),
-            Self::Subscribe { .. }
+            Self::Post(draft) | Self::PostWith(draft, _) => Some(draft.id),
+            Self::Attach { .. }
+            | Self::Download { .. }
+            | Self::Subscribe { .. }
             | Self::Unsubscribe(_)
             | Self::History { .. }
             | Self::Search { .. }

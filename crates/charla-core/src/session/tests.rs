@@ -74,6 +74,20 @@ fn a_send_becomes_a_draft_of_the_home_chat() {
 }
 
 #[test]
+fn a_send_with_files_needs_no_words() {
+    let with = |text: &str| send(text).replace('}', &format!(r#","attachments":["{ID}"]}}"#));
+    let Ok(Request::PostWith(draft, files)) = say(&mut session(None), &with(""), 0) else {
+        panic!("no draft")
+    };
+    assert_eq!((&*draft.text, files.len()), ("", 1));
+    let refused = say(&mut session(None), &with("seventeen letters"), 0).unwrap_err();
+    assert_eq!(
+        (refused.cause, refused.id.is_some()),
+        (Cause::MessageTooLong, true)
+    );
+}
+
+#[test]
 fn requests_that_are_refused_say_why() {
     let cases = [
         (send(""), Cause::BadRequest),

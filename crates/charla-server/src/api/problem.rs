@@ -169,6 +169,7 @@ impl From<AppendError> for Problem {
                 )
             }
             AppendError::IdConflict
+            | AppendError::AttachmentMissing
             | AppendError::NoChat
             | AppendError::Closed
             | AppendError::HistoryRefused => Self::new(error.cause(), error.to_string()),

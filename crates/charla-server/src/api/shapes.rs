@@ -231,6 +231,34 @@ impl From<store::Chat> for Chat {
     }
 }
 
+/// A file that belongs to a message.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Attachment {
+    /// Its id.
+    #[schema(value_type = String, format = "uuid")]
+    id: Uuid,
+    /// What it is called.
+    #[schema(value_type = String, example = "factura.pdf")]
+    name: Arc<str>,
+    /// Its media type.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "application/pdf")]
+    media_type: Arc<str>,
+    /// How long it is.
+    bytes: u64,
+}
+
+impl From<charla_wire::Attachment> for Attachment {
+    fn from(attachment: charla_wire::Attachment) -> Self {
+        Self {
+            id: attachment.id,
+            name: attachment.name,
+            media_type: attachment.media_type,
+            bytes: attachment.bytes,
+        }
+    }
+}
+
 /// A message.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Message {
@@ -248,6 +276,10 @@ pub(super) struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
     data: Option<Box<RawValue>>,
+    /// The files that belong to it; not there where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    attachments: Vec<Attachment>,
     /// When it was stored.
     #[schema(value_type = String, format = DateTime)]
     sent_at: Timestamp,
@@ -270,6 +302,7 @@ impl From<Stored> for Message {
             author: draft.author.into(),
             text: draft.text,
             data: draft.data.as_deref().and_then(raw),
+            attachments: draft.attachments.into_iter().map(Into::into).collect(),
             sent_at: message.sent_at,
             edited_at: message.edited_at,
             deleted: message.deleted,

@@ -136,6 +136,7 @@ impl Inward {
             author,
             text: text.into(),
             data,
+            attachments: Vec::new(),
         };
         let outcome = self.hand_over(draft.clone())?;
         Ok(Ok(Appending {
@@ -183,7 +184,9 @@ impl Inward {
                 Err(AppendError::NoChat) => Done::Dropped(Dropped::ChatUnknown),
                 Err(AppendError::HistoryRefused) => Done::Dropped(Dropped::HistoryRefused),
                 Err(AppendError::Closed) => Done::Dropped(Dropped::ChatClosed),
-                Err(AppendError::IdConflict) => Done::Dropped(Dropped::Malformed),
+                Err(AppendError::IdConflict | AppendError::AttachmentMissing) => {
+                    Done::Dropped(Dropped::Malformed)
+                }
                 Err(AppendError::Unavailable(error)) => {
                     tracing::debug!(error, "what came from Django Channels waits for the store");
                     return false;

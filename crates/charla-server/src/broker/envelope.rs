@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use charla_core::{Author, Draft, RoomKey, Stored};
-use charla_wire::{Cause, ChatId, TenantId, Timestamp, UserId};
+use charla_wire::{Attachment, Cause, ChatId, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -126,6 +126,9 @@ struct Message {
     author: Person,
     text: Arc<str>,
     data: Option<Arc<str>>,
+    // Nodes of before say nothing of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment>,
     sent_at: i64,
     edited_at: Option<i64>,
     deleted: bool,
@@ -443,6 +446,7 @@ impl From<&Stored> for Message {
             author: (&stored.draft.author).into(),
             text: Arc::clone(&stored.draft.text),
             data: stored.draft.data.clone(),
+            attachments: stored.draft.attachments.clone(),
             sent_at: stored.sent_at.as_millis(),
             edited_at: stored.edited_at.map(Timestamp::as_millis),
             deleted: stored.deleted,
@@ -459,6 +463,7 @@ impl Message {
                 author: self.author.into(),
                 text: self.text,
                 data: self.data,
+                attachments: self.attachments,
             },
             seq: self.seq,
             sent_at: Timestamp::from_millis(self.sent_at),

@@ -95,7 +95,7 @@ impl Shares {
         now: Millis,
     ) -> Result<(), Wait> {
         match request {
-            Request::Post(draft) => {
+            Request::Post(draft) | Request::PostWith(draft, _) => {
                 let bytes = draft.text.len() + draft.data.as_ref().map_or(0, |data| data.len());
                 self.send(&who.tenant, Some(who), bytes, limits, now)
             }
@@ -103,6 +103,8 @@ impl Shares {
             Request::Subscribe { .. }
             | Request::Unsubscribe(_)
             | Request::History { .. }
+            | Request::Attach { .. }
+            | Request::Download { .. }
             | Request::Search { .. }
             | Request::Delete { .. }
             | Request::Read { .. }

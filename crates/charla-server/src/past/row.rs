@@ -107,6 +107,7 @@ impl Reader {
                 author: Author { id: author, name },
                 text: text.into(),
                 data: data.map(Into::into),
+                attachments: Vec::new(),
             },
             sent_at,
         })

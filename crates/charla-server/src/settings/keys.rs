@@ -12,6 +12,8 @@ use super::slot::Slot;
 mod lists;
 mod secret;
 mod sections;
+#[cfg(test)]
+mod tests;
 
 pub(super) use lists::{BRIDGE_EVENTS, BRIDGE_GROUPS, FOREIGN_KEYS, LISTS};
 pub(super) use secret::{SECRETS, Secret};
@@ -445,34 +447,34 @@ keys! {
         "The wait after the first failure; four times as long after each further one.";
     "webhooks.retry_max", secs(1, 24 * HOUR), Some(|s| &mut s.webhooks.retry_max), "",
         "The longest wait.";
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_stands_in_a_section_of_the_file() {
-        for key in KEYS {
-            assert!(is_section(key.section()), "{}", key.path);
-            assert!(
-                !key.doc.is_empty() && key.doc.ends_with('.') || key.doc.ends_with("..."),
-                "{}",
-                key.path
-            );
-        }
-        for &(section, _) in SECTIONS {
-            assert!(KEYS.iter().any(|key| key.section() == section), "{section}");
-        }
-    }
-
-    #[test]
-    fn paths_and_variables_name_one_key_each() {
-        let mut paths: Vec<_> = KEYS.iter().map(|key| key.path.to_owned()).collect();
-        paths.extend(KEYS.iter().map(Key::variable));
-        let count = paths.len();
-        paths.sort();
-        paths.dedup();
-        assert_eq!(paths.len(), count);
-    }
+    "attachments.directory", Rule::Path, Some(|s| &mut s.attachments.directory), "/var/lib/charla/attachments",
+        "A directory for files, which this server takes itself. All nodes of one database need the same. Neither this nor s3.endpoint: no files.";
+    "attachments.max_bytes", bytes(1, 5 * 1024 * MIB), Some(|s| &mut s.attachments.max_bytes), "",
+        "Size of one file.";
+    "attachments.types", Rule::MediaTypes, Some(|s| &mut s.attachments.types), "",
+        "Media types that are taken; \"image/*\" is all images.";
+    "attachments.max_per_message", count(1, 100), Some(|s| &mut s.attachments.max_per_message), "",
+        "Files of one message.";
+    "attachments.bytes_per_day_per_user", bytes(0, 1024 * 1024 * MIB), Some(|s| &mut s.attachments.bytes_per_day_per_user), "",
+        "Files that one user may announce within a day, sent or not. 0: no limit.";
+    "attachments.upload_within", secs(10, DAY), Some(|s| &mut s.attachments.upload_within), "",
+        "How long the address holds that a file is put to.";
+    "attachments.download_within", secs(10, 7 * DAY), Some(|s| &mut s.attachments.download_within), "",
+        "How long the address holds that a file is fetched from.";
+    "attachments.unsent_after", secs(60, 365 * DAY), Some(|s| &mut s.attachments.unsent_after), "",
+        "How long a file waits to be sent before it is deleted; at least upload_within.";
+    "attachments.s3.endpoint", Rule::Origin, Some(|s| &mut s.attachments.s3.endpoint), "https://s3.example.org",
+        "Where S3 is spoken, by the name that clients reach it under too. The bucket stands in the path.";
+    "attachments.s3.region", Rule::Text, Some(|s| &mut s.attachments.s3.region), "",
+        "The region that signatures name.";
+    "attachments.s3.bucket", Rule::Text, Some(|s| &mut s.attachments.s3.bucket), "charla",
+        "The bucket; it must be there.";
+    "attachments.s3.access_key_id", Rule::Text, Some(|s| &mut s.attachments.s3.access_key_id), "AKIAIOSFODNN7EXAMPLE",
+        "The key's id: it may put, get and delete objects of the bucket.";
+    "attachments.s3.secret", Rule::Secret, None, "the key's secret",
+        "The key's secret itself; better in a file or a variable.";
+    "attachments.s3.secret_file", Rule::SecretFile, None, "/etc/charla/s3-secret",
+        "A file with it.";
+    "attachments.s3.secret_env", Rule::SecretEnv, None, "AWS_SECRET_ACCESS_KEY",
+        "A variable with it.";
 }

@@ -1,5 +1,6 @@
 //! Values that are right alone and wrong together.
 
+use super::attachments;
 use super::django;
 use super::history;
 use super::keys;
@@ -15,7 +16,7 @@ struct Relation {
     holds: fn(&Settings) -> bool,
 }
 
-const RELATIONS: [Relation; 7] = [
+const RELATIONS: [Relation; 8] = [
     Relation {
         key: "liveness.pong_within",
         must: Must::Below,
@@ -58,6 +59,12 @@ const RELATIONS: [Relation; 7] = [
         other: "webhooks.retry_max",
         holds: |s| s.webhooks.retry_min <= s.webhooks.retry_max,
     },
+    Relation {
+        key: "attachments.unsent_after",
+        must: Must::AtLeast,
+        other: "attachments.upload_within",
+        holds: |s| s.attachments.unsent_after >= s.attachments.upload_within,
+    },
 ];
 
 /// Adds what does not hold, at the value that was given last.
@@ -71,6 +78,7 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     django::check(loaded, problems);
     history::check(loaded, problems);
     check_bridge(loaded, problems);
+    attachments::check(loaded, problems);
 }
 
 /// The same of limits alone, each with its place.

@@ -70,6 +70,8 @@ pub(super) enum Rule {
     RedisUrl,
     /// A list of people's names.
     Names,
+    /// A list of media types.
+    MediaTypes,
     /// A list of the names of fields.
     FieldNames,
     /// Text that must not be shown.
@@ -108,6 +110,12 @@ const ENDPOINT: (&str, &str) = (
 const WEBHOOK_SECRET: (&str, &str) = (
     "whsec_ and 24 to 64 bytes in base64: `echo whsec_$(openssl rand -base64 32)`",
     "whsec_ y de 24 a 64 bytes en base64: `echo whsec_$(openssl rand -base64 32)`",
+);
+
+/// What media types may be.
+const MEDIA_TYPES: (&str, &str) = (
+    "a list of media types in small letters, such as [\"image/*\", \"application/pdf\"]",
+    "una lista de tipos de medios en minúsculas, por ejemplo [\"image/*\", \"application/pdf\"]",
 );
 
 impl Rule {
@@ -185,6 +193,7 @@ impl Rule {
             ),
             Self::RedisUrl => REDIS_URL,
             Self::Names => NAMES,
+            Self::MediaTypes => MEDIA_TYPES,
             Self::FieldNames => (
                 "a list of names of fields, and only with as = \"event\"",
                 "una lista de nombres de campos, y solo con as = \"event\"",

@@ -75,6 +75,8 @@ pub enum Table {
     Reads,
     /// Messages.
     Messages,
+    /// Files of messages; the bytes are elsewhere.
+    Attachments,
     /// Notes to one person.
     Notifications,
     /// Hashes of back ends' keys.
@@ -117,6 +119,8 @@ pub struct Column {
     pub holds: Holds,
     /// Whether it may be empty.
     pub optional: bool,
+    /// Whether it is left out where it is empty: files of before do not have it.
+    pub added: bool,
 }
 
 impl Column {
@@ -153,6 +157,7 @@ const fn must(name: &'static str, holds: Holds) -> Column {
         name,
         holds,
         optional: false,
+        added: false,
     }
 }
 
@@ -161,6 +166,14 @@ const fn may(name: &'static str, holds: Holds) -> Column {
         name,
         holds,
         optional: true,
+        added: false,
+    }
+}
+
+const fn added(name: &'static str, holds: Holds) -> Column {
+    Column {
+        added: true,
+        ..may(name, holds)
     }
 }
 
@@ -221,6 +234,20 @@ const MESSAGES: &[Column] = &[
     may("edited_at", Number),
     must("deleted", Flag),
     must("rev", Number),
+    added("attachments", Text),
+];
+const ATTACHMENTS: &[Column] = &[
+    must("tenant", Tenant),
+    must("chat", Chat),
+    must("id", Unique),
+    must("user", User),
+    must("name", Text),
+    must("type", Text),
+    must("bytes", Number),
+    must("created_at", Number),
+    must("uploaded", Flag),
+    may("seq", Number),
+    must("gone", Flag),
 ];
 const NOTIFICATIONS: &[Column] = &[
     must("tenant", Tenant),
@@ -256,13 +283,14 @@ const KEPT: &[Column] = &[must("name", Text), must("value", Text)];
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Tenants,
         Self::Users,
         Self::Chats,
         Self::Members,
         Self::Reads,
         Self::Messages,
+        Self::Attachments,
         Self::Notifications,
         Self::ApiKeys,
         Self::RefreshTokens,
@@ -280,6 +308,7 @@ impl Table {
             Self::Members => "members",
             Self::Reads => "reads",
             Self::Messages => "messages",
+            Self::Attachments => "attachments",
             Self::Notifications => "notifications",
             Self::ApiKeys => "api_keys",
             Self::RefreshTokens => "refresh_tokens",
@@ -298,6 +327,7 @@ impl Table {
             Self::Members => MEMBERS,
             Self::Reads => READS,
             Self::Messages => MESSAGES,
+            Self::Attachments => ATTACHMENTS,
             Self::Notifications => NOTIFICATIONS,
             Self::ApiKeys => API_KEYS,
             Self::RefreshTokens => REFRESH_TOKENS,
@@ -312,19 +342,22 @@ impl Table {
         match self {
             Self::Tenants | Self::ApiKeys | Self::RefreshTokens | Self::Kept => 1,
             Self::Users | Self::Chats | Self::RevokedTokens => 2,
-            Self::Members | Self::Reads | Self::Messages | Self::Notifications => 3,
+            Self::Members | Self::Reads | Self::Messages | Self::Attachments | Self::Notifications => 3,
         }
     }
 
     /// Whether its rows hang on a chat's own short number in the database.
     #[must_use]
     pub const fn of_a_chat(self) -> bool {
-        matches!(self, Self::Members | Self::Reads | Self::Messages)
+        matches!(
+            self,
+            Self::Members | Self::Reads | Self::Messages | Self::Attachments
+        )
     }
 
     /// Whether the rows know their chat's tenant as well as the chat.
     #[must_use]
     pub const fn has_tenant(self) -> bool {
-        matches!(self, Self::Members)
+        matches!(self, Self::Members | Self::Attachments)
     }
 }

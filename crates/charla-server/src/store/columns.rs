@@ -1,6 +1,7 @@
 //! What both databases write alike: lists of columns, words of closed lists, numbers.
 
 use charla_core::Role;
+use charla_wire::Attachment;
 
 use super::UserState;
 
@@ -26,7 +27,7 @@ macro_rules! chat_columns {
 /// Columns of a message `m`.
 macro_rules! message_columns {
     () => {
-        "m.seq, m.id, m.author, m.author_name, m.text, m.data, m.sent_at, m.edited_at, m.deleted"
+        "m.seq, m.id, m.author, m.author_name, m.text, m.data, m.sent_at, m.edited_at, m.deleted, m.attachments"
     };
 }
 pub(super) use {chat_columns, message_columns, tenant_columns, user_columns};
@@ -36,9 +37,20 @@ pub(super) const TENANT_WIDTH: usize = 3;
 /// How many columns `user_columns` has.
 pub(super) const USER_WIDTH: usize = 8;
 /// How many columns `message_columns` has.
-pub(super) const MESSAGE_WIDTH: usize = 9;
+pub(super) const MESSAGE_WIDTH: usize = 10;
 /// How many columns `chat_columns` has.
 pub(super) const CHAT_WIDTH: usize = 11;
+
+/// A message's attachments as a database keeps them: JSON, or nothing where there are none.
+pub(super) fn attachments_text(attachments: &[Attachment]) -> Option<String> {
+    // Writing names and numbers to memory does not fail.
+    (!attachments.is_empty()).then(|| serde_json::to_string(attachments).unwrap_or_default())
+}
+
+/// What [`attachments_text`] wrote.
+pub(super) fn attachments_of(text: Option<&str>) -> Result<Vec<Attachment>, serde_json::Error> {
+    text.map_or_else(|| Ok(Vec::new()), serde_json::from_str)
+}
 
 /// A number as a database keeps it. What is larger than any number ever given means "beyond all".
 pub(super) fn number(value: u64) -> i64 {

@@ -1,10 +1,9 @@
 //! PostgreSQL: one task that appends, a pool of connections for everything else, any number of nodes on one database.
 //!
-//! A message is acknowledged when its transaction is committed with `synchronous_commit=on` ([`session`] sees to it).
-//! Messages that wait share a commit ([`writer`], [`append`]); every other change has a transaction of its own, begun
-//! after the messages that were handed over before it. A change is handed over when it is called for, so it is
-//! carried out even if nobody waits for the answer. A connection that is lost is replaced when the next is needed:
-//! nothing here ends because the database went away.
+//! A message is acknowledged when its transaction is committed with `synchronous_commit=on` ([`session`] sees to it). Messages
+//! that wait share a commit ([`writer`], [`append`]); every other change has a transaction of its own, begun after the messages
+//! that were handed over before it. A change is handed over when it is called for, so it is carried out even if nobody waits for
+//! the answer. A lost connection is replaced when the next is needed: nothing here ends because the database went away.
 
 use std::fmt;
 use std::pin::Pin;
@@ -35,6 +34,7 @@ use crate::settings::{StoreSettings, StoreUrl};
 mod address;
 mod append;
 mod archive;
+mod attachments;
 mod backfill;
 mod care;
 mod chats;

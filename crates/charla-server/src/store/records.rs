@@ -175,6 +175,9 @@ pub enum AppendError {
     /// The chat is closed.
     #[error("the chat is closed")]
     Closed,
+    /// A file that it names is not there, belongs to somebody else or was sent before.
+    #[error("an attachment is not there to be sent")]
+    AttachmentMissing,
     /// The application's own table of messages refuses it.
     #[error("the application's own table refuses this message")]
     HistoryRefused,

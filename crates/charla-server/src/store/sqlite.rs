@@ -32,6 +32,7 @@ use crate::settings::StoreSettings;
 
 mod append;
 mod archive;
+mod attachments;
 mod backfill;
 mod backup;
 mod care;

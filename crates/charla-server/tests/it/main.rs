@@ -9,6 +9,7 @@
 
 mod api;
 mod application;
+mod attachments;
 mod auth;
 mod authority;
 mod backup;

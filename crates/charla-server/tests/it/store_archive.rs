@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use charla_core::Draft;
+use charla_core::{Draft, RoomKey};
 use charla_server::settings::StoreSettings;
 use charla_server::store::archive::lines::{FileError, Reader, Writer};
 use charla_server::store::archive::{Loaded, Record};
+use charla_server::store::attachments::KeptFile;
 use charla_server::store::{ApiKey, Notification, Postgres, RefreshToken, Sqlite, Store, UserChange};
-use charla_wire::Timestamp;
+use charla_wire::{Attachment, Timestamp};
 use serde_json::Value;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::cluster::Cluster;
 use crate::store_contract::{Bench, author, clock, draft, person, room, user};
@@ -73,6 +75,7 @@ async fn fill(bench: &Bench) {
             .unwrap();
         store.delete(&first, 4, &user("ana"), true).await.unwrap();
         store.mark_read(&first, &user("luis"), 9).await.unwrap();
+        bench.store_new(with_a_file(store, &first).await).await;
         store
             .close_chat(&first, &author("ana"), Some("done"))
             .await
@@ -105,6 +108,29 @@ async fn fill(bench: &Bench) {
         store.revoke_token(tenant, "refused", far).await.unwrap();
     }
     store.keep("secret", "s3cret").await.unwrap();
+}
+
+/// A message with a file that is there.
+async fn with_a_file(store: &dyn Store, room: &RoomKey) -> Draft {
+    let file = KeptFile {
+        room: room.clone(),
+        user: user("ana"),
+        attachment: Attachment {
+            id: Uuid::new_v4(),
+            name: "\u{10FFFF}\" ñ.pdf".into(),
+            media_type: "application/pdf".into(),
+            bytes: 3,
+        },
+        created_at: Timestamp::from_millis(1),
+        uploaded: false,
+        seq: None,
+    };
+    store.announce(file.clone(), None).await.unwrap();
+    assert!(store.uploaded(&file.key()).await.unwrap());
+    Draft {
+        attachments: vec![file.attachment],
+        ..draft(room, "ana", "")
+    }
 }
 
 async fn records(store: &dyn Store) -> Vec<Record> {
@@ -179,7 +205,7 @@ async fn a_store_goes_from_sqlite_to_postgres_and_back_unchanged() {
         bench.store.reopen_chat(&first).await.unwrap();
         assert_eq!(
             bench.store_new(draft(&first, "ana", "next")).await.seq,
-            MESSAGES as u64 + 1
+            MESSAGES as u64 + 2
         );
         bench
             .store_new(draft(&room(&tenant, "empty"), "ana", "first"))

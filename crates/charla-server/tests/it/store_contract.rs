@@ -166,6 +166,7 @@ pub(crate) fn draft(room: &RoomKey, author_id: &str, text: &str) -> Draft {
         author: author(author_id),
         text: text.into(),
         data: None,
+        attachments: Vec::new(),
     }
 }
 

@@ -68,7 +68,7 @@ async fn what_was_stored_is_there_after_a_restart() {
     let version: i64 = look(&path)
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ async fn say(serving: &Serving, tenant: &str, chat: &str, text: &str) {
         },
         text: text.into(),
         data: None,
+        attachments: Vec::new(),
     };
     serving.node().post(draft).await.unwrap();
 }

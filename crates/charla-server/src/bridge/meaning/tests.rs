@@ -74,6 +74,7 @@ fn a_message_is_told_and_read_back() {
                 },
                 text: "hola".into(),
                 data: Some(r#"{"oportunidad_id":7}"#.into()),
+                attachments: Vec::new(),
             },
             seq: 3,
             sent_at: Timestamp::from_millis(0),

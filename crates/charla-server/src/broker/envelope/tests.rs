@@ -30,6 +30,12 @@ fn stored() -> Stored {
             author: ana(),
             text: "hola".into(),
             data: Some(r#"{"a":1}"#.into()),
+            attachments: vec![Attachment {
+                id: Uuid::from_u128(8),
+                name: "a.png".into(),
+                media_type: "image/png".into(),
+                bytes: 3,
+            }],
         },
         seq: 3,
         sent_at: Timestamp::from_millis(5),

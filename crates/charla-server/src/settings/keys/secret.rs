@@ -6,7 +6,7 @@ use super::{Key, Settings};
 
 /// Secrets that can be given in three ways, each by the key that stands for all three: `auth.secret` for
 /// `auth.secret_file` and `auth.secret_env` too.
-pub(in crate::settings) const SECRETS: [Secret; 3] = [
+pub(in crate::settings) const SECRETS: [Secret; 4] = [
     Secret {
         path: "auth.secret",
         slot: |s| &mut s.auth.secret,
@@ -18,6 +18,10 @@ pub(in crate::settings) const SECRETS: [Secret; 3] = [
     Secret {
         path: "authority.secret",
         slot: |s| &mut s.authority.secret,
+    },
+    Secret {
+        path: "attachments.s3.secret",
+        slot: |s| &mut s.attachments.s3.secret,
     },
 ];
 

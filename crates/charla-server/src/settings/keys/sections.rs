@@ -48,4 +48,9 @@ pub(in crate::settings) const SECTIONS: &[(&str, &str)] = &[
         "webhooks",
         "What the application is told over HTTP: docs/webhooks.md.",
     ),
+    ("attachments", "Files of messages: docs/attachments.md."),
+    (
+        "attachments.s3",
+        "A bucket for them instead of a directory: clients put and fetch there themselves.",
+    ),
 ];

@@ -101,14 +101,17 @@ fn hex(hash: Sha256) -> String {
 }
 
 fn none() -> Counts {
-    Table::ALL.iter().map(|table| (table.name(), 0)).collect()
+    // Files of before know nothing of attachments: where there are none, nothing is said of them.
+    let known = Table::ALL.iter().filter(|table| **table != Table::Attachments);
+    known.map(|table| (table.name(), 0)).collect()
 }
 
 /// A record as its line, line feed included.
 #[must_use]
 pub fn line(record: &Record) -> String {
     let mut line = format!("{{\"table\":\"{}\"", record.table.name());
-    for (column, value) in record.table.columns().iter().zip(&record.values) {
+    let columns = record.table.columns().iter().zip(&record.values);
+    for (column, value) in columns.filter(|(column, value)| !(column.added && value.is_null())) {
         line.push_str(&format!(",\"{}\":{value}", column.name));
     }
     line.push_str("}\n");

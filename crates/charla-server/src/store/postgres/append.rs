@@ -5,7 +5,6 @@
 //! messages that are repeats; the second writes and commits. A chat's row is held from its numbering to the commit,
 //! so numbers have no gaps and become visible in their order, whichever node gives them.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use charla_core::{Draft, RoomKey, Stored};
@@ -14,14 +13,19 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::attachments;
 use super::fault::Fault;
 use super::history::{self, History, Unwritten, What};
 use super::numbering::{self, Arrival, Earlier, Held, Numbered, Once};
-use super::rows::{self, MESSAGE_WIDTH, escaped, id, message_columns, unsigned};
+use super::rows::{self, MESSAGE_WIDTH, id, message_columns, unsigned};
 use super::session::{ANSWER_WITHIN, COMMIT, Param, Session};
 use super::webhooks;
 use crate::store::webhooks::{Event, EventKind, Hooks, Row as Told};
 use crate::store::{AppendError, Appended, StoreError};
+
+mod columns;
+
+use columns::Columns;
 
 /// Why a group was not stored.
 #[derive(Debug)]
@@ -55,8 +59,9 @@ const EARLIER: &str = concat!(
      JOIN LATERAL (SELECT * FROM messages WHERE id = w.id AND author = w.author OFFSET 0) m ON m.chat = w.chat"
 );
 
-const INSERT: &str = "INSERT INTO messages (chat, seq, id, author, author_name, text, data, sent_at)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])";
+const INSERT: &str = "INSERT INTO messages (chat, seq, id, author, author_name, text, data, sent_at, attachments)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+                         $9::text[])";
 
 const MOVE: &str = "WITH step AS MATERIALIZED (SELECT nextval('chats_moved') AS from_here)
     UPDATE chats c SET last_seq = w.last_seq, moved = step.from_here + w.place
@@ -109,10 +114,10 @@ async fn at_once(
     session: &mut Session,
     ids: &mut Ids,
     now: Timestamp,
-    arrivals: Vec<Arrival>,
+    mut arrivals: Vec<Arrival>,
     (history, hooks): (Option<&History>, &Hooks),
 ) -> Result<Vec<Result<Appended, AppendError>>, AtOnce> {
-    let (mut held, mut earlier) = held(session, ids, &arrivals).await.map_err(AtOnce::Undone)?;
+    let (mut held, mut earlier) = held(session, ids, &mut arrivals).await.map_err(AtOnce::Undone)?;
     let numbered = numbering::number(arrivals, now, &mut held, &mut earlier);
     let told = rows_of(hooks, &numbered);
     finish(session, numbered, history, &told, now).await
@@ -124,11 +129,11 @@ async fn one_by_one(
     session: &mut Session,
     ids: &mut Ids,
     now: Timestamp,
-    arrivals: Vec<Arrival>,
+    mut arrivals: Vec<Arrival>,
     (history, hooks): (&History, &Hooks),
     mut without: HashMap<TenantId, String>,
 ) -> Result<Vec<Result<Appended, AppendError>>, Undone> {
-    let (mut held, mut earlier) = held(session, ids, &arrivals).await?;
+    let (mut held, mut earlier) = held(session, ids, &mut arrivals).await?;
     let mut numbered = Numbered::default();
     for arrival in arrivals {
         let room = arrival.draft.room.clone();
@@ -182,9 +187,13 @@ fn rows_of(hooks: &Hooks, numbered: &Numbered) -> Vec<Told> {
 }
 
 /// Opens the transaction and holds what the drafts need; undone where that fails.
-async fn held(session: &mut Session, ids: &mut Ids, arrivals: &[Arrival]) -> Result<Holding, Undone> {
+async fn held(session: &mut Session, ids: &mut Ids, arrivals: &mut [Arrival]) -> Result<Holding, Undone> {
     let wanted: Vec<Once> = arrivals.iter().map(|arrival| once(&arrival.draft)).collect();
-    match hold(session, ids, &wanted).await {
+    let found = match hold(session, ids, &wanted).await {
+        Ok(found) => attachments::look(session, arrivals).await.map(|()| found),
+        Err(fault) => Err(fault),
+    };
+    match found {
         Ok(found) => Ok(found),
         Err(fault) => {
             session.roll_back().await;
@@ -205,6 +214,10 @@ async fn finish(
         // Nothing was written: there is nothing to lose.
         session.roll_back().await;
         return Ok(numbered.outcomes);
+    }
+    if let Err(fault) = attachments::claim(session, &numbered.fresh).await {
+        session.roll_back().await;
+        return Err(AtOnce::Undone(Undone::Nothing(fault)));
     }
     match write(session, &numbered, history, (told, now)).await {
         Ok(()) => Ok(numbered.outcomes),
@@ -370,7 +383,7 @@ pub(super) async fn write(
     let telling = told_columns.params();
     let columns = Columns::of(numbered);
     let client = session.client();
-    let messages: [Param<'_>; 8] = [
+    let messages: [Param<'_>; 9] = [
         &columns.chats,
         &columns.seqs,
         &columns.ids,
@@ -379,6 +392,7 @@ pub(super) async fn write(
         &columns.texts,
         &columns.data,
         &columns.sent_at,
+        &columns.attachments,
     ];
     let moves: [Param<'_>; 3] = [&columns.moved, &columns.last_seqs, &columns.places];
     let marks: [Param<'_>; 3] = [&columns.marked, &columns.readers, &columns.marks];
@@ -448,53 +462,4 @@ fn judge(
 
 fn not_at_once() -> Fault {
     Fault::Contradiction("the application's table does not take the group as a whole".into())
-}
-
-/// A group as the arrays that its statements take.
-struct Columns<'a> {
-    chats: Vec<i64>,
-    seqs: Vec<i64>,
-    ids: Vec<Uuid>,
-    authors: Vec<&'a str>,
-    names: Vec<Cow<'a, str>>,
-    texts: Vec<Cow<'a, str>>,
-    data: Vec<Option<Cow<'a, str>>>,
-    sent_at: Vec<i64>,
-    moved: Vec<i64>,
-    last_seqs: Vec<i64>,
-    places: Vec<i64>,
-    marked: Vec<i64>,
-    readers: Vec<&'a str>,
-    marks: Vec<i64>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(numbered: &'a Numbered) -> Self {
-        let fresh = || numbered.fresh.iter().map(|fresh| &fresh.stored);
-        let drafts = || fresh().map(|stored| &stored.draft);
-        Self {
-            chats: numbered.fresh.iter().map(|fresh| fresh.chat).collect(),
-            seqs: fresh().map(|stored| rows::number(stored.seq)).collect(),
-            ids: drafts().map(|draft| draft.id).collect(),
-            authors: drafts().map(|draft| draft.author.id.as_str()).collect(),
-            names: drafts().map(|draft| escaped(&draft.author.name)).collect(),
-            texts: drafts().map(|draft| escaped(&draft.text)).collect(),
-            data: drafts().map(|draft| draft.data.as_deref().map(escaped)).collect(),
-            sent_at: fresh().map(|stored| stored.sent_at.as_millis()).collect(),
-            moved: numbered.moved.keys().copied().collect(),
-            last_seqs: numbered
-                .moved
-                .values()
-                .map(|(seq, _)| rows::number(*seq))
-                .collect(),
-            places: numbered
-                .moved
-                .values()
-                .map(|(_, place)| rows::limit(*place))
-                .collect(),
-            marked: numbered.marks.keys().map(|(chat, _)| *chat).collect(),
-            readers: numbered.marks.keys().map(|(_, reader)| reader.as_str()).collect(),
-            marks: numbered.marks.values().map(|seq| rows::number(*seq)).collect(),
-        }
-    }
 }

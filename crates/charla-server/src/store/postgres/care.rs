@@ -5,10 +5,11 @@ use charla_wire::{ChatId, TenantId, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use super::Postgres;
+use super::attachments;
 use super::fault::Fault;
 use super::history::{History, Unwritten, What};
 use super::messages::next_rev;
-use super::rows::{self, escaped, id, limit, message_columns, number, time, unsigned};
+use super::rows::{self, attachments_text, escaped, id, limit, message_columns, number, time, unsigned};
 use super::search;
 use super::session::Session;
 use super::webhooks;
@@ -157,6 +158,7 @@ async fn sweep_chat(
     const AWAY: &str = "DELETE FROM messages WHERE chat = $1 AND seq <= $2";
     let upto = upto.unwrap_or_default();
     search::forget(session, chat, upto).await?;
+    attachments::let_go_upto(session, chat, upto).await?;
     session.execute(AWAY, &[&chat, &number(upto)]).await
 }
 
@@ -279,7 +281,8 @@ async fn disown(
         let rev = next_rev(session, chat).await?;
         session
             .execute(
-                "UPDATE messages SET author = $3, author_name = $3, text = $4, data = $5, deleted = $6, rev = $7
+                "UPDATE messages SET author = $3, author_name = $3, text = $4, data = $5, deleted = $6, rev = $7,
+                        attachments = $8
                  WHERE chat = $1 AND seq = $2",
                 &[
                     &chat,
@@ -289,9 +292,13 @@ async fn disown(
                     &message.draft.data.as_deref().map(escaped),
                     &message.deleted,
                     &number(rev),
+                    &attachments_text(&message.draft.attachments),
                 ],
             )
             .await?;
+        if message.deleted {
+            attachments::let_go(session, chat, message.seq).await?;
+        }
         search::follow(session, chat, message.seq, &message.draft.text).await?;
         changed.push((rev, message));
     }
@@ -330,6 +337,7 @@ async fn forget(session: &mut Session, person: &UserKey, alias: &UserId) -> Resu
     ] {
         session.execute(sql, &[&tenant, &user]).await?;
     }
+    attachments::disown(session, person, alias).await?;
     for sql in [
         "UPDATE chats SET customer = NULL, title = $3 WHERE tenant = $1 AND customer = $2",
         "UPDATE chats SET closed_by = $3, closed_by_name = $3, closed_reason = NULL

@@ -6,9 +6,12 @@ use charla_core::{RoomKey, Seq, Stored};
 use charla_wire::{Timestamp, UserId};
 
 use super::Postgres;
+use super::attachments;
 use super::fault::Fault;
 use super::history::{History, Unwritten, What};
-use super::rows::{self, MESSAGE_WIDTH, escaped, id, limit, message_columns, number, unsigned};
+use super::rows::{
+    self, MESSAGE_WIDTH, attachments_text, escaped, id, limit, message_columns, number, unsigned,
+};
 use super::search;
 use super::session::Session;
 use super::webhooks;
@@ -196,7 +199,7 @@ async fn change_one(
     let rev = next_rev(session, chat).await?;
     session
         .execute(
-            "UPDATE messages SET text = $3, data = $4, edited_at = $5, deleted = $6, rev = $7
+            "UPDATE messages SET text = $3, data = $4, edited_at = $5, deleted = $6, rev = $7, attachments = $8
              WHERE chat = $1 AND seq = $2",
             &[
                 &chat,
@@ -206,9 +209,13 @@ async fn change_one(
                 &message.edited_at.map(Timestamp::as_millis),
                 &message.deleted,
                 &number(rev),
+                &attachments_text(&message.draft.attachments),
             ],
         )
         .await?;
+    if message.deleted {
+        attachments::let_go(session, chat, seq).await?;
+    }
     search::follow(session, chat, seq, &message.draft.text).await?;
     Ok(Changed::Done { rev, message })
 }

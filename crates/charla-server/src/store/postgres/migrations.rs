@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/postgres/0002_search.sql"),
     include_str!("../../../migrations/postgres/0003_webhooks.sql"),
     include_str!("../../../migrations/postgres/0004_traces.sql"),
+    include_str!("../../../migrations/postgres/0005_attachments.sql"),
 ];
 
 /// What all of them may take, the wait for another node's included.

@@ -43,6 +43,8 @@ pub(super) struct Arrival {
     pub(super) to_history: bool,
     /// The trace that it belongs to.
     pub(super) trace: Option<TraceContext>,
+    /// Whether the files that it names may be sent with it.
+    pub(super) files_free: bool,
 }
 
 /// A new message with its chat.
@@ -81,7 +83,7 @@ impl Numbered {
         earlier: &mut HashMap<Once, Earlier>,
     ) {
         let (to_history, trace) = (arrival.to_history, arrival.trace);
-        let outcome = one(arrival.draft, arrival.sent_at.unwrap_or(now), held, earlier);
+        let outcome = one(arrival, now, held, earlier);
         if let Ok((Some(chat), Appended::New(stored))) = &outcome {
             let (chat, stored) = (*chat, stored.clone());
             self.moved.insert(chat, (stored.seq, self.outcomes.len()));
@@ -113,22 +115,28 @@ pub(super) fn number(
 }
 
 fn one(
-    draft: Draft,
-    sent_at: Timestamp,
+    arrival: Arrival,
+    now: Timestamp,
     held: &mut HashMap<RoomKey, Held>,
     earlier: &mut HashMap<Once, Earlier>,
 ) -> Result<(Option<i64>, Appended), AppendError> {
+    let (draft, sent_at) = (arrival.draft, arrival.sent_at.unwrap_or(now));
     let chat = held.get_mut(&draft.room).ok_or(AppendError::NoChat)?;
     let once = (draft.room.clone(), draft.author.id.clone(), draft.id);
     if let Some(before) = earlier.get(&once) {
         let kept = &before.stored.draft;
-        if before.as_sent && (kept.text != draft.text || kept.data != draft.data) {
+        let same =
+            kept.text == draft.text && kept.data == draft.data && kept.attachments == draft.attachments;
+        if before.as_sent && !same {
             return Err(AppendError::IdConflict);
         }
         return Ok((None, Appended::Repeated(before.stored.clone())));
     }
     if chat.closed {
         return Err(AppendError::Closed);
+    }
+    if !arrival.files_free {
+        return Err(AppendError::AttachmentMissing);
     }
     chat.last_seq += 1;
     let stored = Stored {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use charla_core::{Author, Draft, RoomKey, Stored, UserKey};
-use charla_wire::{IdError, Timestamp};
+use charla_wire::{Attachment, IdError, Timestamp};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -177,12 +177,24 @@ pub(super) fn message(row: &Row, first: usize, room: RoomKey) -> Result<Stored, 
             },
             text: words(row, first + 4)?,
             data: words_or_none(row, first + 5)?,
+            attachments: attachments(row, first + 9)?,
         },
         seq: unsigned(row, first)?,
         sent_at: time(row, first + 6)?,
         edited_at: edited_at.map(Timestamp::from_millis),
         deleted: row.try_get(first + 8)?,
     })
+}
+
+/// [`columns::attachments_text`] as this database can keep it.
+pub(super) fn attachments_text(attachments: &[Attachment]) -> Option<String> {
+    columns::attachments_text(attachments).map(|text| escaped(&text).into_owned())
+}
+
+fn attachments(row: &Row, at: usize) -> Result<Vec<Attachment>, Fault> {
+    let text: Option<&str> = row.try_get(at)?;
+    let read = columns::attachments_of(text.map(plain).as_deref());
+    read.map_err(|error| Fault::Contradiction(format!("a message's attachments: {error}")))
 }
 
 #[cfg(test)]

@@ -147,6 +147,8 @@ impl Writer {
                 let history = self.history.as_ref();
                 let to_history = history.is_some_and(|history| !bridged || history.bridged);
                 let arrival = Arrival {
+                    // Looked at once the chats are held.
+                    files_free: true,
                     draft,
                     sent_at: None,
                     to_history,

@@ -10,7 +10,8 @@ use charla_core::{Draft, RoomKey, Seq, Stored};
 use charla_wire::{Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
-use super::rows::{self, message_columns, number, unsigned};
+use super::attachments;
+use super::rows::{self, attachments_text, message_columns, number, unsigned};
 use crate::store::{AppendError, Appended};
 
 /// Chats remembered before all are forgotten and looked up anew: some 2 MiB.
@@ -86,11 +87,16 @@ impl Chats {
             let earlier = earlier(conn, known.id, draft)?;
             return Ok(earlier.unwrap_or(Err(AppendError::Closed)));
         }
+        if !attachments::are_free(conn, known.id, &draft)? {
+            let earlier = earlier(conn, known.id, draft)?;
+            return Ok(earlier.unwrap_or(Err(AppendError::AttachmentMissing)));
+        }
         let seq = known.last_seq + 1;
         if !insert(conn, known.id, seq, now, &draft)? {
             let earlier = earlier(conn, known.id, draft)?;
             return Ok(earlier.unwrap_or(Err(AppendError::IdConflict)));
         }
+        attachments::claim(conn, known.id, seq, &draft)?;
         known.last_seq = seq;
         self.moved += 1;
         if known.moved.replace(self.moved).is_none() {
@@ -161,8 +167,8 @@ fn look_up<'a>(
 fn insert(conn: &Connection, chat: i64, seq: Seq, now: Timestamp, draft: &Draft) -> Result<bool> {
     let inserted = conn
         .prepare_cached(
-            "INSERT INTO messages (chat, seq, id, author, author_name, text, data, sent_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id, author, chat) DO NOTHING",
+            "INSERT INTO messages (chat, seq, id, author, author_name, text, data, sent_at, attachments)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id, author, chat) DO NOTHING",
         )?
         .execute(params![
             chat,
@@ -173,6 +179,7 @@ fn insert(conn: &Connection, chat: i64, seq: Seq, now: Timestamp, draft: &Draft)
             &*draft.text,
             draft.data.as_deref(),
             now.as_millis(),
+            attachments_text(&draft.attachments),
         ])?;
     Ok(inserted == 1)
 }
@@ -197,12 +204,15 @@ fn earlier(
         author,
         text,
         data,
+        attachments,
     } = draft;
     found
         .query_row(params![chat, author.id.as_str(), id.as_bytes()], |row| {
             let stored = rows::message(row, 0, room)?;
             let as_sent = row.get::<_, i64>(rows::MESSAGE_WIDTH)? == 0;
-            if as_sent && (stored.draft.text != text || stored.draft.data != data) {
+            let kept = &stored.draft;
+            let same = kept.text == text && kept.data == data && kept.attachments == attachments;
+            if as_sent && !same {
                 return Ok(Err(AppendError::IdConflict));
             }
             Ok(Ok(Appended::Repeated(stored)))

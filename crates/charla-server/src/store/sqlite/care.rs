@@ -5,9 +5,10 @@ use charla_wire::{ChatId, TenantId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::Sqlite;
+use super::attachments;
 use super::chats::chat_id;
 use super::messages::next_rev;
-use super::rows::{self, id, limit, message_columns, number, time, unsigned};
+use super::rows::{self, attachments_text, id, limit, message_columns, number, time, unsigned};
 use super::search;
 use super::webhooks;
 use super::writer::Writing;
@@ -130,6 +131,7 @@ fn sweep_chat(conn: &Connection, chat: i64, last: Seq, keep: Keep, most: usize) 
         return Ok(0);
     };
     search::forget(conn, chat, &gone)?;
+    attachments::let_go_upto(conn, chat, *upto)?;
     conn.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND seq <= ?2")?
         .execute(params![chat, number(*upto)])
 }
@@ -244,7 +246,8 @@ fn disown(
         writing
             .conn
             .prepare_cached(
-                "UPDATE messages SET author = ?3, author_name = ?3, text = ?4, data = ?5, deleted = ?6, rev = ?7
+                "UPDATE messages SET author = ?3, author_name = ?3, text = ?4, data = ?5, deleted = ?6, rev = ?7,
+                        attachments = ?8
                  WHERE chat = ?1 AND seq = ?2",
             )?
             .execute(params![
@@ -255,7 +258,11 @@ fn disown(
                 message.draft.data.as_deref(),
                 message.deleted,
                 number(rev),
+                attachments_text(&message.draft.attachments),
             ])?;
+        if message.deleted {
+            attachments::let_go(writing.conn, chat, message.seq)?;
+        }
         search::follow(writing.conn, chat, message.seq, &message.draft.text)?;
         changed.push((rev, message));
     }
@@ -272,6 +279,7 @@ fn forget(writing: &mut Writing<'_>, person: &UserKey, alias: &UserId) -> Result
     ] {
         writing.conn.prepare_cached(sql)?.execute(of)?;
     }
+    attachments::disown(writing.conn, person, alias)?;
     let and_alias = [person.tenant.as_str(), person.user.as_str(), alias.as_str()];
     for sql in [
         "UPDATE chats SET customer = NULL, title = ?3 WHERE tenant = ?1 AND customer = ?2",

@@ -4,8 +4,9 @@ use charla_core::{RoomKey, Seq, Stored};
 use charla_wire::UserId;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
+use super::attachments;
 use super::chats::chat_id;
-use super::rows::{self, MESSAGE_WIDTH, id, limit, message_columns, number, unsigned};
+use super::rows::{self, MESSAGE_WIDTH, attachments_text, id, limit, message_columns, number, unsigned};
 use super::search;
 use super::webhooks;
 use super::writer::Writing;
@@ -111,7 +112,7 @@ pub(super) fn change(
     writing
         .conn
         .prepare_cached(
-            "UPDATE messages SET text = ?3, data = ?4, edited_at = ?5, deleted = ?6, rev = ?7
+            "UPDATE messages SET text = ?3, data = ?4, edited_at = ?5, deleted = ?6, rev = ?7, attachments = ?8
              WHERE chat = ?1 AND seq = ?2",
         )?
         .execute(params![
@@ -122,7 +123,11 @@ pub(super) fn change(
             message.edited_at.map(charla_wire::Timestamp::as_millis),
             message.deleted,
             number(rev),
+            attachments_text(&message.draft.attachments),
         ])?;
+    if message.deleted {
+        attachments::let_go(writing.conn, chat, seq)?;
+    }
     search::follow(writing.conn, chat, seq, &message.draft.text)?;
     tell_of(writing, &message, rev, by)?;
     Ok(Changed::Done { rev, message })

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_search.sql"),
     include_str!("../../../migrations/sqlite/0003_webhooks.sql"),
     include_str!("../../../migrations/sqlite/0004_traces.sql"),
+    include_str!("../../../migrations/sqlite/0005_attachments.sql"),
 ];
 
 /// Where a file stands that is not there yet.

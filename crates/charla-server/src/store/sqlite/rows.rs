@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::store::columns;
 pub(super) use crate::store::columns::{
-    CHAT_WIDTH, MESSAGE_WIDTH, chat_columns, limit, message_columns, number, tenant_columns, user_columns,
+    CHAT_WIDTH, MESSAGE_WIDTH, attachments_text, chat_columns, limit, message_columns, number,
+    tenant_columns, user_columns,
 };
 use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
 
@@ -124,6 +125,8 @@ pub(super) fn message(row: &Row<'_>, first: usize, room: RoomKey) -> Result<Stor
             },
             text: row.get(first + 4)?,
             data: row.get::<_, Option<Arc<str>>>(first + 5)?,
+            attachments: columns::attachments_of(row.get_ref(first + 9)?.as_str_or_null()?)
+                .map_err(|error| contradiction(first + 9, error))?,
         },
         seq,
         sent_at: time(row, first + 6)?,

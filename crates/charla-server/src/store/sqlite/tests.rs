@@ -62,6 +62,7 @@ impl Ground {
             },
             text: text.into(),
             data: None,
+            attachments: Vec::new(),
         };
         let receipt = Receipt::Waiter(waiter);
         assert!(self.store.append(Entry { draft, receipt }).is_ok());

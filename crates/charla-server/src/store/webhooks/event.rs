@@ -347,11 +347,15 @@ fn told(message: &Stored) -> Value {
         .data
         .as_deref()
         .and_then(|data| serde_json::from_str::<&RawValue>(data).ok());
-    json!({
+    let mut told = json!({
         "tenant": draft.room.tenant, "chat": draft.room.chat, "seq": message.seq, "id": draft.id,
         "author": {"id": draft.author.id, "name": draft.author.name},
         "text": draft.text, "data": data, "sent_at": message.sent_at,
-    })
+    });
+    if !draft.attachments.is_empty() {
+        told = with(told, json!({"attachments": draft.attachments}));
+    }
+    told
 }
 
 fn with(mut data: Value, more: Value) -> Value {

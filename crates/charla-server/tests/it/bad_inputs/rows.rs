@@ -127,4 +127,6 @@ rows! {
         "works", here frames::one_byte_segments;
     50, "clock stepped an hour either way while connected",
         "order, expiry and pings still right", here limits::stepped_clock;
+    51, "files called `../../etc/passwd`, with CR LF, U+202E, 10 KB; of type `text/html`; of 2^63 bytes; other people's ids",
+        "cleaned; `error` `attachment_type_refused`, `attachment_too_large`, `attachment_not_found`; nothing outside of the directory", here speech::odd_files;
 }

@@ -218,3 +218,65 @@ pub(super) async fn control_characters(ground: Ground) {
         "no line of somebody else's"
     );
 }
+
+pub(super) async fn odd_files(ground: Ground) {
+    let mut client = ground.client().await;
+    let asks = |name: &str, kind: &str, bytes: u64| json!({"type": "attach", "ref": 7, "name": name, "media_type": kind, "bytes": bytes});
+    let long = "ñ".repeat(5_000);
+    for (name, kept) in [
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("a\r\nSet-Cookie: x=1\r\n\r\n.png", "aSet-Cookie_ x=1.png"),
+        ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
+        ("\0", "file"),
+        ("....", "file"),
+        (long.as_str(), &long[..240]),
+    ] {
+        ground.tries(1);
+        client.say(&asks(name, "image/png", 1)).await;
+        let upload = client.next_of("upload").await;
+        assert_eq!(upload["name"], kept);
+        assert!(
+            upload["url"].as_str().unwrap().starts_with("/attachments/demo/"),
+            "{upload}"
+        );
+    }
+    for (kind, bytes, cause) in [
+        ("text/html", 1, "attachment_type_refused"),
+        ("image/svg+xml", 1, "attachment_type_refused"),
+        ("image/png\r\nx: y", 1, "attachment_type_refused"),
+        ("image/*", 1, "attachment_type_refused"),
+        ("image/png", 1 << 63, "attachment_too_large"),
+        ("image/png", u64::MAX, "attachment_too_large"),
+    ] {
+        ground.error(&mut client, &asks("a", kind, bytes), cause).await;
+    }
+    for request in [
+        json!({"type": "attach", "ref": 7, "name": "a", "media_type": "image/png", "bytes": -1}),
+        json!({"type": "attach", "ref": 7, "name": 5, "media_type": "image/png", "bytes": 1}),
+        json!({"type": "send", "ref": 7, "id": ID, "text": "", "attachments": ["../x"]}),
+        json!({"type": "send", "ref": 7, "id": ID, "text": "", "attachments": [ID, ID]}),
+        json!({"type": "send", "ref": 7, "id": ID, "text": ""}),
+        json!({"type": "download", "ref": 7, "id": "../x"}),
+    ] {
+        ground.error(&mut client, &request, "bad_request").await;
+    }
+    for request in [
+        json!({"type": "send", "ref": 7, "id": ID, "text": "", "attachments": [ID]}),
+        json!({"type": "download", "ref": 7, "id": ID}),
+    ] {
+        ground.error(&mut client, &request, "attachment_not_found").await;
+    }
+    for path in [
+        "/attachments/demo/..%2f..%2fetc%2fpasswd",
+        "/attachments/../../etc/passwd",
+        "/attachments/demo/0190d3f0-7f4e-7c3a-9c1e-2f6b8c1d4e5f?until=1&signature=%00",
+        "/attachments/%2e%2e/0190d3f0-7f4e-7c3a-9c1e-2f6b8c1d4e5f",
+    ] {
+        for method in ["GET", "PUT"] {
+            ground.tries(1);
+            let reply = crate::serving::http(ground.server.address, method, path, &[], b"x").await;
+            assert_eq!(reply.status, 404, "{method} {path}");
+        }
+    }
+}

@@ -35,7 +35,7 @@ pub(crate) const SHARED_SECRETS: [(&str, &str); 2] = [
 /// A public RSA key, as everybody may know it.
 pub(crate) const RSA_PUBLIC: &str = include_str!("../../keys/rsa2048.pub.pem");
 /// Chats `row-1`, `row-2` and so on of `demo`, so that trials do not meet.
-pub(crate) const CHATS: usize = 50;
+pub(crate) const CHATS: usize = 51;
 
 /// A token of three parts, its signature by a secret.
 pub(crate) fn sign(header: &Value, claims: &str, secret: &[u8]) -> String {
@@ -98,6 +98,7 @@ pub(crate) fn adjust(profile: &str, settings: &mut Settings) {
             settings.auth.audience = Some(AUDIENCE.into());
             settings.origins.allow = vec!["https://app.example.com".into()];
             settings.compression.enabled = true;
+            settings.attachments.directory = Some(settings.store.path.join("attachments"));
             settings.metrics.allow = vec!["127.0.0.1/32".parse().unwrap()];
         }
         UNLIMITED => {
@@ -107,6 +108,7 @@ pub(crate) fn adjust(profile: &str, settings: &mut Settings) {
             settings.limits.connections_per_address = usize::MAX;
             settings.limits.sends_per_second = 0;
             settings.limits.requests_per_second = 0;
+            settings.attachments.directory = Some(settings.store.path.join("attachments"));
         }
         other => panic!("no such profile: {other}"),
     }

@@ -16,7 +16,7 @@ async fn nodes_that_start_at_once_migrate_once() {
         ..StoreSettings::default()
     };
     let empty = store::schema(&settings).await.unwrap();
-    assert_eq!((empty.found, empty.newest), (0, 4));
+    assert_eq!((empty.found, empty.newest), (0, 5));
     let url = cluster.url(&database);
     for opened in join_all((0..6).map(|_| bench(&url))).await {
         opened.unwrap().store.ready().await.unwrap();
@@ -27,8 +27,8 @@ async fn nodes_that_start_at_once_migrate_once() {
         .query("SELECT version FROM charla_schema", &[])
         .await
         .unwrap();
-    assert_eq!(applied.len(), 4);
-    let full = Schema { found: 4, newest: 4 };
+    assert_eq!(applied.len(), 5);
+    let full = Schema { found: 5, newest: 5 };
     assert_eq!(store::schema(&settings).await.unwrap(), full);
     assert_eq!(
         store::migrate(&settings).await.unwrap(),

@@ -200,6 +200,7 @@ mod tests {
                 },
                 text: "a\0b".into(),
                 data: None,
+                attachments: Vec::new(),
             },
             seq: 3,
             sent_at: Timestamp::from_millis(EPOCH_2000 + 1_500),
