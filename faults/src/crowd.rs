@@ -292,6 +292,7 @@ impl Shared {
             id: Uuid::now_v7(),
             chat: chat.clone(),
             text: format!("number {number}{}", mark(listener.tenant)),
+            attachments: Vec::new(),
             data: None,
         };
         let sent = Sent {

@@ -21,7 +21,7 @@ const HEARTBEAT_MIN_MS = 1_000;
 /** Longer than this no timer can be set. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Frames that are handed on as they come; some say how many edits the chat has had. */
-const RELAYED = ["edited", "deleted", "read", "typing", "presence", "inbox", "notification"];
+const RELAYED = "edited deleted read typing presence inbox notification".split(" ");
 
 /**
  * @typedef {import("./frames.js").Events} Events
@@ -86,11 +86,13 @@ export class Charla extends EventTarget {
       },
       hears: (data) => this.#hears(data),
       ping: () => this.#transmit({ type: "ping" }),
-      renew: (token) => this.#request({ type: "refresh", token }).then((frame) => this.#lifeOf(frame)),
+      renew: (token) => this.ask({ type: "refresh", token }).then((frame) => this.#lifeOf(frame)),
       changed: (state, { name }) => this.#changed(state, name),
       noted: (note) => this.#emit("trace", note),
     });
-    this.#entry = entryChatOf(this.#link.url);
+    /** The socket's address, without a token. */
+    this.url = this.#link.url;
+    this.#entry = entryChatOf(this.url);
     if (this.#entry) this.#chats.set(this.#entry, { cursor: new Cursor(), next: null });
     if (options.queue) this.#restore(options.queue);
   }
@@ -159,29 +161,29 @@ export class Charla extends EventTarget {
     this.#chats.delete(chat);
     this.#entered.delete(chat);
     known.next?.reject(new CharlaError("unsubscribed"));
-    this.#request({ type: "unsubscribe", chat }).catch(() => {});
+    this.ask({ type: "unsubscribe", chat }).catch(() => {});
   }
 
   /**
    * A chat that is not subscribed is subscribed for it.
    * @param {string} chat
    * @param {string} text
-   * @param {{data?: any, id?: string}} [more] `id` of a send that is being repeated.
+   * @param {{data?: any, attachments?: string[], id?: string}} [more] The ids that `attach` gave; `id` of a send that is being repeated.
    * @returns {Promise<Ack> & {id: string}}
    */
-  send(chat, text, { data, id = uuid() } = {}) {
-    const entry = { id, chat, text, data, queuedAt: this.#options.now() };
-    return Object.assign(this.#outbox.get(id)?.promise ?? this.#enqueue(entry), { id });
+  send(chat, text, { data, attachments, id = uuid() } = {}) {
+    const queuedAt = this.#options.now();
+    return Object.assign(this.#outbox.get(id)?.promise ?? this.#enqueue({ id, chat, text, data, attachments, queuedAt }), { id });
   }
 
   /** @param {string} chat @param {number} seq @param {string} text @returns {Promise<import("./frames.js").Changed>} */
   edit(chat, seq, text) {
-    return this.#request({ type: "edit", chat, seq, text });
+    return this.ask({ type: "edit", chat, seq, text });
   }
 
   /** @param {string} chat @param {number} seq @returns {Promise<import("./frames.js").Changed>} */
   delete(chat, seq) {
-    return this.#request({ type: "delete", chat, seq });
+    return this.ask({ type: "delete", chat, seq });
   }
 
   /**
@@ -190,7 +192,7 @@ export class Charla extends EventTarget {
    * @returns {Promise<import("./frames.js").History>}
    */
   history(chat, { before, limit = 50 } = {}) {
-    return this.#request({ type: "history", chat, before, limit });
+    return this.ask({ type: "history", chat, before, limit });
   }
 
   /**
@@ -201,7 +203,7 @@ export class Charla extends EventTarget {
    * @returns {Promise<import("./frames.js").Found>}
    */
   search(chat, q, { before, limit = 20 } = {}) {
-    return this.#request({ type: "search", chat, q, before, limit });
+    return this.ask({ type: "search", chat, q, before, limit });
   }
 
   /** Everything up to `seq` was seen. Lost when there is no connection: the next one says it again. @param {string} chat @param {number} seq */
@@ -221,7 +223,7 @@ export class Charla extends EventTarget {
    * @returns {Promise<import("./frames.js").Subscribed>}
    */
   peek(chat, from) {
-    return this.#request({ type: "subscribe", chat, ...from }, this.#peeks);
+    return this.ask({ type: "subscribe", chat, ...from }, this.#peeks);
   }
 
   /** What happened last, without tokens: paste it where somebody looks for the cause. */
@@ -382,8 +384,8 @@ export class Charla extends EventTarget {
   #flush() {
     const now = this.#options.now();
     for (const entry of this.#outbox.expired(now)) this.#drop(entry, new CharlaError("outbox_expired"));
-    for (const { id, chat, text, data } of this.#outbox.take(now, (chat) => this.#entered.has(chat) && !this.#restoring)) {
-      this.#transmit({ type: "send", chat, id, text, data });
+    for (const entry of this.#outbox.take(now, (chat) => this.#entered.has(chat) && !this.#restoring)) {
+      this.#transmit({ type: "send", ...kept(entry), queuedAt: undefined });
     }
     clearTimeout(this.#timer);
     const at = this.#outbox.deadline(now);
@@ -425,7 +427,7 @@ export class Charla extends EventTarget {
 
   /** @param {string} chat @param {Subscription} subscription */
   #enter(chat, subscription) {
-    this.#request({ type: "subscribe", chat, ...subscription.cursor.place }).catch((error) => {
+    this.ask({ type: "subscribe", chat, ...subscription.cursor.place }).catch((error) => {
       const isCurrent = () => this.#chats.get(chat) === subscription;
       if (error.cause === "connection_lost" || !isCurrent()) return;
       if (passes(error)) {
@@ -444,8 +446,13 @@ export class Charla extends EventTarget {
     return end ? Date.parse(end) - this.#options.now() - this.#aheadMs : undefined;
   }
 
-  /** @param {any} frame @param {Set<number>} [among] Where its number is put down. @returns {Promise<any>} */
-  #request(frame, among) {
+  /**
+   * Any request of the protocol, and its answer: for what stands in a module of its own (see attach.js).
+   * @param {{type: string} & Record<string, any>} frame
+   * @param {Set<number>} [among] Where its number is put down.
+   * @returns {Promise<any>}
+   */
+  ask(frame, among) {
     if (!this.connected) return Promise.reject(lost());
     return this.#requests.ask(frame, (numbered) => {
       among?.add(numbered.ref);
@@ -465,18 +472,18 @@ export class Charla extends EventTarget {
 }
 
 /** @param {Entry} entry @returns {Entry} Without what only this page can use. */
-function kept({ id, chat, text, data, queuedAt }) {
-  return { id, chat, text, data, queuedAt };
+function kept({ id, chat, text, data, attachments, queuedAt }) {
+  return { id, chat, text, data, attachments, queuedAt };
 }
 
 /** Only another connect() or the page's return moves it. @param {string} name Of the state. */
 function isOver(name) {
-  return name === "disabled" || name === "closed";
+  return ["disabled", "closed"].includes(name);
 }
 
 /** A refusal that time may lift. @param {CharlaError} error */
 function passes({ retry }) {
-  return retry === "backoff" || retry === "wait";
+  return ["backoff", "wait"].includes(retry);
 }
 
 /** @returns {Deferred} */

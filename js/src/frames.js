@@ -13,6 +13,8 @@
  * @property {string} server_time
  * @property {string} version
  *
+ * @typedef {{id: string, name: string, type: string, bytes: number}} Attachment
+ *
  * @typedef {object} Message
  * @property {string} chat
  * @property {number} seq Its place in the chat: 1, 2, 3 ... without gaps.
@@ -20,6 +22,7 @@
  * @property {Person} author
  * @property {string} text Empty when it was deleted.
  * @property {any} [data] The application's own JSON.
+ * @property {Attachment[]} [attachments] Files that belong to it: `charla/attach` says where each can be fetched.
  * @property {string} sent_at
  * @property {string} [edited_at]
  * @property {boolean} [deleted]

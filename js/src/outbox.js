@@ -14,6 +14,7 @@ import { settings } from "./policy.js";
  * @property {string} chat
  * @property {string} text
  * @property {any} [data]
+ * @property {string[]} [attachments]
  * @property {number} queuedAt
  *
  * @typedef {object} Bounds

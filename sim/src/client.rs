@@ -229,6 +229,7 @@ impl World {
             chat: room.chat.clone(),
             text: words.to_string(),
             data: None,
+            attachments: Vec::new(),
         };
         // A full queue tells the application so, which then has said nothing.
         if client.outbox.add(entry, now).is_ok() {

@@ -155,6 +155,7 @@ impl Builder {
         let shown = address.to_string();
         let shown = shown.split('?').next().unwrap_or_default().to_owned();
         let recorder = Arc::new(Recorder::new(shown, &self.policy));
+        let way = Arc::new((address.clone(), self.dialer.clone()));
         let setup = Setup {
             token,
             policy: self.policy,
@@ -172,6 +173,7 @@ impl Builder {
             commands,
             states,
             recorder,
+            way,
         };
         Ok((charla, Events(events)))
     }
@@ -183,6 +185,8 @@ pub struct Charla {
     commands: mpsc::Sender<Command>,
     states: watch::Receiver<State>,
     recorder: Arc<Recorder>,
+    /// Where the server is, and how it is reached: for what goes over HTTP.
+    pub(crate) way: Arc<(Address, Dialer)>,
 }
 
 /// What happens, in order. Dropped, nothing is told and all else goes on; kept and not read, it fills up to its bound, and
@@ -275,6 +279,7 @@ impl Charla {
             chat: chat.clone(),
             text: text.into(),
             data: None,
+            attachments: Vec::new(),
         })
         .await
     }
@@ -383,7 +388,7 @@ impl Charla {
         }
     }
 
-    async fn request(&self, kind: &'static str, fields: Value) -> Result<Frame, Refusal> {
+    pub(crate) async fn request(&self, kind: &'static str, fields: Value) -> Result<Frame, Refusal> {
         let Value::Object(fields) = fields else {
             return self
                 .ask(|reply| Command::Request {

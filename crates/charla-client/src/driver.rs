@@ -298,12 +298,8 @@ impl Driver {
     fn flush(&mut self) {
         if self.link.connected() {
             let now = self.link.now();
-            for Entry { id, chat, text, data } in self.outbox.take(now, |chat| self.chats.entered(chat)) {
-                let mut frame = json!({"type": "send", "chat": chat, "id": id, "text": text});
-                if let (Some(data), Some(fields)) = (data, frame.as_object_mut()) {
-                    fields.insert("data".into(), data);
-                }
-                self.link.push(frame.to_string());
+            for entry in self.outbox.take(now, |chat| self.chats.entered(chat)) {
+                self.link.push(entry.frame().to_string());
             }
         }
         self.link.recorder().unacknowledged(self.outbox.len());

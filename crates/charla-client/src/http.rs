@@ -23,6 +23,8 @@ use crate::transport::ConnectError;
 
 /// From the first packet to the end of the answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The same for bytes on their way to where they are kept: as long as an address holds, unless the server says otherwise.
+const PUT_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// The largest answer that is read: a page of history is far below.
 const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
 
@@ -127,7 +129,36 @@ async fn exchange(dialer: &Dialer, server: &Address, question: Question<'_>) -> 
         body = Bytes::from(json.to_string());
     }
     let request = request.body(Full::new(body)).map_err(|error| not_http(&error))?;
+    carry(dialer, server, request).await
+}
 
+/// Puts bytes somewhere, with the lines that whoever takes them asks for.
+pub(crate) async fn put(
+    dialer: &Dialer,
+    server: &Address,
+    target: &str,
+    lines: &[(String, String)],
+    body: Bytes,
+) -> Result<Answer, ConnectError> {
+    let mut request = Request::builder()
+        .method(Method::PUT)
+        .uri(target)
+        .header(HOST, server.authority());
+    for (name, value) in lines {
+        request = request.header(name, value);
+    }
+    let request = request.body(Full::new(body));
+    let request = request.map_err(|error| ConnectError::NotHttp(error.to_string()))?;
+    timeout(PUT_WITHIN, carry(dialer, server, request))
+        .await
+        .unwrap_or(Err(ConnectError::Timeout(PUT_WITHIN)))
+}
+
+async fn carry(
+    dialer: &Dialer,
+    server: &Address,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, ConnectError> {
     let failed = |error: hyper::Error| not_answered(server.endpoint(), &error);
     let stream = TokioIo::new(dialer.dial(server).await?);
     let (mut sender, connection) = http1::handshake(stream).await.map_err(failed)?;

@@ -37,6 +37,7 @@
 //! WebSocket without any will to come back, and [`http`] asks the preflight.
 
 pub mod address;
+mod attach;
 mod charla;
 mod chats;
 pub mod closes;
@@ -59,6 +60,8 @@ mod trace;
 pub mod transport;
 
 pub use address::{Address, AddressError};
+pub use attach::{Attached, Located};
+pub use bytes::Bytes;
 pub use charla::{Builder, Charla, Events, Place};
 pub use charla_wire::ChatId;
 pub use closes::{CauseName, Problem};

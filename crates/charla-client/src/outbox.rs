@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use charla_wire::ChatId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// How much waits, how long, and how much is under way at once.
@@ -46,9 +46,30 @@ pub struct Entry {
     pub text: String,
     /// What goes along.
     pub data: Option<Value>,
+    /// The files that belong to it, by the ids that [`Charla::attach`](crate::Charla::attach) gave.
+    pub attachments: Vec<Uuid>,
 }
 
 impl Entry {
+    /// The frame that sends it.
+    pub(crate) fn frame(self) -> Value {
+        let Self {
+            id,
+            chat,
+            text,
+            data,
+            attachments,
+        } = self;
+        let mut frame = json!({"type": "send", "chat": chat, "id": id, "text": text});
+        if let Some(fields) = frame.as_object_mut() {
+            fields.extend(data.map(|data| ("data".into(), data)));
+            if !attachments.is_empty() {
+                fields.insert("attachments".into(), json!(attachments));
+            }
+        }
+        frame
+    }
+
     fn bytes(&self) -> usize {
         self.text.len() + self.data.as_ref().map_or(0, |data| data.to_string().len())
     }
@@ -233,6 +254,7 @@ mod tests {
             chat: chat("5"),
             text: text.into(),
             data: None,
+            attachments: Vec::new(),
         }
     }
 

@@ -29,7 +29,7 @@ impl Driver {
             "edited" => self.revised(frame, Event::Edited),
             "deleted" => self.revised(frame, Event::Deleted),
             "ack" if frame.id().is_some() => self.acknowledged(&frame),
-            "ack" | "history" | "unsubscribed" => self.answered(frame),
+            "ack" | "history" | "found" | "unsubscribed" | "upload" | "download" => self.answered(frame),
             "refreshed" => {
                 self.requests.take(&frame);
                 let token_expires_in = self.lasts(&frame);

@@ -34,6 +34,7 @@ async fn the_same_id_twice_is_one_message() {
         id: charla_client::Uuid::now_v7(),
         chat: chat(),
         text: "once".into(),
+        attachments: Vec::new(),
         data: Some(serde_json::json!({"n": 1})),
     };
     let first = soon("an ack", ana.send_entry(entry.clone())).await.unwrap();
@@ -118,4 +119,49 @@ async fn an_absence_is_reported_on_the_next_welcome() {
             .any(|line| line.starts_with("charla_client_") && line.contains("restarting"))
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_file_goes_with_a_message() {
+    let serving = Serving::start_with(|settings| {
+        settings.attachments.directory = Some(settings.store.path.join("attachments"));
+        settings.attachments.max_bytes = 8;
+    })
+    .await;
+    let builder = client(serving.address, "/ws/").fixed_token(serving.token("ana").await);
+    let (ana, mut events) = builder.connect().unwrap();
+    soon("a place", ana.subscribe(&chat(), Place::default()))
+        .await
+        .unwrap();
+    let refused = ana
+        .attach(&chat(), "a.png", "image/png", "too long".repeat(2))
+        .await;
+    assert_eq!(refused.unwrap_err().cause.as_str(), "attachment_too_large");
+    let file = ana
+        .attach(&chat(), "../a.png", "image/png", "\u{89}PNG")
+        .await
+        .unwrap();
+    assert_eq!(file.name, "a.png");
+    let entry = charla_client::Entry {
+        id: charla_client::Uuid::now_v7(),
+        chat: chat(),
+        text: String::new(),
+        data: None,
+        attachments: vec![file.id],
+    };
+    soon("an ack", ana.send_entry(entry)).await.unwrap();
+    let shown = soon("the message", async {
+        loop {
+            if let Some(Event::Message(message)) = events.recv().await {
+                break message.json()["attachments"][0]["id"].clone();
+            }
+        }
+    })
+    .await;
+    assert_eq!(shown, file.id.to_string());
+    let found = ana.locate(&chat(), file.id).await.unwrap();
+    let origin = format!("http://{}", serving.address);
+    let path = found.url.strip_prefix(&origin).unwrap();
+    let got = serving.http("GET", path, &[], b"").await;
+    assert_eq!((got.status, &*got.body), (200, "\u{89}PNG".as_bytes()));
 }
