@@ -155,18 +155,20 @@ async fn both_ways(layer: ChannelLayer, serializer: Serializer, keys: &[&str]) {
     let mut ana = node.connect_plain("ana", "/ws/chat/5/").await;
     until("a reader", || async { is_read(&bus, layer) }).await;
 
-    channels.send(GROUP, &said("Pedro", "¡hola!"));
-    assert_eq!(ana.next().await, frame("Pedro", "¡hola!"));
-    let heard = luis.next_of("message").await;
-    assert_eq!(
-        (&heard["seq"], &heard["author"]),
-        (&json!(1), &json!({"id": "~Pedro", "name": "Pedro"}))
-    );
-    assert_eq!(heard["data"], json!({"oportunidad_id": 7}));
+    // The plain dialect has no word for having entered: hearing oneself is one.
     ana.say(&json!({"texto": "¿sí?", "oportunidad_id": 7})).await;
     assert_eq!(ana.next().await, frame("Ana", "¿sí?"));
-    assert_eq!(luis.next_of("message").await["seq"], 2);
-    let mut heard = channels.receive_many(&consumer, 2);
+    assert_eq!(luis.next_of("message").await["seq"], 1);
+    let mut heard = channels.receive_many(&consumer, 1);
+    channels.send(GROUP, &said("Pedro", "¡hola!"));
+    assert_eq!(ana.next().await, frame("Pedro", "¡hola!"));
+    let told = luis.next_of("message").await;
+    assert_eq!(
+        (&told["seq"], &told["author"]),
+        (&json!(2), &json!({"id": "~Pedro", "name": "Pedro"}))
+    );
+    assert_eq!(told["data"], json!({"oportunidad_id": 7}));
+    heard.extend(channels.receive_many(&consumer, 1));
     // Twice the same words are two messages; and nothing of ours has come back before them.
     channels.send(GROUP, &said("Pedro", "ok"));
     channels.send(GROUP, &said("Pedro", "ok"));
@@ -176,8 +178,8 @@ async fn both_ways(layer: ChannelLayer, serializer: Serializer, keys: &[&str]) {
     }
     heard.extend(channels.receive_many(&consumer, 2));
     let expected = [
-        ("Pedro", "¡hola!"),
         ("Ana", "¿sí?"),
+        ("Pedro", "¡hola!"),
         ("Pedro", "ok"),
         ("Pedro", "ok"),
     ];

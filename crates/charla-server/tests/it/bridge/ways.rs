@@ -17,12 +17,13 @@ async fn is_heard_both_ways(node: &Serving, channels: &mut Channels, bus: &Bus, 
     let consumer = channels.consumer(GROUP);
     let mut ana = node.connect_plain("ana", "/ws/chat/5/").await;
     until("a reader", || async { is_read(bus, layer) }).await;
-    channels.send(GROUP, &said("Pedro", "hola"));
-    assert_eq!(ana.next().await, frame("Pedro", "hola"));
+    // The plain dialect has no word for having entered: hearing oneself is one, and then the group is joined, too.
     ana.say(&json!({"texto": "sí", "oportunidad_id": 7})).await;
     assert_eq!(ana.next().await, frame("Ana", "sí"));
-    let heard = channels.receive_many(&consumer, 2);
-    assert_eq!(heard, [said("Pedro", "hola"), said("Ana", "sí")]);
+    assert_eq!(channels.receive(&consumer), said("Ana", "sí"));
+    channels.send(GROUP, &said("Pedro", "hola"));
+    assert_eq!(ana.next().await, frame("Pedro", "hola"));
+    assert_eq!(channels.receive(&consumer), said("Pedro", "hola"));
 }
 
 /// Both sides over TLS, to a Redis that asks for a password and for a client's certificate.
