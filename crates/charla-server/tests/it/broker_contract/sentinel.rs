@@ -197,7 +197,8 @@ async fn a_replica_becomes_the_master() {
     here.is(Health::Away).await;
     is_heard_again(&here, &mut there, "5").await;
     assert!(Watched::listens(replica));
-    // It comes back, is told that it is a replica now, and is made the master again by an operator.
+    // It comes back, is told that it is a replica now, and is needed again. By a death, not by `SENTINEL FAILOVER`: with both alive a
+    // sentinel that is late to hear of the new master makes it a replica once more, and half a minute goes by without any.
     tokio::task::block_in_place(|| master.run());
     until("the old master follows the new one", || async {
         master
@@ -205,15 +206,10 @@ async fn a_replica_becomes_the_master() {
             .contains("master_link_status:up")
     })
     .await;
-    until("a failover begins", || async {
-        watched.sentinels[0].command(&["SENTINEL", "FAILOVER", MASTER]) == "OK"
-    })
-    .await;
-    until("the nodes are with the new master", || async {
-        Watched::listens(master) && !Watched::listens(replica)
-    })
-    .await;
+    replica.kill();
+    here.is(Health::Away).await;
     is_heard_again(&here, &mut there, "5").await;
+    assert!(Watched::listens(master));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
