@@ -1,12 +1,20 @@
 //! A webhook goes on with the trace of the message that it tells of, whichever store it waited in.
 
 use charla_server::clock;
+use charla_server::settings::Settings;
 use serde_json::json;
 
 use super::{Collector, TRACE, behind_a_proxy, called, enter, send, the, traceparent};
 use crate::broker_redis::Shared;
 use crate::serving::Serving;
 use crate::webhooks::{Receiver, tell};
+
+/// Traces go to one, webhooks to the other.
+fn watched(settings: &mut Settings, collector: &Collector, receiver: &Receiver) {
+    collector.set(settings);
+    behind_a_proxy(settings);
+    tell(settings, "demo", &receiver.url);
+}
 
 /// Says something that is recorded and something that is not; what came of it.
 async fn told(serving: Serving, collector: &Collector, receiver: &Receiver) {
@@ -63,12 +71,7 @@ async fn told(serving: Serving, collector: &Collector, receiver: &Receiver) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_goes_on_with_the_trace_of_its_message() {
     let (collector, receiver) = (Collector::start().await, Receiver::start().await);
-    let serving = Serving::start_with(|settings| {
-        collector.set(settings);
-        behind_a_proxy(settings);
-        tell(settings, "demo", &receiver.url);
-    })
-    .await;
+    let serving = Serving::start_with(|settings| watched(settings, &collector, &receiver)).await;
     told(serving, &collector, &receiver).await;
 }
 
@@ -77,11 +80,7 @@ async fn and_so_it_does_out_of_postgresql() {
     let (collector, receiver) = (Collector::start().await, Receiver::start().await);
     let shared = Shared::start().await;
     let serving = shared
-        .node_with(|settings| {
-            collector.set(settings);
-            behind_a_proxy(settings);
-            tell(settings, "demo", &receiver.url);
-        })
+        .node_with(|settings| watched(settings, &collector, &receiver))
         .await;
     told(serving, &collector, &receiver).await;
 }
@@ -90,12 +89,7 @@ async fn and_so_it_does_out_of_postgresql() {
 async fn a_trace_that_waited_for_a_node_without_a_collector_is_passed_on_as_it_was() {
     let (collector, receiver) = (Collector::start().await, Receiver::start().await);
     receiver.says(503, "");
-    let serving = Serving::start_with(|settings| {
-        collector.set(settings);
-        behind_a_proxy(settings);
-        tell(settings, "demo", &receiver.url);
-    })
-    .await;
+    let serving = Serving::start_with(|settings| watched(settings, &collector, &receiver)).await;
     let mut ana = enter(&serving, "ana", &[("traceparent", &traceparent("01"))]).await;
     ana.ask(&send("recorded"), "ack").await;
     drop(ana);
