@@ -114,7 +114,8 @@ impl Auth {
         let django = self.django.get();
         let django =
             django.ok_or_else(|| Refusal::new(Cause::TokenMissing, "sessions are no credential here"))?;
-        django.session(tenant, key, (self.clock)()).await
+        // On the heap: few ask the application, and whoever does not shall not hold the room for its answer.
+        Box::pin(django.session(tenant, key, (self.clock)())).await
     }
 
     /// Whether the identity's token has been taken back, here or by the application.
@@ -125,7 +126,7 @@ impl Auth {
     pub async fn check_taken_back(&self, identity: &Identity, tenant: &TenantId) -> Result<(), Refusal> {
         self.check_revoked(identity, tenant)?;
         match self.django.get() {
-            Some(django) if !identity.builtin => django.check_token(identity, tenant).await,
+            Some(django) if !identity.builtin => Box::pin(django.check_token(identity, tenant)).await,
             Some(_) | None => Ok(()),
         }
     }

@@ -231,8 +231,9 @@ pub(crate) fn describe(span: &mut Span, draft: &Draft) {
 }
 
 /// Does work for a span: what it asks of others says so, by [`child`] and [`tell_trace`].
-pub(crate) async fn within<F: Future>(span: Option<&Span>, work: F) -> F::Output {
-    CURRENT.scope(span.map(Span::place), work).await
+// Not `async`: that would hold the work twice, as it came and as it is awaited.
+pub(crate) fn within<F: Future>(span: Option<&Span>, work: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(span.map(Span::place), work)
 }
 
 /// Hands the current span on to a task that goes on with its work.
