@@ -370,7 +370,8 @@ impl<'t> Evening<'t> {
             Owner::Slow { .. } if kind == b"subscribed" => {
                 let chat = serde_json::from_slice::<Value>(payload)?;
                 let chat = chat.get("chat").and_then(Value::as_str).unwrap_or_default();
-                let ask = format!(r#"{{"type":"history","chat":"{chat}","limit":200}}"#);
+                let before = town::HISTORY + 1;
+                let ask = format!(r#"{{"type":"history","chat":"{chat}","before":{before},"limit":200}}"#);
                 for _ in 0..SLOW_PAGES {
                     self.send(connection, &ask)?;
                 }

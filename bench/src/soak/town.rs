@@ -24,6 +24,9 @@ pub(crate) const PEOPLE: usize = 500;
 pub(crate) const CHATS: usize = 50;
 /// Messages of each chat before anybody comes.
 pub(crate) const HISTORY: u64 = 200;
+/// Words of each: fifty pages of all of them are 8 MB, more than a socket's send buffer takes (`tcp_wmem`: 4 MiB at most). What the
+/// kernel has taken does not wait for anybody as far as the server knows, and whoever does not read it is not slow.
+const HISTORY_WORDS: usize = 100;
 /// A chat that nobody is in, with what fills the store's cache.
 pub(crate) const ARCHIVE: &str = "archive";
 /// Messages that do: of this length, more than the 16 MiB that the store's writer keeps of its pages. Otherwise it would take an evening
@@ -306,7 +309,7 @@ fn fill(data: &Path) -> Outcome<()> {
             let uuid = [[0_u8; 8], (id << 32 | seq).to_be_bytes()].concat();
             rows.execute(
                 "INSERT INTO messages (chat, seq, id, author, author_name, text, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)",
-                (id, seq, uuid, format!("u{number}"), format!("Person {number}"), "before ".repeat(40)),
+                (id, seq, uuid, format!("u{number}"), format!("Person {number}"), "before ".repeat(HISTORY_WORDS)),
             )?;
         }
     }
