@@ -1,7 +1,6 @@
 //! Who serves the WebSocket, against real servers.
 
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use charla_doctor::evidence::Kind;
 use charla_doctor::probe::server::{Expected, Looked, look};
@@ -17,10 +16,7 @@ fn expecting(port: u16) -> Expected {
 }
 
 async fn look_at(port: u16) -> Looked {
-    let began = Instant::now();
-    let looked = look(&expecting(port)).await;
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    looked
+    look(&expecting(port)).await
 }
 
 #[tokio::test]
