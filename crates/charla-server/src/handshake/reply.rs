@@ -1,10 +1,11 @@
 //! Answers over plain HTTP: the preflight's, and refusals where there is no socket to close.
 
+use charla_wire::cause::Retry;
 use charla_wire::cause::retry_in_ms;
-use charla_wire::{Cause, Lang};
+use charla_wire::{Cause, ChatId, Lang, TenantId, Timestamp, UserId};
 use http::header;
 use http::request::Parts;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::asked::Broken;
 use super::gates::Admitted;
@@ -30,27 +31,102 @@ pub struct Reply {
     pub closes: bool,
 }
 
-fn refusal(cause: Cause, detail: &str, lang: Lang) -> Map<String, Value> {
-    let words = cause.words(lang);
-    let Value::Object(mut object) = json!({
-        "ok": false,
-        "cause": cause.id(),
-        "code": cause.close_code(),
-        "status": cause.http_status(),
-        "title": words.title,
-        "detail": detail,
-        "explain": words.explain,
-        "fix": words.fix,
-        "check": words.check,
-        "retry": cause.retry().as_str(),
-        "help": format!("/docs/causes/{}", cause.id()),
-    }) else {
-        return Map::new();
-    };
-    if let Some(delay) = retry_in_ms(detail) {
-        object.insert("retry_in_ms".into(), delay.into());
+/// What is said of a refusal.
+#[derive(Serialize)]
+struct Refusal<'a> {
+    ok: bool,
+    cause: Cause,
+    code: u16,
+    status: u16,
+    title: &'a str,
+    detail: &'a str,
+    explain: &'a str,
+    fix: &'a [&'a str],
+    check: &'a str,
+    retry: Retry,
+    help: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_in_ms: Option<u64>,
+}
+
+impl<'a> Refusal<'a> {
+    fn of(cause: Cause, detail: &'a str, lang: Lang) -> Self {
+        let words = cause.words(lang);
+        Self {
+            ok: false,
+            cause,
+            code: cause.close_code(),
+            status: cause.http_status(),
+            title: words.title,
+            detail,
+            explain: words.explain,
+            fix: words.fix,
+            check: words.check,
+            retry: cause.retry(),
+            help: format!("/docs/causes/{}", cause.id()),
+            retry_in_ms: retry_in_ms(detail),
+        }
     }
-    object
+}
+
+/// What is said of a handshake that would be welcome.
+#[derive(Serialize)]
+struct Welcome<'a> {
+    ok: bool,
+    tenant: &'a TenantId,
+    user: Person<'a>,
+    chat: Option<&'a ChatId>,
+    token_expires_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Person<'a> {
+    id: &'a UserId,
+    name: &'a str,
+    role: &'a str,
+}
+
+impl<'a> Welcome<'a> {
+    fn to(admitted: &'a Admitted) -> Self {
+        let visitor = &admitted.visitor;
+        Self {
+            ok: true,
+            tenant: &visitor.key.tenant,
+            user: Person {
+                id: &visitor.key.user,
+                name: &visitor.name,
+                role: visitor.role.as_str(),
+            },
+            chat: admitted.chat.as_ref(),
+            token_expires_at: admitted.expires_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Verdict<'a> {
+    Welcome(Welcome<'a>),
+    Refused(Refusal<'a>),
+}
+
+/// A preflight's answer.
+#[derive(Serialize)]
+struct Preflight<'a> {
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
+    server_time: Timestamp,
+    version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<Attempt<'a>>,
+}
+
+/// What became of an earlier handshake.
+#[derive(Serialize)]
+struct Attempt<'a> {
+    seen: bool,
+    #[serde(flatten)]
+    receipt: Option<&'a Receipt>,
 }
 
 /// The same advice for clients that know HTTP only (RFC 9110, section 10.2.3), in whole seconds.
@@ -59,8 +135,9 @@ fn retry_after(detail: &str) -> Option<(&'static str, String)> {
     Some(("retry-after", delay.div_ceil(1_000).to_string()))
 }
 
-fn body(object: Map<String, Value>) -> Vec<u8> {
-    let mut body = Value::Object(object).to_string().into_bytes();
+fn body(answer: &impl Serialize) -> Vec<u8> {
+    // Words and numbers are written to memory: that does not fail.
+    let mut body = serde_json::to_vec(answer).unwrap_or_default();
     body.push(b'\n');
     body
 }
@@ -86,7 +163,7 @@ impl Reply {
     /// A refusal over plain HTTP.
     #[must_use]
     pub fn error(cause: Cause, detail: &str) -> Self {
-        let body = body(refusal(cause, detail, Lang::En));
+        let body = body(&Refusal::of(cause, detail, Lang::En));
         Self {
             status: cause.http_status(),
             headers: retry_after(detail).into_iter().collect(),
@@ -113,27 +190,18 @@ pub(super) fn preflight(
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());
     let lang = Lang::from_accept_language(accepted.unwrap_or_default());
-    let mut object = match verdict {
-        Ok(admitted) => {
-            let visitor = &admitted.visitor;
-            Map::from_iter([
-                ("ok".into(), true.into()),
-                ("tenant".into(), visitor.key.tenant.as_str().into()),
-                (
-                    "user".into(),
-                    json!({ "id": visitor.key.user, "name": &*visitor.name, "role": visitor.role.as_str() }),
-                ),
-                ("chat".into(), json!(admitted.chat)),
-                ("token_expires_at".into(), json!(admitted.expires_at)),
-            ])
-        }
-        Err(refused) => refusal(refused.cause, &refused.detail, lang),
+    let answer = Preflight {
+        verdict: match verdict {
+            Ok(admitted) => Verdict::Welcome(Welcome::to(admitted)),
+            Err(refused) => Verdict::Refused(Refusal::of(refused.cause, &refused.detail, lang)),
+        },
+        server_time: (node.clock)(),
+        version: env!("CARGO_PKG_VERSION"),
+        attempt: receipt.map(|receipt| Attempt {
+            seen: receipt.is_some(),
+            receipt: receipt.as_ref(),
+        }),
     };
-    object.insert("server_time".into(), json!((node.clock)()));
-    object.insert("version".into(), env!("CARGO_PKG_VERSION").into());
-    if let Some(receipt) = receipt {
-        object.insert("attempt".into(), attempt(receipt.as_ref()));
-    }
     let status = verdict
         .as_ref()
         .err()
@@ -151,19 +219,9 @@ pub(super) fn preflight(
     Reply {
         status,
         headers,
-        body: body(object),
+        body: body(&answer),
         closes: false,
     }
-}
-
-fn attempt(receipt: Option<&Receipt>) -> Value {
-    let told = receipt.and_then(|receipt| serde_json::to_value(receipt).ok());
-    let mut object = match told {
-        Some(Value::Object(object)) => object,
-        Some(_) | None => Map::new(),
-    };
-    object.insert("seen".into(), receipt.is_some().into());
-    Value::Object(object)
 }
 
 /// What pages of other origins may ask: whatever those of allowed ones may, for the answer is the place to refuse them.

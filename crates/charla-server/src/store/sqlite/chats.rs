@@ -2,9 +2,13 @@
 
 use charla_core::{Author, RoomKey, UserKey};
 use charla_wire::{ChatId, TenantId, UserId};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
-use super::rows::{self, CHAT_WIDTH, chat_columns, id, limit, message_columns, time, unsigned};
+use super::rows::{
+    self, CHAT_WIDTH, TENANT_WIDTH, USER_WIDTH, chat_columns, id, limit, message_columns, tenant_columns,
+    time, unsigned, user_columns,
+};
 use super::writer::Writing;
 use super::{directory, messages, webhooks};
 use crate::store::webhooks::Event;
@@ -23,7 +27,7 @@ pub(super) fn chat(conn: &Connection, key: &RoomKey) -> Result<Option<Chat>> {
         chat_columns!(),
         " FROM chats c WHERE c.tenant = ?1 AND c.chat = ?2"
     ))?
-    .query_row([key.tenant.as_str(), key.chat.as_str()], rows::chat)
+    .query_row([key.tenant.as_str(), key.chat.as_str()], |row| rows::chat(row, 0))
     .optional()
 }
 
@@ -40,7 +44,7 @@ pub(super) fn chats(
     ))?
     .query_map(
         params![tenant.as_str(), after.map_or("", ChatId::as_str), limit(most)],
-        rows::chat,
+        |row| rows::chat(row, 0),
     )?
     .collect()
 }
@@ -78,7 +82,9 @@ pub(super) fn support_chat(
             chat_columns!(),
             " FROM chats c WHERE c.tenant = ?1 AND c.customer = ?2"
         ))?
-        .query_row([customer.tenant.as_str(), customer.user.as_str()], rows::chat)
+        .query_row([customer.tenant.as_str(), customer.user.as_str()], |row| {
+            rows::chat(row, 0)
+        })
         .optional()?;
     if let Some(chat) = found {
         return Ok(Some((chat, false)));
@@ -166,32 +172,41 @@ fn tell_of(writing: &Writing<'_>, event: Option<Event>) -> Result<()> {
     })
 }
 
-/// Everything in one snapshot: a chat made between two looks would make a standing that never was.
-pub(super) fn standing(conn: &Connection, key: &UserKey, chat_asked: Option<&ChatId>) -> Result<Standing> {
-    let snapshot = conn.unchecked_transaction()?;
-    let mut standing = Standing {
-        tenant: directory::tenant(&snapshot, &key.tenant)?,
-        user: directory::user(&snapshot, key)?,
-        chat: None,
-        member: false,
-    };
-    if let Some(asked) = chat_asked {
-        let room = RoomKey {
-            tenant: key.tenant.clone(),
-            chat: asked.clone(),
-        };
-        standing.chat = chat(&snapshot, &room)?;
-        standing.member = is_member(&snapshot, &room, &key.user)?;
-    }
-    Ok(standing)
-}
+/// Where the membership stands among the columns of a standing.
+const MEMBER_AT: usize = TENANT_WIDTH + USER_WIDTH + CHAT_WIDTH;
 
-fn is_member(conn: &Connection, key: &RoomKey, user: &UserId) -> Result<bool> {
-    conn.prepare_cached(
-        "SELECT 1 FROM chats c JOIN members m ON m.chat = c.id
-         WHERE c.tenant = ?1 AND c.chat = ?2 AND m.user = ?3",
-    )?
-    .exists([key.tenant.as_str(), key.chat.as_str(), user.as_str()])
+/// Everything in one statement, so of one moment: a chat made between two looks would make a standing that never was.
+pub(super) fn standing(conn: &Connection, key: &UserKey, chat_asked: Option<&ChatId>) -> Result<Standing> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        tenant_columns!(),
+        ", ",
+        user_columns!(),
+        ", ",
+        chat_columns!(),
+        ", b.user IS NOT NULL FROM (SELECT 1) one
+         LEFT JOIN tenants t ON t.id = ?1
+         LEFT JOIN users u ON u.tenant = ?1 AND u.id = ?2
+         LEFT JOIN chats c ON c.tenant = ?1 AND c.chat = ?3
+         LEFT JOIN members b ON b.chat = c.id AND b.user = ?2"
+    );
+    let (tenant, user, chat) = (0, TENANT_WIDTH, TENANT_WIDTH + USER_WIDTH);
+    conn.prepare_cached(SQL)?.query_row(
+        params![
+            key.tenant.as_str(),
+            key.user.as_str(),
+            chat_asked.map(ChatId::as_str)
+        ],
+        |row| {
+            let has = |at| row.get_ref(at).map(|value| value != ValueRef::Null);
+            Ok(Standing {
+                tenant: has(tenant)?.then(|| rows::tenant(row, tenant)).transpose()?,
+                user: has(user)?.then(|| rows::user(row, user)).transpose()?,
+                chat: has(chat)?.then(|| rows::chat(row, chat)).transpose()?,
+                member: row.get(MEMBER_AT)?,
+            })
+        },
+    )
 }
 
 pub(super) fn members(conn: &Connection, key: &RoomKey) -> Result<Vec<Member>> {
@@ -300,7 +315,7 @@ pub(super) fn inbox(conn: &Connection, user: &UserKey, every: bool, most: usize)
         .query_map(
             params![user.tenant.as_str(), user.user.as_str(), limit(most)],
             |row| {
-                let chat = rows::chat(row)?;
+                let chat = rows::chat(row, 0)?;
                 let last = match chat.last_seq {
                     0 => None,
                     _ => Some(rows::message(row, CHAT_WIDTH + 1, chat.key.clone())?),

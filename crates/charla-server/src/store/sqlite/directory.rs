@@ -14,7 +14,7 @@ pub(super) fn tenants(conn: &Connection) -> Result<Vec<Tenant>> {
         tenant_columns!(),
         " FROM tenants t ORDER BY t.id"
     ))?
-    .query_map([], rows::tenant)?
+    .query_map([], |row| rows::tenant(row, 0))?
     .collect()
 }
 
@@ -24,7 +24,7 @@ pub(super) fn tenant(conn: &Connection, id: &TenantId) -> Result<Option<Tenant>>
         tenant_columns!(),
         " FROM tenants t WHERE t.id = ?1"
     ))?
-    .query_row([id.as_str()], rows::tenant)
+    .query_row([id.as_str()], |row| rows::tenant(row, 0))
     .optional()
 }
 
@@ -52,7 +52,7 @@ pub(super) fn user(conn: &Connection, key: &UserKey) -> Result<Option<User>> {
         user_columns!(),
         " FROM users u WHERE u.tenant = ?1 AND u.id = ?2"
     ))?
-    .query_row([key.tenant.as_str(), key.user.as_str()], rows::user)
+    .query_row([key.tenant.as_str(), key.user.as_str()], |row| rows::user(row, 0))
     .optional()
 }
 
@@ -69,7 +69,7 @@ pub(super) fn users(
     ))?
     .query_map(
         params![tenant.as_str(), after.map_or("", UserId::as_str), limit(most)],
-        rows::user,
+        |row| rows::user(row, 0),
     )?
     .collect()
 }

@@ -2,11 +2,12 @@
 //!
 //! A read sees everything that was committed before it was asked for.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::fault;
 use crate::store::{StoreError, StoreFuture};
@@ -20,21 +21,46 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The way to the reading threads, which end when this is dropped.
 pub(super) struct Readers {
-    queue: mpsc::Sender<Read>,
+    queue: Arc<Queue>,
+    places: Arc<Semaphore>,
 }
+
+/// What waits for a thread. A thread is woken only where one sleeps: those that are at work look by themselves.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    came: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    reads: VecDeque<(Read, OwnedSemaphorePermit)>,
+    /// Nobody asks any more, or nobody is left to read.
+    closed: bool,
+    threads: usize,
+}
+
+/// A thread at the queue.
+struct Reader(Arc<Queue>);
 
 impl Readers {
     /// Starts a thread for each connection.
     pub(super) fn start(connections: Vec<Connection>) -> std::io::Result<Self> {
-        let (queue, reads) = mpsc::channel(QUEUE);
-        let reads = Arc::new(Mutex::new(reads));
+        let readers = Self {
+            queue: Arc::default(),
+            places: Arc::new(Semaphore::new(QUEUE)),
+        };
         for (number, conn) in connections.into_iter().enumerate() {
-            let reads = Arc::clone(&reads);
+            let reader = Reader::at(&readers.queue);
             std::thread::Builder::new()
                 .name(format!("charla-read-{number}"))
-                .spawn(move || run(&reads, &conn))?;
+                .spawn(move || {
+                    while let Some(read) = reader.0.take() {
+                        read(&conn);
+                    }
+                })?;
         }
-        Ok(Self { queue })
+        Ok(readers)
     }
 
     /// Has `read` done by the next free thread.
@@ -50,19 +76,93 @@ impl Readers {
         });
         Box::pin(async move {
             let stopped = || StoreError::Unavailable("the readers have stopped".into());
-            self.queue.send(read).await.map_err(|_| stopped())?;
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            self.queue.put(read, place.map_err(|_| stopped())?);
             answer.await.map_err(|_| stopped())?
         })
     }
 }
 
-fn run(reads: &Mutex<mpsc::Receiver<Read>>, conn: &Connection) {
-    loop {
-        // The lock is held while waiting: the other threads wait for the lock instead.
-        let next = reads.lock().blocking_recv();
-        match next {
-            Some(read) => read(conn),
-            None => return,
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.queue.waiting.lock().closed = true;
+        self.queue.came.notify_all();
+    }
+}
+
+impl Reader {
+    fn at(queue: &Arc<Queue>) -> Self {
+        queue.waiting.lock().threads += 1;
+        Self(Arc::clone(queue))
+    }
+}
+
+/// Also where a read panics: whoever waits behind the last thread must not wait for ever.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting.lock();
+        waiting.threads -= 1;
+        if waiting.threads == 0 {
+            waiting.closed = true;
+            waiting.reads.clear();
         }
+    }
+}
+
+impl Queue {
+    /// Once it is closed the read is dropped, which is an answer too.
+    fn put(&self, read: Read, place: OwnedSemaphorePermit) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.closed {
+            waiting.reads.push_back((read, place));
+        }
+        drop(waiting);
+        self.came.notify_one();
+    }
+
+    /// The next one, whose place in the queue is free from now on; `None` once nobody can ask any more.
+    fn take(&self) -> Option<Read> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if let Some((read, _place)) = waiting.reads.pop_front() {
+                return Some(read);
+            }
+            if waiting.closed {
+                return None;
+            }
+            self.came.wait(&mut waiting);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readers(threads: usize) -> Readers {
+        let connections = (0..threads).map(|_| Connection::open_in_memory().expect("a database in memory"));
+        Readers::start(connections.collect()).expect("threads")
+    }
+
+    #[tokio::test]
+    async fn more_reads_than_places_are_all_answered() {
+        let readers = readers(READERS);
+        let reads = (0..3 * QUEUE).map(|number| readers.read(move |_| Ok(number)));
+        let answers = futures_util::future::join_all(reads).await;
+        let answers: Vec<usize> = answers
+            .into_iter()
+            .map(|answer| answer.expect("an answer"))
+            .collect();
+        assert_eq!(answers, (0..3 * QUEUE).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn where_the_last_thread_is_gone_nobody_waits() {
+        let readers = readers(1);
+        let broken = readers.read(|_| -> rusqlite::Result<()> { panic!("what no read does") });
+        let behind = readers.read(|_| Ok(()));
+        let (broken, behind) = tokio::join!(broken, behind);
+        assert!(broken.is_err() && behind.is_err());
+        assert!(readers.read(|_| Ok(())).await.is_err());
     }
 }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::store::columns;
 pub(super) use crate::store::columns::{
-    CHAT_WIDTH, MESSAGE_WIDTH, attachments_text, chat_columns, limit, message_columns, number,
-    tenant_columns, user_columns,
+    CHAT_WIDTH, MESSAGE_WIDTH, TENANT_WIDTH, USER_WIDTH, attachments_text, chat_columns, limit,
+    message_columns, number, tenant_columns, user_columns,
 };
 use crate::store::{Chat, Closed, Role, Tenant, User, UserState};
 
@@ -54,61 +54,64 @@ fn state(row: &Row<'_>, at: usize) -> Result<UserState> {
     columns::state_of(row.get_ref(at)?.as_str()?).ok_or_else(|| contradiction(at, UnknownWord))
 }
 
-/// Reads [`tenant_columns`].
-pub(super) fn tenant(row: &Row<'_>) -> Result<Tenant> {
+/// Reads [`tenant_columns`] that begin at `first`.
+pub(super) fn tenant(row: &Row<'_>, first: usize) -> Result<Tenant> {
     Ok(Tenant {
-        id: id(row, 0)?,
-        name: row.get(1)?,
-        created_at: time(row, 2)?,
+        id: id(row, first)?,
+        name: row.get(first + 1)?,
+        created_at: time(row, first + 2)?,
     })
 }
 
-/// Reads [`user_columns`].
-pub(super) fn user(row: &Row<'_>) -> Result<User> {
+/// Reads [`user_columns`] that begin at `first`.
+pub(super) fn user(row: &Row<'_>, first: usize) -> Result<User> {
     Ok(User {
         key: UserKey {
-            tenant: id(row, 0)?,
-            user: id(row, 1)?,
+            tenant: id(row, first)?,
+            user: id(row, first + 1)?,
         },
-        name: row.get(2)?,
-        role: role(row, 3)?,
-        state: state(row, 4)?,
-        password: row.get(5)?,
-        tokens_valid_from: time(row, 6)?,
-        created_at: time(row, 7)?,
+        name: row.get(first + 2)?,
+        role: role(row, first + 3)?,
+        state: state(row, first + 4)?,
+        password: row.get(first + 5)?,
+        tokens_valid_from: time(row, first + 6)?,
+        created_at: time(row, first + 7)?,
     })
 }
 
-/// Reads [`chat_columns`], the first of which stand first.
-pub(super) fn chat(row: &Row<'_>) -> Result<Chat> {
+/// Reads [`chat_columns`] that begin at `first`.
+pub(super) fn chat(row: &Row<'_>, first: usize) -> Result<Chat> {
     Ok(Chat {
         key: RoomKey {
-            tenant: id(row, 0)?,
-            chat: id(row, 1)?,
+            tenant: id(row, first)?,
+            chat: id(row, first + 1)?,
         },
-        title: row.get(2)?,
-        customer: match row.get_ref(3)?.as_str_or_null()? {
-            Some(text) => Some(text.parse().map_err(|error: IdError| contradiction(3, error))?),
+        title: row.get(first + 2)?,
+        customer: match row.get_ref(first + 3)?.as_str_or_null()? {
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|error: IdError| contradiction(first + 3, error))?,
+            ),
             None => None,
         },
-        last_seq: unsigned(row, 4)?,
-        rev: unsigned(row, 5)?,
-        closed: closed(row)?,
-        created_at: time(row, 10)?,
+        last_seq: unsigned(row, first + 4)?,
+        rev: unsigned(row, first + 5)?,
+        closed: closed(row, first + 6)?,
+        created_at: time(row, first + 10)?,
     })
 }
 
-fn closed(row: &Row<'_>) -> Result<Option<Closed>> {
-    let Some(at) = row.get(8)? else {
+fn closed(row: &Row<'_>, first: usize) -> Result<Option<Closed>> {
+    let Some(at) = row.get(first + 2)? else {
         return Ok(None);
     };
     Ok(Some(Closed {
         by: Author {
-            id: id(row, 6)?,
-            name: row.get(7)?,
+            id: id(row, first)?,
+            name: row.get(first + 1)?,
         },
         at: Timestamp::from_millis(at),
-        reason: row.get(9)?,
+        reason: row.get(first + 3)?,
     }))
 }
 
