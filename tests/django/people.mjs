@@ -17,12 +17,13 @@ export class Person {
    * Opens the page and signs in with the name as the password.
    * @param {import("playwright-core").Browser} browser
    * @param {import("./site.mjs").Site} site
-   * @param {{tenant: string, name: string, chat?: string, plain?: boolean, clock?: boolean, before?: (page: import("playwright-core").Page) => Promise<void>}} options
+   * @param {{tenant: string, name: string, chat?: string, plain?: boolean, server?: "uvicorn" | "charla", before?: (page: import("playwright-core").Page) => Promise<void>}} options
    */
-  static async enter(browser, site, { tenant, name, chat = "5", plain = false, before }) {
+  static async enter(browser, site, { tenant, name, chat = "5", plain = false, server, before }) {
     const person = new Person();
     Object.assign(person, { name, site });
     person.context = await browser.newContext({ locale: "es-ES" });
+    if (server) await person.context.addCookies([{ name: "servidor", value: server, url: site.page(tenant) }]);
     const page = await person.context.newPage();
     person.page = page;
     page.setDefaultTimeout(WITHIN_MS);

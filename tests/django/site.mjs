@@ -19,6 +19,12 @@ export const BINARY = process.env.CHARLA_BIN ?? new URL("../../target/debug/char
 /** The ports that stand in the example's files. */
 const PORTS = { 8080: "http", 9001: "uvicorn", 9002: "charla" };
 
+/** Within http { }: both serve, and a cookie says which of them is meant. */
+const AS_ASKED = `upstream uvicorn { server 127.0.0.1:9001; }
+upstream charla { server 127.0.0.1:9002; }
+map $cookie_servidor $chat { charla charla; uvicorn uvicorn; }
+`;
+
 /** Sends a second: nobody's limit. */
 const MANY = 1_000_000;
 
@@ -26,7 +32,8 @@ export class Site {
   /**
    * @param {import("./world.mjs").World} world
    * @param {object} options
-   * @param {"uvicorn" | "charla" | "half"} options.chat Who serves the sockets behind nginx; half: both, in turn.
+   * @param {"uvicorn" | "charla" | "half" | "asked"} options.chat Who serves the sockets behind nginx; half: both, in turn; asked:
+   *   whichever a cookie `servidor` names.
    * @param {boolean} [options.both] Whether Charla runs; Django always does.
    * @param {boolean} [options.bare] Groups without the company in their names.
    * @param {"core" | "pubsub"} [options.layer]
@@ -72,8 +79,11 @@ export class Site {
 
   async #nginx() {
     this.nginx = await Nginx.start(() => "include sitio.conf;", async (folder) => {
-      for (const [from, to] of [["sitio.conf", "sitio.conf"], [`chat-${this.chat}.conf`, "chat.conf"]]) {
-        const text = await readFile(join(EXAMPLE, "nginx", from), "utf8");
+      const given = (file) => readFile(join(EXAMPLE, "nginx", file), "utf8");
+      const [site, chat] = this.chat === "asked"
+        ? [(await given("sitio.conf")).replace("http://chat;", "http://$chat;"), AS_ASKED]
+        : [await given("sitio.conf"), await given(`chat-${this.chat}.conf`)];
+      for (const [text, to] of [[site, "sitio.conf"], [chat, "chat.conf"]]) {
         const ported = text.replace(/127\.0\.0\.1:(\d+)/g, (_, port) => `127.0.0.1:${this.ports[PORTS[port]]}`);
         await writeFile(join(folder, to), ported);
       }
