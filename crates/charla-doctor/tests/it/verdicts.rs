@@ -1,7 +1,6 @@
 //! Whole runs against a real nginx that does each thing wrong that can be seen from the network.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use charla_doctor::plan::Wanted;
 use charla_doctor::probe;
@@ -35,21 +34,13 @@ server {
 }
 "#;
 
-/// A run, which must be over in the time that is promised.
 async fn run(url: &str, adjust: impl FnOnce(&mut Wanted)) -> Verdict {
     let mut wanted = Wanted {
         url: Some(url.to_owned()),
         ..Wanted::default()
     };
     adjust(&mut wanted);
-    let began = Instant::now();
     let evidence = probe::look(&wanted, &|_| {}).await;
-    // Twice the promise: the tests share the machine.
-    assert!(
-        began.elapsed() < Duration::from_secs(10),
-        "{url}: {:?}",
-        began.elapsed()
-    );
     judge(&evidence)
 }
 

