@@ -51,6 +51,7 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 mod timers;
+mod to_postgres;
 mod users;
 mod webhooks;
 

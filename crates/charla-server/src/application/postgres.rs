@@ -6,19 +6,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use charla_trust::postgres::Tls;
-use charla_trust::tls;
 use secrecy::ExposeSecret as _;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Connection, Error, GenericClient, NoTls, Statement};
+use tokio_postgres::{Client, Config, Error, GenericClient, Statement};
 
 use super::{ApplicationError, Ask, Fault, POURED, Row, Schema, pool};
 use crate::outgoing;
-use crate::settings::{ApplicationSettings, DatabaseTls, StoreUrl};
+use crate::settings::{ApplicationSettings, StoreUrl};
+use crate::to_postgres::{Way, drive};
 
 mod value;
 
@@ -31,12 +28,6 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 /// How much longer than the server we wait, so that its own reason comes first.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// How to get there.
-pub(super) struct Way {
-    config: Config,
-    tls: Option<Tls>,
-}
-
 /// The address with its password.
 pub(super) fn config(
     url: &StoreUrl,
@@ -46,33 +37,15 @@ pub(super) fn config(
     let refused = |what: &str| ApplicationError::Settings(format!("`application.database_url` {what}"));
     let config = url.text().expose_secret().parse::<Config>();
     let mut config = config.map_err(|_| refused("is no address of PostgreSQL"))?;
-    let asked = (config.get_ssl_mode() == SslMode::Require).then_some(DatabaseTls::Require);
-    let tls = match settings.tls.or(asked) {
-        None | Some(DatabaseTls::Off) => None,
-        Some(DatabaseTls::Require) => Some(tls::anybody()),
-        Some(DatabaseTls::VerifyFull) => {
-            let believed = tls::authorities(settings.ca_file.as_deref());
-            let believed = believed.map_err(|said| {
-                ApplicationError::Settings(format!("`application.ca_file` cannot be used: {said}"))
-            })?;
-            Some(believed.with_no_client_auth())
-        }
-    };
     if let Some(password) = password {
         config.password(password);
     }
-    config.ssl_mode(match tls {
-        Some(_) => SslMode::Require,
-        None => SslMode::Disable,
-    });
     config.tcp_user_timeout(UNACKNOWLEDGED);
     if config.get_application_name().is_none() {
         config.application_name("charla authority");
     }
-    Ok(Way {
-        config,
-        tls: tls.map(Tls::new),
-    })
+    Way::new(config, settings.tls, settings.ca_file.as_deref())
+        .map_err(|said| ApplicationError::Settings(format!("`application.ca_file` cannot be used: {said}")))
 }
 
 /// A connection.
@@ -101,10 +74,12 @@ impl pool::Session for Session {
 
     async fn open(way: &Way) -> Result<Self, ApplicationError> {
         let connected = async {
-            let client = match &way.tls {
-                Some(tls) => driven(way.config.connect(tls.clone()).await?),
-                None => driven(way.config.connect(NoTls).await?),
-            };
+            let (client, driver) = way.open().await?;
+            tokio::spawn(async move {
+                if let Err(error) = drive(driver).await {
+                    tracing::debug!(error = %words(&error), "a connection to the application's database broke");
+                }
+            });
             let look = client.prepare(LOOK).await?;
             Ok(Self {
                 client,
@@ -160,20 +135,6 @@ impl pool::Session for Session {
         self.spoiled = matches!(answer, Err(Fault::Lost(_)));
         answer
     }
-}
-
-/// Has a connection driven until it ends.
-fn driven<S, T>((client, driver): (Client, Connection<S, T>)) -> Client
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    tokio::spawn(async move {
-        if let Err(error) = driver.await {
-            tracing::debug!(error = %words(&error), "a connection to the application's database broke");
-        }
-    });
-    client
 }
 
 impl Session {

@@ -205,6 +205,10 @@ keys! {
         "A PostgreSQL database (14 or newer) to use instead, by as many nodes as you like. A password in it only in the variable.";
     "store.password_file", Rule::Path, Some(|s| &mut s.store.password_file), "/etc/charla/db-password",
         "A file with the password for store.url; a line end at its end is cut.";
+    "store.tls", Rule::Choice(&["off", "require", "verify-full"]), Some(|s| &mut s.store.tls), "verify-full",
+        "\"verify-full\" (the certificate is believed, and is of this name), \"require\" (encrypted, to whom is not looked at) or \"off\". Not set: as sslmode in the address says, else off.";
+    "store.ca_file", Rule::Path, Some(|s| &mut s.store.ca_file), "/etc/charla/db-ca.pem",
+        "Authorities in PEM that may have signed its certificate, besides those that browsers believe; with verify-full.";
     "store.connections", count(1, 1_000), Some(|s| &mut s.store.connections), "",
         "Connections to PostgreSQL of this node, besides two: one stores messages, one hears what moved on other nodes.";
     "store.group_max", count(1, 65_536), Some(|s| &mut s.store.group_max), "",

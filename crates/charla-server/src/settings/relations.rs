@@ -248,15 +248,17 @@ fn check_application(loaded: &Loaded, problems: &mut Vec<Problem>) {
 
 /// An authority that nobody is held against would be taken for protection.
 fn check_trust(loaded: &Loaded, problems: &mut Vec<Problem>) {
-    let application = &loaded.settings.application;
-    let key = "application.ca_file";
-    if application.ca_file.is_some() && application.tls != Some(DatabaseTls::VerifyFull) {
-        let (key_path, any) = (
-            key.to_owned(),
-            vec!["application.tls = \"verify-full\"".to_owned()],
-        );
-        let fault = Fault::Needs { key: key_path, any };
-        problems.push(Problem::new(&loaded.place(key), fault));
+    let (store, application) = (&loaded.settings.store, &loaded.settings.application);
+    for (section, ca_file, tls) in [
+        ("store", &store.ca_file, store.tls),
+        ("application", &application.ca_file, application.tls),
+    ] {
+        if ca_file.is_some() && tls != Some(DatabaseTls::VerifyFull) {
+            let key = format!("{section}.ca_file");
+            let any = vec![format!("{section}.tls = \"verify-full\"")];
+            let place = loaded.place(&key);
+            problems.push(Problem::new(&place, Fault::Needs { key, any }));
+        }
     }
 }
 

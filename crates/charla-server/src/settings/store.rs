@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{HistorySettings, StoreUrl};
+use super::{DatabaseTls, HistorySettings, StoreUrl};
 
 /// `[store]`
 #[derive(Debug, Clone)]
@@ -13,6 +13,10 @@ pub struct StoreSettings {
     pub url: Option<StoreUrl>,
     /// The file with the password for it, read at the start.
     pub password_file: Option<PathBuf>,
+    /// Whether connections to it are encrypted, and who is believed; `None`: as the address says.
+    pub tls: Option<DatabaseTls>,
+    /// Authorities in PEM that may have signed its certificate, besides those that browsers believe.
+    pub ca_file: Option<PathBuf>,
     /// Connections to PostgreSQL besides the one that appends.
     pub connections: usize,
     /// Most messages that share one commit.
@@ -29,6 +33,8 @@ impl Default for StoreSettings {
             path: PathBuf::from("charla-data"),
             url: None,
             password_file: None,
+            tls: None,
+            ca_file: None,
             connections: 8,
             group_max: 256,
             queue_max: 8192,

@@ -96,8 +96,8 @@ impl Postgres {
         clock: Clock,
         committed: mpsc::Sender<Vec<Committed>>,
     ) -> Result<Self, StoreError> {
-        let config = address::config(url, settings)?;
-        let pool = Pool::new(config.clone(), settings.connections.max(1));
+        let way = address::way(url, settings)?;
+        let pool = Pool::new(way.clone(), settings.connections.max(1));
         migrations::apply(pool.connect().await?)
             .await
             .map_err(Fault::told)?;
@@ -135,7 +135,7 @@ impl Postgres {
             hook,
             history,
             hooks,
-            carrier: Carrier::start(config),
+            carrier: Carrier::start(way),
         })
     }
 

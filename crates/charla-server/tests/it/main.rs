@@ -24,6 +24,7 @@ mod client;
 mod cluster;
 mod console;
 mod django_auth;
+mod encrypted;
 mod front_door;
 mod hints;
 mod isolation;

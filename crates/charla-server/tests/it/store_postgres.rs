@@ -17,6 +17,7 @@ mod history;
 mod nodes;
 mod serving;
 mod start;
+mod tls;
 
 /// Groups that may wait for the sink.
 const SINK: usize = 16;

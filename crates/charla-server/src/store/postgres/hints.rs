@@ -12,13 +12,14 @@ use charla_wire::{ChatId, TenantId};
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{AsyncMessage, Client};
 use uuid::Uuid;
 
 use super::fault::Fault;
 use super::session::{ANSWER_WITHIN, CONNECT_WITHIN};
 use crate::store::StoreError;
 use crate::store::hints::{Hints, Moved};
+use crate::to_postgres::{Driver, Way};
 
 /// Between two times of saying what moved; what moves meanwhile is said together.
 const APART: Duration = Duration::from_millis(20);
@@ -58,9 +59,9 @@ pub(super) struct Carrier {
 
 impl Carrier {
     /// Begins to connect, and goes on trying.
-    pub(super) fn start(config: Config) -> Self {
+    pub(super) fn start(way: Way) -> Self {
         let hints = Arc::<Hints>::default();
-        let task = tokio::spawn(carry(config, Arc::clone(&hints))).abort_handle();
+        let task = tokio::spawn(carry(way, Arc::clone(&hints))).abort_handle();
         Self { hints, task }
     }
 }
@@ -71,7 +72,7 @@ impl Drop for Carrier {
     }
 }
 
-async fn carry(config: Config, hints: Arc<Hints>) {
+async fn carry(way: Way, hints: Arc<Hints>) {
     let ear = Arc::new(Ear {
         hints,
         node: Uuid::new_v4().to_string(),
@@ -81,7 +82,7 @@ async fn carry(config: Config, hints: Arc<Hints>) {
     let mut pause = RETRY_FIRST;
     loop {
         let since = Instant::now();
-        let why = carry_once(&config, &ear).await;
+        let why = carry_once(&way, &ear).await;
         ear.hints.prove(false);
         // What was said meanwhile was not heard here.
         ear.hints.incoming.add_any();
@@ -95,13 +96,13 @@ async fn carry(config: Config, hints: Arc<Hints>) {
 }
 
 /// Carries hints until the connection is of no use; why.
-async fn carry_once(config: &Config, ear: &Arc<Ear>) -> Fault {
-    let (client, connection) = match timeout(CONNECT_WITHIN, config.connect(NoTls)).await {
+async fn carry_once(way: &Way, ear: &Arc<Ear>) -> Fault {
+    let (client, driver) = match timeout(CONNECT_WITHIN, way.open()).await {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => return error.into(),
         Err(_) => return Fault::Silent,
     };
-    let hearing = hear(connection, Arc::clone(ear));
+    let hearing = hear(driver, Arc::clone(ear));
     tokio::select! {
         () = hearing => away("the connection ended"),
         why = speak(&client, ear) => why.err().unwrap_or(Fault::Silent),
@@ -113,8 +114,8 @@ fn away(why: &str) -> Fault {
 }
 
 /// Drives the connection, and takes what comes in.
-async fn hear(mut connection: Connection<Socket, NoTlsStream>, ear: Arc<Ear>) {
-    while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+async fn hear(mut driver: Driver, ear: Arc<Ear>) {
+    while let Some(Ok(message)) = poll_fn(&mut driver).await {
         if let AsyncMessage::Notification(notification) = message {
             ear.take(notification.payload());
         }

@@ -35,7 +35,7 @@ const LOCK: &str = "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_a
 /// # Errors
 /// When it cannot be reached, or was written by a newer program.
 pub(in crate::store) async fn schema(url: &StoreUrl, settings: &StoreSettings) -> Result<Schema, StoreError> {
-    let pool = Pool::new(address::config(url, settings)?, 1);
+    let pool = Pool::new(address::way(url, settings)?, 1);
     let mut session = pool.connect().await?;
     look(&mut session).await.map_err(Fault::told)
 }
@@ -48,7 +48,7 @@ pub(in crate::store) async fn migrate(
     url: &StoreUrl,
     settings: &StoreSettings,
 ) -> Result<Schema, StoreError> {
-    let pool = Pool::new(address::config(url, settings)?, 1);
+    let pool = Pool::new(address::way(url, settings)?, 1);
     apply(pool.connect().await?).await.map_err(Fault::told)
 }
 

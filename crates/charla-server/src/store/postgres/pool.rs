@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use tokio_postgres::Config;
 
 use super::address;
 use super::session::Session;
 use crate::store::StoreError;
+use crate::to_postgres::Way;
 
 /// How long to wait for a connection that is free.
 const FREE_WITHIN: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The connections that are not in use, and the right to have more.
 pub(super) struct Pool {
-    config: Config,
+    way: Way,
     size: usize,
     free: Semaphore,
     idle: Mutex<Vec<Session>>,
@@ -28,9 +28,9 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Nothing is connected yet.
-    pub(super) fn new(config: Config, size: usize) -> Arc<Self> {
+    pub(super) fn new(way: Way, size: usize) -> Arc<Self> {
         Arc::new(Self {
-            config,
+            way,
             size,
             free: Semaphore::new(size),
             idle: Mutex::default(),
@@ -79,9 +79,9 @@ impl Pool {
         {
             return Err(why.clone());
         }
-        let opened = Session::open(&self.config).await;
+        let opened = Session::open(&self.way).await;
         opened.map_err(|fault| {
-            let why = address::told(fault, &self.config);
+            let why = address::told(fault, self.way.config());
             *self.failed.lock() = Some((Instant::now(), why.clone()));
             why
         })

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::fault::{self, Fault};
 use crate::store::StoreError;
+use crate::to_postgres::{Way, drive};
 
 /// From the first packet to a connection that is set up.
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -41,8 +42,8 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects and sets up.
-    pub(super) async fn open(config: &Config) -> Result<Self, Fault> {
-        timeout(CONNECT_WITHIN, Self::opened(config))
+    pub(super) async fn open(way: &Way) -> Result<Self, Fault> {
+        timeout(CONNECT_WITHIN, Self::opened(way))
             .await
             .unwrap_or_else(|_| {
                 Err(Fault::Refused(StoreError::Unavailable(format!(
@@ -52,10 +53,10 @@ impl Session {
             })
     }
 
-    async fn opened(config: &Config) -> Result<Self, Fault> {
-        let (client, driver) = config.connect(NoTls).await?;
+    async fn opened(way: &Way) -> Result<Self, Fault> {
+        let (client, driver) = way.open().await?;
         tokio::spawn(async move {
-            if let Err(error) = driver.await {
+            if let Err(error) = drive(driver).await {
                 tracing::debug!(error = %fault::words(&error), "a connection to the database broke");
             }
         });

@@ -1,35 +1,12 @@
 //! The application's database over TLS: who is believed, and who is not.
 
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use charla_server::settings::DatabaseTls;
-use uuid::Uuid;
 
 use super::*;
 use crate::broker_contract::Authority;
-use crate::cluster;
-
-/// A folder that a server under another user may read.
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
-
-/// Nobody else's: each server has the usual port there.
-fn address() -> String {
-    let [one, two, three, ..] = Uuid::new_v4().into_bytes();
-    format!("127.{}.{two}.{}", 64 + one % 64, 1 + three % 250)
-}
-
-/// A certificate for a name, and the key as a server under this user wants it.
-fn signed(authority: &Authority, name: &str, user: Option<u32>) -> (PathBuf, PathBuf) {
-    let (certificate, key) = authority.signed("server", name, |_| {});
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-    chown(&key, user, None).unwrap();
-    (certificate, key)
-}
+use crate::encrypted::{Encrypted, folder, signed};
 
 fn way(url: &str, tls: Option<DatabaseTls>, ca_file: Option<&Path>) -> Application {
     let settings = ApplicationSettings {
@@ -60,18 +37,12 @@ async fn asked(application: &Application) -> Result<bool, String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgresql_is_spoken_to_over_tls() {
-    let (folder, address) = (folder(), address());
-    let authority = Authority::new(folder.path());
-    let user = cluster::owner().map(|(user, _)| user);
-    let (certificate, key) = signed(&authority, &address, user);
-    let options = [
-        format!("listen_addresses={address}"),
-        "ssl=on".to_owned(),
-        format!("ssl_cert_file={}", certificate.display()),
-        format!("ssl_key_file={}", key.display()),
-    ];
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let cluster = tokio::task::block_in_place(|| Cluster::start_with(&options));
+    let Encrypted {
+        cluster,
+        address,
+        authority,
+        ..
+    } = &Encrypted::start();
     let database = cluster.database().await;
     let (url, ca) = (
         format!("postgres://charla@{address}/{database}"),

@@ -1,7 +1,7 @@
 //! How connections end, and how they live on: tokens, members and users that stop being good, silence, restarts.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use charla_server::settings::WhenFull;
 use charla_server::store::{UserChange, UserState};
@@ -231,6 +231,7 @@ async fn balancers_hear_of_the_end_before_clients_do() {
     assert_eq!(ready().await.status, 200);
     let mut before = Client::open(address, &path, &["charla.v1"]).await;
     before.next_of("subscribed").await;
+    let began = Instant::now();
     let draining = tokio::spawn(serving.drain());
     until("not ready", || async { ready().await.status == 503 }).await;
     assert_eq!(ready().await.body, b"draining\n");

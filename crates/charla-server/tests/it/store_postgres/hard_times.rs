@@ -1,6 +1,5 @@
 //! A database that is there and does not answer, one that has no connection left, and one behind TCP.
 
-
 use charla_server::settings::StoreUrl;
 use charla_server::store::{AppendError, Appended, Page};
 use rustix::process::Signal;
