@@ -109,8 +109,14 @@ const REQUESTS = {
     if (chat.state === "closed") return connection.refuse(frame, "chat_closed");
     if (frame.text.length > 16_384) return connection.refuse(frame, "message_too_long", "16384 bytes at most");
     const { user, server } = connection;
+    const isRepeated = chat.ids.has(frame.id);
+    const files = isRepeated ? [] : (frame.attachments ?? []).map((id) => server.files.get(id));
+    const isFree = (file) => file?.bytes && !file.isSent && file.chat === frame.chat && file.user === user.id;
+    if (!files.every(isFree)) return connection.refuse(frame, "attachment_not_found");
+    for (const file of files) file.isSent = true;
+    const attachments = files.length ? files.map(({ attachment }) => attachment) : undefined;
     const lost = server.loses();
-    const { message } = server.post(frame.chat, user.login, frame.text, frame);
+    const { message } = server.post(frame.chat, user.login, frame.text, { ...frame, attachments });
     if (lost) return connection.end(1006, "");
     return connection.tell({ type: "ack", ref: frame.ref, chat: frame.chat, id: frame.id, seq: message.seq, sent_at: message.sent_at });
   },
@@ -147,6 +153,21 @@ const REQUESTS = {
     const user = person(connection.user);
     connection.server.toChat(chat, { type: "typing", chat: frame.chat, user, on: frame.on }, connection);
   },
+  attach(connection, frame) {
+    const { ref, chat, name, media_type: type, bytes } = frame;
+    if (!connection.chats.has(chat)) return connection.refuse(frame, "not_subscribed");
+    const id = crypto.randomUUID();
+    connection.server.files.set(id, { chat, user: connection.user.id, attachment: { id, name, type, bytes }, bytes: null, isSent: false });
+    return connection.tell({ type: "upload", ref, chat, id, name, method: "PUT", headers: { "content-type": type }, ...addressOf(connection, id) });
+  },
+  download(connection, frame) {
+    const { ref, chat, id } = frame;
+    if (!connection.chats.has(chat)) return connection.refuse(frame, "not_subscribed");
+    const file = connection.server.files.get(id);
+    const may = file?.bytes && file.chat === chat && (file.isSent || file.user === connection.user.id);
+    if (!may) return connection.refuse(frame, "attachment_not_found");
+    return connection.tell({ type: "download", ref, chat, id, ...addressOf(connection, id) });
+  },
   refresh(connection, frame) {
     const gate = connection.server.gate(new URL("ws://fake/ws/"), frame.token);
     if ("cause" in gate) return connection.end(codeOf(gate.cause), gate.cause);
@@ -156,6 +177,10 @@ const REQUESTS = {
   report: () => {},
   ping: (connection) => connection.tell({ type: "pong" }),
 };
+
+function addressOf({ expiresAt }, id) {
+  return { url: `/attachments/demo/${id}`, until: new Date(expiresAt).toISOString() };
+}
 
 export function person({ id, name, role }) {
   return { id, name, role };

@@ -26,6 +26,8 @@ export class FakeServer {
   users = new Map();
   /** @type {Map<string, any>} */
   chats = new Map();
+  /** Those that were announced, by id; `bytes` once they were put. @type {Map<string, any>} */
+  files = new Map();
   /** @type {Set<Connection>} */
   connections = new Set();
   /** Nobody listens: handshakes end in 1006 and fetches throw. */
@@ -118,9 +120,9 @@ export class FakeServer {
    * @param {string} chatId
    * @param {string} login
    * @param {string} text
-   * @param {{id?: string, data?: any, at?: number}} [more]
+   * @param {{id?: string, data?: any, attachments?: import("./src/frames.js").Attachment[], at?: number}} [more]
    */
-  post(chatId, login, text, { id = crypto.randomUUID(), data, at } = {}) {
+  post(chatId, login, text, { id = crypto.randomUUID(), data, attachments, at } = {}) {
     const chat = this.chats.get(chatId);
     const known = chat.ids.get(id);
     if (known) return { message: known, isNew: false };
@@ -128,6 +130,7 @@ export class FakeServer {
     const sent_at = new Date(at ?? this.now()).toISOString();
     const message = { seq: chat.messages.length + 1, id, author: { id: author, name }, text, sent_at };
     if (data !== undefined) message.data = data;
+    if (attachments) message.attachments = attachments;
     chat.messages.push(message);
     chat.ids.set(id, message);
     this.toChat(chat, { type: "message", chat: chatId, ...message });
@@ -215,8 +218,24 @@ export class FakeServer {
     if (target && redirect === "manual") return new Response(null, { status: 302, headers: { location: target } });
     if (target) return Object.defineProperty(new Response("<!doctype html>"), "url", { value: new URL(target, url).href });
     if (status) return new Response("<!doctype html>", { status, headers: { "content-type": "text/html" } });
+    if (url.pathname.startsWith("/attachments/")) return this.#file(method, url, init);
     const answer = this.handle(method, url, authorization?.replace(/^Bearer /, ""), init.body ? JSON.parse(init.body) : {});
     return Response.json(answer.json, { status: answer.status });
+  }
+
+  /** Who has the address needs no token. */
+  async #file(method, url, { body }) {
+    const file = this.files.get(url.pathname.split("/").at(-1));
+    const { type, bytes } = file?.attachment ?? {};
+    if (method === "PUT" && file) {
+      const put = new Uint8Array(await new Response(body).arrayBuffer());
+      if (put.length > bytes) return Response.json(refused("attachment_too_large", 413).json, { status: 413 });
+      if (put.length < bytes) return Response.json(refused("bad_request", 400).json, { status: 400 });
+      file.bytes ??= put;
+      return new Response(null, { status: 204 });
+    }
+    if (file?.bytes) return new Response(file.bytes, { headers: { "content-type": type } });
+    return Response.json(refused("attachment_not_found", 404).json, { status: 404 });
   }
 
   /** The HTTP half: preflight, tokens, and what a page asks. @returns {{status: number, json: any}} */

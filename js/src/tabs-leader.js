@@ -94,6 +94,8 @@ export class Leader {
         return this.client.read(chat, rest[0]);
       case "typing":
         return this.client.typing(chat, rest[0]);
+      case "ask":
+        return this.client.ask(args[0]);
       case "report":
         return this.client.report();
       case "connect":

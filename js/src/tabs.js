@@ -57,7 +57,9 @@ export class SharedCharla extends EventTarget {
     this.#keeps = Boolean(options.queue);
     this.#outbox = new Outbox({ ...options.outbox, window: Infinity });
     this.#state = machine(options.policy).state;
-    const entry = entryChatOf(socketUrl(options.url ?? "/ws/"));
+    /** The socket's address, without a token. */
+    this.url = socketUrl(options.url ?? "/ws/");
+    const entry = entryChatOf(this.url);
     if (entry) this.#chats.set(entry, subscriptionFrom());
     const member = {
       event: (/** @type {string} */ type, /** @type {any} */ detail) => this.#event(type, detail),
@@ -82,7 +84,7 @@ export class SharedCharla extends EventTarget {
 
   /** What this tab wrote and nobody acknowledged yet. */
   get unsent() {
-    return this.#outbox.all().map(({ id, chat, text, data, queuedAt }) => ({ id, chat, text, queuedAt, ...(data === undefined ? {} : { data }) }));
+    return this.#outbox.all().map(({ id, chat, text, data, attachments, queuedAt }) => ({ id, chat, text, queuedAt, ...given({ data, attachments }) }));
   }
 
   /**
@@ -149,12 +151,12 @@ export class SharedCharla extends EventTarget {
   /**
    * @param {string} chat
    * @param {string} text
-   * @param {{data?: any, id?: string}} [more] `id` of a send that is being repeated.
+   * @param {{data?: any, attachments?: string[], id?: string}} [more] The ids that `attach` gave; `id` of a send that is being repeated.
    * @returns {Promise<Ack> & {id: string}}
    */
-  send(chat, text, { data, id = uuid() } = {}) {
+  send(chat, text, { data, attachments, id = uuid() } = {}) {
     // As it will travel: what JSON cannot carry, a channel may not either.
-    const plain = data === undefined ? {} : { data: JSON.parse(JSON.stringify(data)) };
+    const plain = JSON.parse(JSON.stringify({ data, attachments }));
     const known = this.#outbox.get(id)?.promise;
     return Object.assign(known ?? this.#enqueue({ id, chat, text, ...plain, queuedAt: this.#now() }), { id });
   }
@@ -197,6 +199,15 @@ export class SharedCharla extends EventTarget {
   /** @param {string} chat @param {boolean} on */
   typing(chat, on) {
     this.#group.call("typing", [chat, on]).catch(() => {});
+  }
+
+  /**
+   * Any request of the protocol, and its answer: for what stands in a module of its own (see attach.js).
+   * @param {{type: string} & Record<string, any>} frame
+   * @returns {Promise<any>}
+   */
+  ask(frame) {
+    return this.#group.call("ask", [frame]);
   }
 
   /** What happened last to the one connection, in whichever tab it is. @returns {Promise<import("./link.js").Report>} */
@@ -307,8 +318,8 @@ export class SharedCharla extends EventTarget {
     if (this.#group.term === 0) return;
     const now = this.#now();
     for (const { id } of this.#outbox.expired(now)) this.#outbox.remove(id)?.reject(new CharlaError("outbox_expired"));
-    for (const { id, chat, text, data } of this.#outbox.take(now, () => true)) {
-      this.#group.call("send", [chat, text, { id, ...(data === undefined ? {} : { data }) }]).then(
+    for (const { id, chat, text, data, attachments } of this.#outbox.take(now, () => true)) {
+      this.#group.call("send", [chat, text, { id, ...given({ data, attachments }) }]).then(
         (ack) => this.#outbox.remove(id)?.resolve(ack),
         // One whose leader is gone goes to the next.
         (error) => error.cause !== "connection_lost" && this.#outbox.remove(id)?.reject(error),
@@ -333,6 +344,11 @@ export class SharedCharla extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Without what a send does not have. @param {{data?: any, attachments?: string[]}} more */
+function given({ data, attachments }) {
+  return { ...(data === undefined ? {} : { data }), ...(attachments ? { attachments } : {}) };
 }
 
 /** @param {{after?: number, rev?: number, epoch?: number}} [from] @returns {Subscription} */

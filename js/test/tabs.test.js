@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeServer } from "../fake-server.js";
+import { attach, locate } from "../src/attach.js";
 import { SharedCharla, sharedToken } from "../src/tabs.js";
 
 /** The Web Locks of one origin: exclusive, in line, with `steal`, `ifAvailable` and `signal`. */
@@ -206,6 +207,44 @@ test("requests of either tab are answered, refusals with their cause", async (t)
   assert.equal((await second.history("5")).messages[0].deleted, true);
   assert.ok(server.received.some(({ type, on }) => type === "typing" && on));
   assert.equal(server.chats.get("5").reads.get("41"), seq);
+});
+
+test("a tab that follows attaches a file, sends it and says where it is", async (t) => {
+  const { server, first, second } = await two(t);
+  await Promise.all([first.subscribe("5"), second.subscribe("5")]);
+  const heard = event(first, "message");
+  const fetch = /** @type {any} */ (server.fetch);
+  const attachment = await attach(second, "5", new File(["hola"], "a.txt", { type: "text/plain" }), { fetch });
+  assert.deepEqual({ ...attachment, id: "" }, { id: "", name: "a.txt", type: "text/plain", bytes: 4 });
+  await second.send("5", "", { attachments: [attachment.id] });
+  assert.deepEqual((await heard).attachments, [attachment]);
+  for (const tab of [first, second]) {
+    const { url, until } = await locate(tab, "5", attachment.id);
+    assert.equal(new URL(url).origin, "http://fake");
+    assert.ok(until > new Date());
+    assert.equal(await (await server.fetch(url)).text(), "hola");
+    await assert.rejects(locate(tab, "5", "another"), { cause: "attachment_not_found", retry: "stop" });
+    await assert.rejects(tab.send("5", "", { attachments: [attachment.id] }), { cause: "attachment_not_found" });
+  }
+  assert.equal(server.handshakes, 1);
+});
+
+test("a send keeps its files when the leader goes, and who asked it for an address asks again", async (t) => {
+  const { server, first, second } = await two(t);
+  await Promise.all([first.subscribe("5"), second.subscribe("5")]);
+  const fetch = /** @type {any} */ (server.fetch);
+  const attachment = await attach(second, "5", new File(["hola"], "a.txt", { type: "text/plain" }), { fetch });
+  server.lose(1);
+  const sent = second.send("5", "", { attachments: [attachment.id] });
+  assert.deepEqual(second.unsent.map(({ attachments }) => attachments), [[attachment.id]]);
+  while (!server.received.some(({ type }) => type === "send")) await event(first, "trace");
+  const asked = assert.rejects(locate(second, "5", attachment.id), { cause: "connection_lost", retry: "backoff" });
+  first.close();
+  await asked;
+  await sent;
+  assert.equal(second.leads, true);
+  assert.deepEqual(server.chats.get("5").messages.map(({ attachments }) => attachments), [[attachment]]);
+  assert.match((await locate(second, "5", attachment.id)).url, /^http:\/\/fake\/attachments\//);
 });
 
 test("the report of any tab is that of the connection", async (t) => {

@@ -25,6 +25,7 @@ mod overseer;
 mod pages;
 mod personal;
 mod problem;
+mod representation;
 mod search;
 mod shapes;
 mod tenants;

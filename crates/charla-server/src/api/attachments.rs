@@ -11,12 +11,13 @@ use axum::routing::get;
 use charla_core::session::Refusal;
 use charla_wire::attachment::media_type;
 use charla_wire::{Cause, TenantId};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use uuid::Uuid;
 
 use super::Api;
 use super::problem::Problem;
+use super::representation::{Wanted, wanted};
 use crate::attachments::directory::{Directory, Received};
 use crate::attachments::{Attachments, Place, Signed, disposition, storage_away};
 use crate::node::Node;
@@ -132,8 +133,10 @@ fn wrong_length(came: u64, announced: u64) -> Problem {
 
 async fn fetch(
     State(node): State<Arc<Node>>,
+    method: Method,
     Path(path): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let file = meant(&node, "GET", path, query).await?;
     if !file.kept.uploaded {
@@ -142,21 +145,53 @@ async fn fetch(
     let contents = file.directory.fetch(&file.key).await;
     let contents = contents.map_err(|away| told(storage_away(&away)))?;
     let contents = contents.ok_or_else(|| not_there(""))?;
-    let said = &file.kept.attachment;
+    let (said, length) = (&file.kept.attachment, contents.length());
+    // Under its id a file stays as it is.
+    let tag = format!("\"{}\"", file.key.id.simple());
     let how = disposition(said);
-    let mut response = Response::new(Body::new(contents));
-    let lines: [(HeaderName, &str); 6] = [
-        (header::CONTENT_TYPE, &said.media_type),
-        (header::CONTENT_DISPOSITION, &how),
+    let mut lines = vec![(header::ETAG, &*tag), (header::CACHE_CONTROL, CACHE)];
+    let mut response = match wanted(&method, &headers, &tag, length) {
+        Wanted::Known => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            // As long as what is not sent (RFC 9110, section 8.6): without it an answer to HEAD says 0.
+            mark(&mut response, &[(header::CONTENT_LENGTH, &length.to_string())])?;
+            mark(&mut response, &lines)?;
+            return Ok(response);
+        }
+        Wanted::Outside => {
+            let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+            mark(
+                &mut response,
+                &[(header::CONTENT_RANGE, &format!("bytes */{length}"))],
+            )?;
+            return Ok(response);
+        }
+        Wanted::Whole => Response::new(Body::new(contents)),
+        Wanted::Part(part) => {
+            let range = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
+            let mut response = Response::new(Body::new(contents.cut(part)));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            mark(&mut response, &[(header::CONTENT_RANGE, &range)])?;
+            response
+        }
+    };
+    lines.extend([
+        (header::ACCEPT_RANGES, "bytes"),
+        (header::CONTENT_TYPE, &*said.media_type),
+        (header::CONTENT_DISPOSITION, &*how),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, CACHE),
         // The address is a key to the file: it is told to nobody.
         (header::REFERRER_POLICY, "no-referrer"),
-    ];
+    ]);
+    mark(&mut response, &lines)?;
+    Ok(response)
+}
+
+fn mark(response: &mut Response, lines: &[(HeaderName, &str)]) -> Result<(), Problem> {
     for (name, value) in lines {
         let value = HeaderValue::from_str(value).map_err(|_| Problem::new(Cause::InternalError, ""))?;
         response.headers_mut().insert(name, value);
     }
-    Ok(response)
+    Ok(())
 }

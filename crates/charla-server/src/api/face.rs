@@ -19,9 +19,10 @@ use crate::node::Node;
 
 /// What pages of other origins may use.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
-const REQUEST_HEADERS: &str = "authorization, content-type, accept-language, charla-tenant";
+const REQUEST_HEADERS: &str =
+    "authorization, content-type, accept-language, charla-tenant, if-none-match, if-range, range";
 /// What they may read besides the body.
-const EXPOSED_HEADERS: &str = "retry-after, content-language";
+const EXPOSED_HEADERS: &str = "retry-after, content-language, accept-ranges, content-range, etag";
 /// Seconds for which a browser may remember that.
 const PREFLIGHT_AGE: &str = "600";
 

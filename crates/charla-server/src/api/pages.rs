@@ -15,6 +15,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use super::Api;
 use super::asked::At;
 use super::problem::Problem;
+use super::representation::is_known;
 use crate::node::Node;
 
 /// Nothing but our own files: no inline script, no other host, no frame around us.
@@ -104,15 +105,7 @@ fn page<E: RustEmbed>(path: &str, headers: &HeaderMap) -> Result<Response, Probl
     };
     let file = E::get(path).ok_or_else(|| Problem::not_found(""))?;
     let tag = entity_tag(&file);
-    let is_known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|known| known.to_str().ok())
-        .is_some_and(|known| {
-            known
-                .split(',')
-                .any(|one| one.trim().trim_start_matches("W/") == tag)
-        });
-    let mut response = if is_known {
+    let mut response = if is_known(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(Body::from(file.data));

@@ -4,7 +4,8 @@
 //! The disk is waited for on threads for that purpose, one piece at a time: no thread is held by a client that is slow.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -111,9 +112,9 @@ impl Directory {
             Ok((file, bytes))
         });
         match opened.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok((file, left)) => Ok(Some(Contents {
+            Ok((file, bytes)) => Ok(Some(Contents {
                 reading: Reading::Idle(Some(file)),
-                left,
+                left: 0..bytes,
             })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Away(error.to_string())),
@@ -225,10 +226,24 @@ fn name(file: &File, part: &Part, target: &Path) -> io::Result<()> {
     File::open(shelf)?.sync_all()
 }
 
-/// A file on its way to a client.
+/// A file, or a part of one, on its way to a client.
 pub(crate) struct Contents {
     reading: Reading,
-    left: u64,
+    /// Bytes of the file that are still to be read.
+    left: Range<u64>,
+}
+
+impl Contents {
+    /// How many bytes are to come.
+    pub(crate) const fn length(&self) -> u64 {
+        self.left.end.saturating_sub(self.left.start)
+    }
+
+    /// Of a file that is whole, these bytes alone; what lies beyond its end is not to be had.
+    pub(crate) fn cut(mut self, part: Range<u64>) -> Self {
+        self.left = part.start..part.end.min(self.left.end);
+        self
+    }
 }
 
 enum Reading {
@@ -244,14 +259,15 @@ impl hyper::body::Body for Contents {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.left == 0 {
+        if self.length() == 0 {
             return Poll::Ready(None);
         }
+        let (from, most) = (self.left.start, self.length());
         if let Reading::Idle(file) = &mut self.reading {
             let Some(file) = file.take() else {
                 return Poll::Ready(None);
             };
-            self.reading = Reading::Busy(spawn_blocking(move || read(file)));
+            self.reading = Reading::Busy(spawn_blocking(move || read(file, from, most)));
         }
         let Reading::Busy(task) = &mut self.reading else {
             return Poll::Ready(None);
@@ -260,7 +276,7 @@ impl hyper::body::Body for Contents {
             ready!(Pin::new(task).poll(context)).unwrap_or_else(|error| Err(io::Error::other(error)));
         match outcome {
             Ok((file, piece)) if !piece.is_empty() => {
-                self.left = self.left.saturating_sub(piece.len() as u64);
+                self.left.start = from.saturating_add(piece.len() as u64);
                 self.reading = Reading::Idle(Some(file));
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
@@ -276,12 +292,15 @@ impl hyper::body::Body for Contents {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.length())
     }
 }
 
-fn read(mut file: File) -> io::Result<(File, Bytes)> {
+/// The next piece of at most so many bytes.
+fn read(mut file: File, from: u64, most: u64) -> io::Result<(File, Bytes)> {
+    file.seek(SeekFrom::Start(from))?;
+    let most = most.min(PIECE as u64);
     let mut piece = Vec::with_capacity(PIECE);
-    (&mut file).take(PIECE as u64).read_to_end(&mut piece)?;
+    (&mut file).take(most).read_to_end(&mut piece)?;
     Ok((file, piece.into()))
 }

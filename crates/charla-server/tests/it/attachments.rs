@@ -11,6 +11,7 @@ use crate::serving::{Client, Reply, Serving};
 mod bucket;
 mod care;
 mod crash;
+mod ranges;
 mod refused;
 mod whole;
 
