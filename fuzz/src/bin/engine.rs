@@ -12,4 +12,4 @@ static CHOSEN: LazyLock<&'static Target> = LazyLock::new(|| {
     named(&name).unwrap_or_else(|| panic!("CHARLA_FUZZ_TARGET={name}: no such target"))
 });
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| { (CHOSEN.run)(bytes) });
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (CHOSEN.run)(bytes));
