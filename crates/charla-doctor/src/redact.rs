@@ -89,7 +89,10 @@ fn addresses(text: &str) -> String {
         let end = after
             .find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '<' | '>' | '?' | ','))
             .unwrap_or(after.len());
-        let (authority, tail) = after.split_at(end);
+        // An address may stand where a host should: `a://b://user:password@host`.
+        let nested = after.get(..end).is_some_and(|authority| authority.ends_with(':'))
+            && after.get(end..).is_some_and(|tail| tail.starts_with("//"));
+        let (authority, tail) = after.split_at(end - usize::from(nested));
         match authority
             .rsplit_once('@')
             .map(|(who, host)| (who.split_once(':'), host))
@@ -174,6 +177,10 @@ mod tests {
                 "redis://:***@127.0.0.1:6379/0",
             ),
             ("postgres://app:p@ss@db/app", "postgres://app:***@db/app"),
+            (
+                "http://u:p@proxy://redis://:s3cret@db/0",
+                "http://u:***@proxy://redis://:***@db/0",
+            ),
             ("ws://127.0.0.1:9001/ws/", "ws://127.0.0.1:9001/ws/"),
             (
                 "GET / HTTP/1.1 Cookie: sessionid=abc; x=y",
