@@ -70,6 +70,8 @@ pub(crate) enum Bar {
     AtLeastTimes(f64),
     /// At most this.
     AtMost(f64),
+    /// At least this.
+    AtLeast(f64),
     /// Quoted for what it is.
     Told,
 }
@@ -106,6 +108,7 @@ impl Row {
             Bar::AtMostTimes(times) => format!("<= {times} x {name}"),
             Bar::AtLeastTimes(times) => format!(">= {times} x {name}"),
             Bar::AtMost(most) => format!("<= {} {}", figure(most), self.unit),
+            Bar::AtLeast(least) => format!(">= {} {}", figure(least), self.unit),
             Bar::Told => "-".into(),
         }
     }
@@ -117,6 +120,7 @@ impl Row {
             Bar::AtMostTimes(times) => ratio / times - 1.0,
             Bar::AtLeastTimes(times) => 1.0 - ratio / times,
             Bar::AtMost(most) => self.charla.median / most - 1.0,
+            Bar::AtLeast(least) => 1.0 - self.charla.median / least,
             Bar::Told => return "-".into(),
         };
         if missed <= 0.0 {

@@ -13,6 +13,7 @@ mod binary;
 mod chats;
 pub(crate) mod curve;
 mod deflate;
+mod doctor;
 mod durable;
 mod fanout;
 pub(crate) mod handshakes;
@@ -47,6 +48,7 @@ const SCENARIOS: &[Scenario] = &[
     ("handshakes", handshakes::run),
     ("resume", resume::run),
     ("preflight", preflight::run),
+    ("doctor", doctor::run),
     ("slow", slow::run),
     ("idle", idle::run),
 ];
