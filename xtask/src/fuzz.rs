@@ -181,7 +181,7 @@ fn attempt(root: &Path, name: &str, wanted: &Wanted) -> Result<(), String> {
 fn merge(root: &Path, name: &str, made: &Path, corpus: &Path) -> Result<(), String> {
     let mut merging = engine(root, name);
     let status = merging
-        .args(["-merge=1", "-max_len=2048"])
+        .args(["-set_cover_merge=1", "-max_len=2048"])
         .arg(corpus)
         .arg(made)
         .output();
