@@ -207,12 +207,25 @@ fn refuse(connection: &Connection, reference: Option<u64>, meant: &Meant, error:
     let refusal = charla_core::session::Refusal {
         chat: Some(meant.chat.clone()),
         id: Some(meant.id),
-        ..charla_core::session::Refusal::new(error.cause(), error.to_string())
+        ..charla_core::session::Refusal::new(error.cause(), error.detail())
     };
     node.answer_refusal(connection, reference, &refusal);
 }
 
 impl AppendError {
+    /// What a client is told besides. A store's own words name files, hosts and ports: they stay in the log.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Unavailable(_) => "not stored; send it again with the same id".into(),
+            Self::IdConflict
+            | Self::NoChat
+            | Self::Closed
+            | Self::AttachmentMissing
+            | Self::HistoryRefused => self.to_string(),
+        }
+    }
+
     /// The cause that a client is told.
     #[must_use]
     pub const fn cause(&self) -> Cause {

@@ -159,20 +159,6 @@ impl From<StoreError> for Problem {
 
 impl From<AppendError> for Problem {
     fn from(error: AppendError) -> Self {
-        // A store's own words may name files: they stay in the log.
-        match error {
-            AppendError::Unavailable(words) => {
-                tracing::warn!(error = words, "a message was not stored");
-                Self::new(
-                    Cause::StoreUnavailable,
-                    "not stored; send it again with the same id",
-                )
-            }
-            AppendError::IdConflict
-            | AppendError::AttachmentMissing
-            | AppendError::NoChat
-            | AppendError::Closed
-            | AppendError::HistoryRefused => Self::new(error.cause(), error.to_string()),
-        }
+        Self::new(error.cause(), error.detail())
     }
 }

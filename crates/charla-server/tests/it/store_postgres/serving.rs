@@ -38,6 +38,8 @@ async fn send_until(client: &mut Client, text: &str, refusal: &Notify) -> (u64, 
             return (answer["seq"].as_u64().unwrap(), refused);
         }
         assert_eq!(answer["cause"], "store_unavailable", "{answer}");
+        // Where the database is, is nobody's business out there.
+        assert_eq!(answer["detail"], "not stored; send it again with the same id");
         refused += 1;
         refusal.notify_one();
         // sleeps because a client waits before it sends again

@@ -78,7 +78,11 @@ async fn a_server_that_cannot_be_used_is_told_with_what_to_do() {
             "check the password of charla",
         ),
         (address_in(&folder, "nowhere"), &right, "createdb --owner=charla"),
-        (format!("{here}&sslmode=require"), &right, "sslmode=require"),
+        (
+            format!("{here}&sslmode=require"),
+            &right,
+            "`store.tls` to \"off\"",
+        ),
         (address_in(file.path(), "postgres"), &right, "`pg_isready` tells"),
     ];
     for (address, settings, wanted) in cases {
