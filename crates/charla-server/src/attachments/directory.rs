@@ -105,9 +105,15 @@ impl Directory {
     /// # Errors
     /// When the file system refuses.
     pub(crate) async fn fetch(&self, key: &AttachmentKey) -> Result<Option<Contents>, Away> {
-        let path = self.path(key);
+        let (path, root) = (self.path(key), self.root.clone());
         let opened = spawn_blocking(move || {
-            let file = File::open(path)?;
+            let file = match File::open(path) {
+                // A share that is not mounted has no file either, and all of them are still somewhere.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !root.join(PARTS).is_dir() => {
+                    return Err(io::Error::other(format!("{} is away", root.display())));
+                }
+                opened => opened?,
+            };
             let bytes = file.metadata()?.len();
             Ok((file, bytes))
         });

@@ -170,6 +170,24 @@ async fn a_disk_that_refuses_is_said_to_be_away() {
 }
 
 #[tokio::test]
+async fn a_share_that_is_not_mounted_has_lost_no_file() {
+    let serving = serving(None).await;
+    let mut ana = serving.connect("ana", "/ws/chat/5/").await;
+    let sent = uploaded(&serving, &mut ana, "a.txt", "text/plain", b"y").await;
+    ana.ask(&send(&[&sent]), "ack").await;
+    let place = serving.node().settings.attachments.directory.clone().unwrap();
+    let elsewhere = place.with_file_name("elsewhere");
+    std::fs::rename(&place, &elsewhere).unwrap();
+    let got = fetched(&serving, &mut ana, &sent).await;
+    assert_eq!(
+        (got.status, &got.json()["cause"]),
+        (503, &json!("attachment_storage_unavailable"))
+    );
+    std::fs::rename(&elsewhere, &place).unwrap();
+    assert_eq!(fetched(&serving, &mut ana, &sent).await.body, b"y");
+}
+
+#[tokio::test]
 async fn a_place_that_is_none_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = crate::serving::settings(folder.path());
