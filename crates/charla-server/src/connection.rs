@@ -62,6 +62,8 @@ struct Writing {
     outbox: Outbox,
     limits: OutboxLimits,
     ending: Option<Ending>,
+    /// Bytes that waited when it was ended: most of them never go out.
+    left: usize,
     broken: bool,
     task: Option<Waker>,
     expelled: Vec<(ChatId, Cause)>,
@@ -146,6 +148,7 @@ impl Connection {
             outbox: Outbox::default(),
             limits: opening.outbox,
             ending: None,
+            left: 0,
             broken: false,
             task: None,
             expelled: Vec::new(),
@@ -320,6 +323,12 @@ impl Connection {
         self.writing.lock().outbox.bytes()
     }
 
+    /// Bytes that it did not get: those that wait, or waited when it was ended.
+    pub fn unsent_bytes(&self) -> usize {
+        let writing = self.writing.lock();
+        writing.outbox.bytes().max(writing.left)
+    }
+
     fn note_sent(&self, bytes: usize) {
         self.sent
             .fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -421,6 +430,7 @@ fn end(writing: &mut Writing, cause: Cause, detail: &str) {
             cause: Some(cause),
             initiator: Initiator::Server,
         });
+        writing.left = writing.outbox.bytes();
         writing
             .outbox
             .finish_with(codec::close(cause, detail).bytes().clone());

@@ -223,7 +223,7 @@ impl Node {
             lasted_ms: Some(self.uptime.now().saturating_sub(opening.opened_at)),
             pinged_at,
             ponged_at,
-            queued_bytes: u64::try_from(connection.waiting_bytes()).unwrap_or(u64::MAX),
+            queued_bytes: u64::try_from(connection.unsent_bytes()).unwrap_or(u64::MAX),
             sent_bytes: connection.sent_bytes(),
             address: opening.address,
             tenant: Some(opening.visitor.key.tenant.clone()),

@@ -209,7 +209,7 @@ fn conclude(node: &Node, connection: &Connection, ending: Ending) {
         connection = %opening.id, cause, initiator, lasted_ms = lasted, address = %opening.address,
         tenant = %opening.visitor.key.tenant, user = %opening.visitor.key.user,
         chat = opening.home.as_ref().map(tracing::field::display),
-        unsent_bytes = connection.waiting_bytes(), trace = opening.trace_id().map(tracing::field::display),
+        unsent_bytes = connection.unsent_bytes(), trace = opening.trace_id().map(tracing::field::display),
         "connection ended"
     );
     note_receipt(
