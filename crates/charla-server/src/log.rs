@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{FormatFields, Writer};
 
@@ -15,7 +16,13 @@ use crate::settings::{LogFormat, LogSettings};
 /// Whether a text is a level or filter that [`init`] understands.
 #[must_use]
 pub fn is_filter(text: &str) -> bool {
-    EnvFilter::builder().parse(text).is_ok()
+    // A word alone would be the name of a module: a level with a slip in it would write nothing down, and say so nowhere.
+    let is_known = |one: &str| one.contains(['=', '[']) || one.parse::<LevelFilter>().is_ok();
+    text.split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+        .all(is_known)
+        && EnvFilter::builder().parse(text).is_ok()
 }
 
 /// Starts to write events to standard error, once a process; a second call changes nothing.
@@ -196,7 +203,7 @@ mod tests {
         for good in ["info", "info,charla_server=debug", "off"] {
             assert!(is_filter(good), "{good}");
         }
-        for bad in ["info,charla_server=loud", "a=b=c"] {
+        for bad in ["info,charla_server=loud", "a=b=c", "inof", "info,charla_server"] {
             assert!(!is_filter(bad), "{bad}");
         }
     }
