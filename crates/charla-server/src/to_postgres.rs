@@ -5,6 +5,8 @@ use std::task::{Context, Poll};
 
 use charla_trust::postgres::Tls;
 use charla_trust::tls;
+use rustls::client::WantsClientCert;
+use rustls::{ClientConfig, ConfigBuilder};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
@@ -37,7 +39,7 @@ impl Way {
         let tls = match asked.or(of_address) {
             None | Some(DatabaseTls::Off) => None,
             Some(DatabaseTls::Require) => Some(tls::anybody()),
-            Some(DatabaseTls::VerifyFull) => Some(tls::authorities(ca_file)?.with_no_client_auth()),
+            Some(DatabaseTls::VerifyFull) => Some(believed(ca_file)?.with_no_client_auth()),
         };
         config.ssl_mode(match tls {
             Some(_) => SslMode::Require,
@@ -64,6 +66,11 @@ impl Way {
             None => Ok(driven(self.config.connect(NoTls).await?)),
         }
     }
+}
+
+fn believed(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let file = ca_file.map(|file| file.display().to_string()).unwrap_or_default();
+    tls::authorities(ca_file).map_err(|said| format!("{file}: {said}"))
 }
 
 fn driven<S, T>((client, mut connection): (Client, Connection<S, T>)) -> (Client, Driver)
