@@ -24,7 +24,7 @@ function servers() {
   server {
     listen 127.0.0.1:${ports.guarded};
     location = /signed-in { internal; if ($email = '') { return 401; } return 204; }
-    ${guarded("/console")} ${guarded("/api/v1/console/")} ${guarded("~ ^/api/v1/(nodes|loops)")}
+    ${guarded("/console")} ${guarded("/api/v1/console/")} ${guarded("~ ^/api/v1/(nodes|loops|limits|webhooks|tenants/[^/]+/(limits|webhooks|dead-letters))")}
     location / { ${pass("''")} }
   }
   server { listen 127.0.0.1:${ports.bare}; location / { ${pass("''")} } }`;
@@ -49,7 +49,7 @@ async function status(port, path, headers = {}) {
 }
 
 test("who has signed in is let in, and nobody else is by saying so", async () => {
-  for (const path of ["/api/v1/console/overview", "/api/v1/nodes", "/api/v1/loops"]) {
+  for (const path of ["/api/v1/console/overview", "/api/v1/nodes", "/api/v1/loops", "/api/v1/limits", "/api/v1/webhooks", `/api/v1/tenants/${demo.about.tenant}/limits`]) {
     assert.equal(await status(ports.guarded, path, { cookie: "who=signed-in" }), 200, path);
     assert.equal(await status(ports.guarded, path, { [HEADER]: OPERATOR }), 401, path);
     assert.equal(await status(ports.bare, path, { [HEADER]: OPERATOR }), 401, "nginx takes the header away");

@@ -127,7 +127,7 @@ export class Ledger {
     return h(
       "tr",
       {},
-      h("td", {}, h("time", { datetime: entry.at }, moment(entry.at)), h("small", { class: "mono", title: entry.connection }, entry.connection.slice(0, 18))),
+      h("td", {}, h("time", { datetime: entry.at }, moment(entry.at)), h("small", { class: "mono", title: entry.connection }, `…${entry.connection.slice(-12)}`)),
       h(
         "td",
         {},
