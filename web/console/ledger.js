@@ -6,6 +6,8 @@ import { head, wideTable } from "./operator.js";
 import { say } from "./overview-words.js";
 
 const FIELDS = ["q", "tenant", "cause", "kind"];
+/** When the ledger is looked at after a disconnect, each after the one before. */
+const LOOKS_MS = [200, 400, 800, 1_600];
 
 /** @param {number} ms */
 export function duration(ms) {
@@ -108,6 +110,19 @@ export class Ledger {
     this.#draw();
   }
 
+  /**
+   * Searches again until none of somebody's connections is open any more: those on other nodes end when these hear of it. Who comes
+   * back at once is open again, so it ends with the last look.
+   */
+  async untilGone({ tenant, user }) {
+    const isOpen = (entry) => entry.kind === "open" && entry.tenant === tenant && entry.user === user;
+    for (const wait of LOOKS_MS) {
+      if (!this.#entries.some(isOpen)) return;
+      await new Promise((done) => setTimeout(done, wait));
+      await this.search();
+    }
+  }
+
   #draw() {
     if (this.#problem) return this.found.replaceChildren(h("p", { class: "refusal", role: "alert" }, this.#problem.title ?? "", h("span", { class: "detail" }, this.#problem.detail ?? "")));
     const missing = this.#page.nodes.filter((node) => !node.answered).map((node) => node.name ?? node.id.slice(0, 8));
@@ -147,10 +162,10 @@ export class Ledger {
 }
 
 function clockOf(time) {
-  return new Date(time).toLocaleTimeString(currentLanguage());
+  return new Date(time).toLocaleTimeString(currentLanguage(), { hourCycle: "h23" });
 }
 
 function moment(time) {
-  return new Date(time).toLocaleString(currentLanguage(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(time).toLocaleString(currentLanguage(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }
 

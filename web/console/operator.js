@@ -121,7 +121,7 @@ export function number(count) {
 
 /** @param {string} time */
 export function clock(time) {
-  return new Date(time).toLocaleTimeString(currentLanguage());
+  return new Date(time).toLocaleTimeString(currentLanguage(), { hourCycle: "h23" });
 }
 
 /** What stands between backticks is code. @param {string} text */

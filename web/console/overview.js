@@ -271,6 +271,7 @@ function disconnect({ tenant, user }) {
     act: async () => {
       await post("/api/v1/console/disconnect", { tenant, user });
       await view.ledger.search();
+      view.ledger.untilGone({ tenant, user });
     },
   });
 }

@@ -58,5 +58,5 @@ function letterRow(one, act) {
 /** Letters may be days old. */
 function moment(time) {
   const date = new Date(time);
-  return date.toDateString() === new Date().toDateString() ? clock(time) : date.toLocaleString(document.documentElement.lang);
+  return date.toDateString() === new Date().toDateString() ? clock(time) : date.toLocaleString(document.documentElement.lang, { hourCycle: "h23" });
 }
