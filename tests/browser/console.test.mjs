@@ -134,7 +134,7 @@ test("three nodes: every figure is what was done", async () => {
   assert.match(await top.textContent(), new RegExp(`${invalid}.*${done.invalid} refused`));
   await top.locator("summary").click();
   assert.ok((await top.locator("pre").first().textContent()).length > 10, "a fix to copy");
-  // Nodes tell each other of their tenants every few seconds, apart from the sums.
+  // What another node told of its tenants may be two seconds old.
   await page.locator(`[data-tenant=${demos[0].about.tenant}] td:nth-child(2):text-is("6")`).waitFor();
   assert.deepEqual(await page.locator("[data-node] td:nth-child(2)").allTextContents(), ["2", "2", "2"]);
   assert.match(await page.textContent(".is-nodes"), /has been alive since/);
