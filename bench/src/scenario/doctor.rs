@@ -80,6 +80,7 @@ fn done(bench: &Bench, arguments: &[&str]) -> Outcome<(Duration, u64)> {
         }
         // Between its end and the next look it has no memory to tell of.
         peak = peak.max(process::peak(child.id()).unwrap_or_default());
+        // sleeps because a process tells nobody how its memory grows
         std::thread::sleep(LOOK_EVERY);
     };
     let span = start.elapsed();

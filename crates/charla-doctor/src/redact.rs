@@ -148,15 +148,23 @@ fn named(text: &str) -> String {
             Some((kept, value, tail)) if !value.is_empty() => {
                 out.push_str(kept);
                 out.push_str(STRUCK);
-                // Struck out before, to where another rule sees its end: what stands there is not eaten by turns.
-                match value.strip_prefix(STRUCK) {
-                    Some(_) => after.get(kept.len() + STRUCK.len()..).unwrap_or_default(),
-                    None => tail,
+                if ends_elsewhere(value) {
+                    after.get(kept.len() + STRUCK.len()..).unwrap_or_default()
+                } else {
+                    tail
                 }
             }
             _ => after,
         };
     }
+}
+
+/// Whether a value was struck out before, to a sign at which the rule of tokens sees its end: the two would eat on by turns.
+/// A secret that happens to begin with stars goes on otherwise.
+fn ends_elsewhere(value: &str) -> bool {
+    value
+        .strip_prefix(STRUCK)
+        .is_some_and(|rest| rest.starts_with(['?', '#', '<', '>', '(', '/']))
 }
 
 /// What stands after a secret's name, as (separator with opening quote, value, rest).
@@ -212,6 +220,7 @@ mod tests {
                 "'PASSWORD': '***', 'HOST': 'db'",
             ),
             ("DB_PASSWORD=abc&x=1", "DB_PASSWORD=***&x=1"),
+            ("DB_PASSWORD=***abc x", "DB_PASSWORD=*** x"),
             (
                 "redis-server --requirepass abc --port 1",
                 "redis-server --requirepass *** --port 1",
