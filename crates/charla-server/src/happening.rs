@@ -25,7 +25,7 @@ mod moved;
 mod room_event;
 
 pub use between::{Answer, Ask, NodeWord, Pulse};
-pub use moved::{ChatMoved, Reader};
+pub use moved::ChatMoved;
 pub use room_event::RoomEvent;
 
 /// Something that concerns one person wherever it is connected.

@@ -30,7 +30,7 @@ use crate::console::Console;
 use crate::deliver::RoomShards;
 use crate::doctor::{Doctor, Surgery};
 use crate::happening::{Happening, RoomEvent, Speech, text_frame};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Moves};
 use crate::join::CATCHING_UP_MAX;
 use crate::limits::Limits;
 use crate::listen::Tls;
@@ -85,6 +85,7 @@ pub struct Node {
     pub(crate) name: OnceLock<Arc<str>>,
     pub(crate) own: Own,
     pub(crate) inbox: Inbox,
+    pub(crate) moves: Moves,
     pub(crate) receipts: Receipts,
     pub(crate) admission: Arc<Admission>,
     pub(crate) returns: Arc<Returns>,
@@ -142,6 +143,7 @@ impl Node {
             name: OnceLock::new(),
             own: Own::default(),
             inbox: Inbox::default(),
+            moves: Moves::default(),
             receipts: Receipts::default(),
             admission: Arc::default(),
             returns: Arc::new(Returns::new(uptime, limits.returns_per_second)),

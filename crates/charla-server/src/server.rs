@@ -154,6 +154,7 @@ impl Server {
         let mut tasks = vec![
             tokio::spawn(publish::publish_committed(Arc::clone(&node), groups)),
             tokio::spawn(inbox::tell_inboxes(Arc::clone(&node))),
+            tokio::spawn(inbox::show_moved_chats(Arc::clone(&node))),
             tokio::spawn(follow::watch_store(Arc::clone(&node))),
             tokio::spawn(outage::send_away_after_outages(Arc::clone(&node))),
             tokio::spawn(peers::keep_company(Arc::clone(&node), name(address))),

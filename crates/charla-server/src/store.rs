@@ -24,6 +24,7 @@ pub mod care;
 mod columns;
 mod hints;
 pub mod kept;
+pub mod lists;
 mod postgres;
 mod records;
 pub mod search;
@@ -120,6 +121,7 @@ pub trait Store:
     + Backfill
     + care::Care
     + kept::Kept
+    + lists::Lists
     + search::Search
     + webhooks::WebhookStore
     + Send

@@ -15,7 +15,9 @@ use crate::connection::Connection;
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     by_user: Mutex<HashMap<UserKey, Vec<Arc<Connection>>>>,
-    // Of those with a list of chats: every chat of the tenant stands in it.
+    // Those with a list of chats.
+    listing: Mutex<HashMap<TenantId, Vec<Arc<Connection>>>>,
+    // Of these the staff's: every chat of the tenant stands in it.
     staff: Mutex<HashMap<TenantId, Vec<Arc<Connection>>>>,
 }
 
@@ -32,6 +34,9 @@ impl Users {
     pub(crate) fn register(self: &Arc<Self>, connection: &Arc<Connection>) -> Registered {
         let key = &connection.opening.visitor.key;
         put(&self.by_user, key, connection);
+        if connection.lists_chats() {
+            put(&self.listing, &key.tenant, connection);
+        }
         if is_staff(connection) {
             put(&self.staff, &key.tenant, connection);
         }
@@ -78,6 +83,14 @@ impl Users {
         self.staff.lock().get(tenant).cloned().unwrap_or_default()
     }
 
+    /// Whether one of the tenant's connections with a list of chats `is_one`.
+    #[must_use]
+    pub(crate) fn is_listed(&self, tenant: &TenantId, is_one: impl Fn(&Connection) -> bool) -> bool {
+        let listing = self.listing.lock();
+        let connections = listing.get(tenant).into_iter().flatten();
+        connections.into_iter().any(|connection| is_one(connection))
+    }
+
     /// Every connection that `wanted` picks.
     pub(crate) fn all(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Arc<Connection>> {
         let by_user = self.by_user.lock();
@@ -94,6 +107,9 @@ impl Drop for Registered {
     fn drop(&mut self) {
         let key = &self.connection.opening.visitor.key;
         take(&self.users.by_user, key, &self.connection);
+        if self.connection.lists_chats() {
+            take(&self.users.listing, &key.tenant, &self.connection);
+        }
         if is_staff(&self.connection) {
             take(&self.users.staff, &key.tenant, &self.connection);
         }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use charla_core::{Author, RoomKey, Seq, Stored};
-use charla_wire::{Timestamp, UserId};
+use charla_core::{Author, RoomKey, Seq};
+use charla_wire::Timestamp;
 
-use crate::store::Chat;
+use crate::store::lists::{Listed, Reader};
 
 /// Characters of a message that a list of chats shows.
 const PREVIEW_CHARS: usize = 120;
@@ -29,29 +29,19 @@ pub struct ChatMoved {
     pub people: Option<Vec<Reader>>,
 }
 
-/// How far somebody has read a chat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader {
-    /// Who.
-    pub user: UserId,
-    /// Up to here.
-    pub read_seq: Seq,
-    /// Whether it is a member.
-    pub is_member: bool,
-}
-
 impl ChatMoved {
-    /// A chat with its last message.
+    /// A chat as the store shows it; no more than `people_max` people are carried along.
     #[must_use]
-    pub fn new(chat: &Chat, last: &Stored, people: Option<Vec<Reader>>) -> Self {
+    pub fn new(listed: Listed, people_max: usize) -> Self {
+        let Listed { chat, last, people } = listed;
         Self {
-            room: chat.key.clone(),
-            title: Arc::clone(&chat.title),
+            room: chat.key,
+            title: chat.title,
             seq: last.seq,
-            author: last.draft.author.clone(),
             preview: preview(&last.draft.text).into(),
+            author: last.draft.author,
             sent_at: last.sent_at,
-            people,
+            people: (people.len() <= people_max).then_some(people),
         }
     }
 }

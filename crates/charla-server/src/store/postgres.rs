@@ -2,8 +2,7 @@
 //!
 //! A message is acknowledged when its transaction is committed with `synchronous_commit=on` ([`session`] sees to it). Messages
 //! that wait share a commit ([`writer`], [`append`]); every other change has a transaction of its own, begun after the messages
-//! that were handed over before it. A change is handed over when it is called for, so it is carried out even if nobody waits for
-//! the answer. A lost connection is replaced when the next is needed: nothing here ends because the database went away.
+//! handed over before it, and carried out even if nobody waits for the answer. A lost connection is replaced when needed.
 
 use std::fmt;
 use std::pin::Pin;
@@ -44,6 +43,7 @@ mod fault;
 mod hints;
 mod history;
 mod kept;
+mod lists;
 mod messages;
 mod migrations;
 mod notifications;

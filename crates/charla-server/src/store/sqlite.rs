@@ -43,6 +43,7 @@ mod directory;
 mod fault;
 mod file;
 mod kept;
+mod lists;
 mod messages;
 mod migrations;
 mod notifications;

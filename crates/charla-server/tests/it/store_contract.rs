@@ -20,6 +20,7 @@ pub(crate) mod access;
 pub(crate) mod appending;
 pub(crate) mod care;
 pub(crate) mod chats;
+pub(crate) mod lists;
 pub(crate) mod people;
 pub(crate) mod search;
 
@@ -216,6 +217,9 @@ macro_rules! store_contract {
                 members_come_and_go,
                 the_inbox_shows_what_moved_last_first,
                 an_agents_inbox_shows_every_chat,
+            ],
+            lists: [
+                lists_show_the_last_message_and_the_people,
             ],
             people: [
                 tenants_and_users_are_made_and_changed,

@@ -7,7 +7,8 @@ use charla_wire::{ChatId, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::Person;
-use crate::happening::{ChatMoved, Reader};
+use crate::happening::ChatMoved;
+use crate::store::lists::Reader;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Moved {

@@ -6,7 +6,8 @@ use charla_core::peers::Beat;
 use charla_core::presence::Statement;
 
 use super::*;
-use crate::happening::{Answer, Ask, ChatMoved, NodeWord, Pulse, Reader};
+use crate::happening::{Answer, Ask, ChatMoved, NodeWord, Pulse};
+use crate::store::lists::Reader;
 
 fn room() -> RoomKey {
     RoomKey {

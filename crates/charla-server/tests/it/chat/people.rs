@@ -1,5 +1,6 @@
 //! Who is here, who types, who has read; what one's other chats do; notes from the application.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use charla_core::Author;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{fields, say_all, send_to};
 use crate::serving::{Serving, room, user_key};
+use crate::store_contract::draft;
 
 fn of_kind<'f>(frames: &'f [Value], kind: &str) -> Vec<&'f Value> {
     frames.iter().filter(|frame| frame["type"] == kind).collect()
@@ -101,6 +103,45 @@ async fn a_person_is_present_once_and_does_not_flicker() {
         gone.elapsed()
     );
     assert_eq!(of_kind(&ana.heard().await, "presence"), Vec::<&Value>::new());
+}
+
+#[tokio::test]
+async fn more_chats_than_are_shown_at_once_all_move_in_my_list() {
+    const CHATS: usize = 1_100;
+    let serving = Serving::start().await;
+    let node = serving.node();
+    let rooms: Vec<_> = (0..CHATS)
+        .map(|chat| room("demo", &format!("many-{chat}")))
+        .collect();
+    for room in &rooms {
+        node.store.put_chat(room, None).await.unwrap();
+    }
+    // One of the staff sees every chat, a member those that are its own.
+    for room in &rooms[..10] {
+        node.store
+            .put_member(room, &user_key("demo", "luis").user)
+            .await
+            .unwrap();
+    }
+    let mut sofia = serving.connect("sofia", "/ws/").await;
+    let mut luis = serving.connect("luis", "/ws/").await;
+    for client in [&mut sofia, &mut luis] {
+        client.next_of("welcome").await;
+    }
+    let posts = rooms.iter().map(|room| node.post(draft(room, "ana", "hello")));
+    for posted in futures_util::future::join_all(posts).await {
+        posted.unwrap();
+    }
+    for (client, count) in [(&mut sofia, CHATS), (&mut luis, 10)] {
+        let mut told = BTreeSet::new();
+        for _ in 0..count {
+            let inbox = client.next_of("inbox").await;
+            assert_eq!((&inbox["seq"], &inbox["unread"]), (&json!(1), &json!(1)));
+            told.insert(inbox["chat"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(told.len(), count, "each of them once");
+        assert_eq!(of_kind(&client.heard().await, "inbox").len(), 0);
+    }
 }
 
 #[tokio::test]
