@@ -1,8 +1,8 @@
 //! How each server under test is spoken to: the request's path, what makes a connection ready, what a message looks
 //! like on its way there and back. The text is the same for all, and so is the frame's payload where a server takes any.
 
-use crate::load::Event;
 use crate::load::message::{self, Ids};
+use crate::load::{APPLICATION, Event};
 
 /// What a server speaks over its WebSocket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +15,8 @@ pub(crate) enum Dialect {
     BareChat,
     /// Socket.IO 4 on Engine.IO 4 (their protocols' documents).
     SocketIo,
+    /// Pusher's protocol, version 7: clients listen to a channel, and an application publishes over HTTP.
+    Pusher,
 }
 
 impl Dialect {
@@ -24,14 +26,22 @@ impl Dialect {
             Self::Charla | Self::BareChat => format!("/ws/chat/{chat}/"),
             Self::Bare => "/chat".into(),
             Self::SocketIo => "/socket.io/?EIO=4&transport=websocket".into(),
+            Self::Pusher => format!("/app/{APPLICATION}?protocol=7&client=bench&version=1&flash=false"),
         }
+    }
+
+    /// Whether messages come from an application over HTTP, not from a listener over its WebSocket.
+    pub(crate) fn is_published_to(self) -> bool {
+        self == Self::Pusher
     }
 
     /// A masked frame that has message `number` delivered to the listeners of `chat`.
     pub(crate) fn message(self, chat: &str, number: u64, length: usize) -> Vec<u8> {
         match self {
             Self::Charla => message::send(chat, Ids::TimeOrdered, number, length),
-            Self::Bare | Self::BareChat => message::framed(&message::delivery(chat, number, length)),
+            Self::Bare | Self::BareChat | Self::Pusher => {
+                message::framed(&message::delivery(chat, number, length))
+            }
             Self::SocketIo => {
                 let delivery = message::delivery(chat, number, length);
                 message::framed(&format!(r#"42["message",{delivery}]"#))
@@ -45,8 +55,9 @@ impl Dialect {
             (Self::Bare | Self::BareChat, Event::Open) => true,
             (Self::Charla, Event::Text(payload)) => message::kind(payload) == b"subscribed",
             (Self::SocketIo, Event::Text(payload)) => payload.starts_with(b"40"),
+            (Self::Pusher, Event::Text(payload)) => says(payload, "pusher_internal:subscription_succeeded"),
             (
-                Self::Charla | Self::SocketIo | Self::Bare | Self::BareChat,
+                Self::Charla | Self::SocketIo | Self::Pusher | Self::Bare | Self::BareChat,
                 Event::Open | Event::Text(_) | Event::Closed(_),
             ) => false,
         }
@@ -57,20 +68,36 @@ impl Dialect {
         match self {
             Self::Charla | Self::Bare | Self::BareChat => message::is_delivery(payload),
             Self::SocketIo => payload.starts_with(br#"42["message","#),
+            Self::Pusher => says(payload, "message"),
         }
     }
 
-    /// What a client must say at once to this event: Socket.IO's clients ask for their namespace and answer pings.
+    /// What a client must say at once to this event: Socket.IO's clients ask for their namespace and answer pings, Pusher's
+    /// for their channel and likewise.
     pub(crate) fn answer(self, event: &Event<'_>) -> Option<&'static str> {
         match (self, event) {
             (Self::SocketIo, Event::Open) => Some("40"),
             (Self::SocketIo, Event::Text(b"2")) => Some("3"),
+            (Self::Pusher, Event::Text(payload)) if says(payload, "pusher:connection_established") => {
+                Some(r#"{"event":"pusher:subscribe","data":{"channel":"5"}}"#)
+            }
+            (Self::Pusher, Event::Text(payload)) if says(payload, "pusher:ping") => {
+                Some(r#"{"event":"pusher:pong","data":{}}"#)
+            }
             (
-                Self::Charla | Self::SocketIo | Self::Bare | Self::BareChat,
+                Self::Charla | Self::SocketIo | Self::Pusher | Self::Bare | Self::BareChat,
                 Event::Open | Event::Text(_) | Event::Closed(_),
             ) => None,
         }
     }
+}
+
+/// Whether a payload of Pusher's protocol is this event's; its fields stand in any order.
+fn says(payload: &[u8], event: &str) -> bool {
+    let field = format!(r#""event":"{event}""#);
+    payload
+        .windows(field.len())
+        .any(|window| window == field.as_bytes())
 }
 
 #[cfg(test)]

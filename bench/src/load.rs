@@ -9,7 +9,10 @@ pub(crate) mod http;
 pub(crate) mod message;
 mod pool;
 mod progress;
+mod publisher;
 
 pub(crate) use crowd::Crowd;
 pub(crate) use pool::{Event, Pool};
 pub(crate) use progress::{PATIENCE, Progress};
+pub(crate) use publisher::APPLICATION;
+use publisher::Publisher;

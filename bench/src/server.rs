@@ -266,7 +266,7 @@ impl Server {
                 "Sec-WebSocket-Protocol: charla.v1, bearer.{}\r\n",
                 self.token(user)
             ),
-            Dialect::Bare | Dialect::BareChat | Dialect::SocketIo => String::new(),
+            Dialect::Bare | Dialect::BareChat | Dialect::SocketIo | Dialect::Pusher => String::new(),
         };
         format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::progress::{PATIENCE, Progress};
-use super::{Event, Pool, message};
+use super::{Event, Pool, Publisher, message};
 use crate::dialect::Dialect;
 use crate::failure::{Failure, Outcome};
 use crate::server::Server;
@@ -27,6 +27,8 @@ pub(crate) struct Crowd<'a> {
     ended: Option<Failure>,
     /// Connections that owe the server a word, and the word.
     owed: Vec<(usize, &'static str)>,
+    /// Who speaks, where no listener can.
+    publisher: Option<Publisher>,
 }
 
 impl<'a> Crowd<'a> {
@@ -58,8 +60,12 @@ impl<'a> Crowd<'a> {
             sent: 0,
             ended: None,
             owed: Vec::new(),
+            publisher: None,
         };
         let dialect = crowd.dialect();
+        if dialect.is_published_to() {
+            crowd.publisher = Some(Publisher::connect(server.address())?);
+        }
         let mut ready = 0;
         let mut progress = Progress::of("handshakes");
         while ready < size {
@@ -151,10 +157,15 @@ impl<'a> Crowd<'a> {
             .collect())
     }
 
-    /// Sends one message by the first connection.
+    /// Sends one message by the first connection, or has it published.
     pub(crate) fn say(&mut self, length: usize) -> Outcome<()> {
-        self.pool
-            .send(0, &self.dialect().message(&self.chat, self.sent, length))?;
+        match &mut self.publisher {
+            Some(publisher) => publisher.publish(&self.chat, self.sent, length)?,
+            None => {
+                let message = self.dialect().message(&self.chat, self.sent, length);
+                self.pool.send(0, &message)?;
+            }
+        }
         self.sent += 1;
         Ok(())
     }

@@ -26,6 +26,8 @@ pub(crate) enum Peer {
     Ws,
     /// Socket.IO.
     SocketIo,
+    /// Sockudo, which speaks Pusher's protocol.
+    Sockudo,
     /// Django Channels on uvicorn, with the Redis layer.
     Channels,
     /// The same with the layer that uses Redis' own publish and subscribe.
@@ -34,7 +36,7 @@ pub(crate) enum Peer {
 
 impl Peer {
     /// In the order in which a round takes them and tables name them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Floor,
         Self::Charla,
         Self::Tungstenite,
@@ -42,6 +44,7 @@ impl Peer {
         Self::Nchan,
         Self::Ws,
         Self::SocketIo,
+        Self::Sockudo,
         Self::Channels,
         Self::ChannelsPubsub,
     ];
@@ -56,6 +59,7 @@ impl Peer {
             Self::Nchan => "Nchan",
             Self::Ws => "ws",
             Self::SocketIo => "Socket.IO",
+            Self::Sockudo => "sockudo",
             Self::Channels => "Channels, Redis layer",
             Self::ChannelsPubsub => "Channels, Redis pub/sub layer",
         }
@@ -84,6 +88,10 @@ impl Peer {
             Self::SocketIo => {
                 "WebSocket only, `io.emit`, the handshake's request let go (its page \"Performance tuning\"); one process, `ws` as engine"
             }
+            Self::Sockudo => {
+                "local adapter, no limits on the rate, no figures (its page \"Configuration\"); built for one node; messages are \
+                 published over HTTP, as Pusher's are; all cores"
+            }
             Self::Channels => {
                 "the tutorial's asynchronous consumer without its JSON, `channels_redis.core`, one uvicorn worker with uvloop and \
                  httptools, Redis without persistence"
@@ -96,7 +104,7 @@ impl Peer {
     pub(crate) const fn slowness(self) -> u64 {
         match self {
             Self::Floor | Self::Charla | Self::Tungstenite | Self::Uws => 1,
-            Self::Nchan | Self::Ws | Self::SocketIo => 2,
+            Self::Nchan | Self::Ws | Self::SocketIo | Self::Sockudo => 2,
             Self::Channels | Self::ChannelsPubsub => 20,
         }
     }
@@ -110,7 +118,8 @@ impl Peer {
             | Self::Uws
             | Self::Nchan
             | Self::Ws
-            | Self::SocketIo => usize::MAX,
+            | Self::SocketIo
+            | Self::Sockudo => usize::MAX,
             Self::Channels | Self::ChannelsPubsub => 2_000,
         }
     }
@@ -124,6 +133,9 @@ impl Peer {
             Self::Ws => tools.node_package("ws"),
             Self::SocketIo => tools.node_package("socket.io"),
             Self::Nchan => programs::nchan_version(),
+            Self::Sockudo => first_words(Command::new(tools.sockudo()).arg("--version"))
+                .map(|said| said.trim_start_matches("sockudo ").to_owned())
+                .ok_or_else(|| not_installed("sockudo")),
             Self::Channels | Self::ChannelsPubsub => {
                 first_words(Command::new("redis-server").arg("--version"))
                     .ok_or("redis-server is not installed")?;
@@ -153,6 +165,7 @@ impl Peer {
                 Dialect::SocketIo,
             ),
             Self::Nchan => programs::nchan(bench.store()),
+            Self::Sockudo => programs::sockudo(tools, bench.store()),
             Self::Channels => {
                 programs::channels(tools, bench.store(), "channels_redis.core.RedisChannelLayer")
             }
@@ -193,6 +206,11 @@ impl Tools {
     /// The interpreter that has Channels and uvicorn.
     pub(crate) fn python(&self) -> PathBuf {
         self.folder.join("python/bin/python")
+    }
+
+    /// The program of sockudo.
+    pub(crate) fn sockudo(&self) -> PathBuf {
+        self.folder.join("cargo/bin/sockudo")
     }
 
     fn node_package(&self, name: &str) -> Result<String, String> {

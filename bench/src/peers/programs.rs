@@ -106,6 +106,25 @@ pub(super) fn uws(tools: &Tools, folder: PathBuf) -> Outcome<Server> {
     Ok(Server::stranger(Dialect::Bare, child, Vec::new(), address).in_folder(folder))
 }
 
+/// Sockudo, on one node.
+pub(super) fn sockudo(tools: &Tools, folder: PathBuf) -> Outcome<Server> {
+    fs::create_dir_all(&folder)?;
+    let address = free_address()?;
+    let text = include_str!("../../peers/sockudo.toml")
+        .replace("HOST", &address.ip().to_string())
+        .replace("PORT", &address.port().to_string());
+    let file = folder.join("sockudo.toml");
+    fs::write(&file, text)?;
+    let mut command = Command::new(tools.sockudo());
+    command
+        .arg("--config")
+        .arg(&file)
+        .env("RUST_LOG", "warn")
+        .current_dir(&folder);
+    let child = listening(&mut command, address, &folder, "sockudo")?;
+    Ok(Server::stranger(Dialect::Pusher, child, Vec::new(), address).in_folder(folder))
+}
+
 /// uvicorn with Channels, and its Redis.
 pub(super) fn channels(tools: &Tools, folder: PathBuf, layer: &str) -> Outcome<Server> {
     fs::create_dir_all(&folder)?;

@@ -2,9 +2,10 @@
 //! test gets another event loop or more packages than it asks for.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::{debian, npm, pip};
-use crate::run::target;
+use crate::run::{run, target};
 
 /// Debian packages, by what tells that they are there.
 const DEBIAN: &[(&str, &str, &str)] = &[
@@ -54,12 +55,27 @@ const PIP: &[(&str, &str, &str)] = &[
     ("socketify", "0.0.31", "uWebSockets, one of them"),
 ];
 
+/// Sockudo, built with what one node needs: with all that it can be, it takes hours.
+const SOCKUDO: &str = "5.2.0";
+
 /// Says what is missing, and installs it.
 pub(crate) fn peers(root: &Path) -> Result<(), String> {
     let folder = target(root).join("tools").join("bench");
     debian(DEBIAN, true)?;
     npm(&folder, NPM, true)?;
     pip(&folder.join("python"), PIP, true)?;
+    sockudo(&folder.join("cargo"))?;
     println!("what Charla is measured beside is in {}", folder.display());
     Ok(())
+}
+
+fn sockudo(folder: &Path) -> Result<(), String> {
+    if folder.join("bin/sockudo").is_file() {
+        return Ok(());
+    }
+    println!("sockudo {SOCKUDO}, one of them, is built: some 20 minutes");
+    run(Command::new("cargo")
+        .args(["install", "sockudo", "--version", SOCKUDO, "--locked"])
+        .args(["--no-default-features", "--features", "local", "--root"])
+        .arg(folder))
 }
