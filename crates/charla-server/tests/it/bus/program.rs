@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
+use uuid::Uuid;
 
 /// How long a server may take to start. Generous: a loaded machine is slow.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -19,10 +20,19 @@ pub(crate) struct Program {
     child: Mutex<Option<Child>>,
 }
 
+/// Ports below those that the kernel gives to whoever asks for any (`net.ipv4.ip_local_port_range`): one of them stays its
+/// program's own while that is down.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
 /// A port that nobody has at this moment.
 pub(crate) fn free_port() -> u16 {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    free.local_addr().unwrap().port()
+    loop {
+        let drawn = Uuid::new_v4().as_u128() % PORTS.len() as u128;
+        let port = PORTS.start + u16::try_from(drawn).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Program {
@@ -63,6 +73,16 @@ impl Program {
             // sleeps because a server that comes up tells nobody
             std::thread::sleep(Duration::from_millis(20));
         }
+        let ended = self
+            .child
+            .lock()
+            .as_mut()
+            .and_then(|child| child.try_wait().unwrap());
+        assert!(
+            ended.is_none(),
+            "{} ended, and another program has its port",
+            self.name
+        );
     }
 
     /// Ends it without a word.
