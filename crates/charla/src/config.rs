@@ -49,21 +49,30 @@ pub(crate) fn file(source: &Source) -> Option<PathBuf> {
 
 fn check(source: &Source, screen: &mut Screen) -> Outcome {
     let loaded = settings::load(file(source).as_deref(), std::env::vars(), &source.set);
-    match loaded {
+    let problems = match loaded.and_then(with_files) {
         Ok(loaded) => {
             if let Err(error) = try_keys(&loaded.settings.auth) {
                 screen.line(format_args!("{}: {error}", place(source, screen)))?;
                 return Ok(Exit::Failed);
             }
             screen.line(words::settings_good(screen.lang, place(source, screen)))?;
-            Ok(Exit::Done)
+            return Ok(Exit::Done);
         }
-        Err(problems) => {
-            for problem in &problems {
-                screen.line(problem.tell(screen.lang))?;
-            }
-            Ok(Exit::Failed)
-        }
+        Err(problems) => problems,
+    };
+    for problem in &problems {
+        screen.line(problem.tell(screen.lang))?;
+    }
+    Ok(Exit::Failed)
+}
+
+/// Settings whose files can be read, as a start reads them.
+fn with_files(loaded: Loaded) -> Result<Loaded, Vec<Problem>> {
+    let unreadable = loaded.unreadable_files();
+    if unreadable.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(unreadable)
     }
 }
 

@@ -56,13 +56,15 @@ fn judge(evidence: &Evidence) -> Outcome {
     Outcome::Fail(for_chat(evidence, explained(evidence, Finding::new(certainty, sentence, facts))))
 }
 
-/// With the catalogue's commands for the very chat and tenant of the address, where they can be ids of any.
+/// With the catalogue's commands for the very chat and tenant that were asked for, where they can be ids of any.
 fn for_chat(evidence: &Evidence, finding: Finding) -> Finding {
     let Some(target) = &evidence.target else { return finding };
     let Some(chat) = target.chat.as_deref().filter(|chat| ChatId::parse(chat).is_ok()) else {
         return finding;
     };
-    let tenant = target.tenant.as_deref().filter(|tenant| TenantId::parse(tenant).is_ok());
+    // As the server reads it: what the address names, else what the token does.
+    let claimed = evidence.token.as_ref().and_then(|token| token.tenant.as_deref());
+    let tenant = target.tenant.as_deref().or(claimed).filter(|tenant| TenantId::parse(tenant).is_ok());
     let of_tenant = tenant.map(|tenant| format!(" --tenant {tenant}")).unwrap_or_default();
     finding.fix(format!("charla chat list{of_tenant}")).fix(format!("charla chat add{of_tenant} {chat}"))
 }

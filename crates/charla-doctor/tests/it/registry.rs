@@ -75,3 +75,33 @@ fn every_check_fires_and_stays_silent() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[test]
+fn a_missing_chats_fix_is_for_the_tenant_that_the_token_names() {
+    let (_, check) = checks::ALL
+        .iter()
+        .find(|(name, _)| *name == "chat_not_found")
+        .unwrap();
+    let mut seen = evidence(&folder().join("chat_not_found/fires-after-accept.json"));
+    let fixes = |seen: &Evidence| match (check.judge)(seen) {
+        Outcome::Fail(finding) => finding.fix,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fixes(&seen), ["charla chat list", "charla chat add 5"]);
+    seen.token.as_mut().unwrap().tenant = Some("acme".into());
+    assert_eq!(
+        fixes(&seen),
+        [
+            "charla chat list --tenant acme",
+            "charla chat add --tenant acme 5"
+        ]
+    );
+    seen.target.as_mut().unwrap().tenant = Some("named-in-the-address".into());
+    assert_eq!(
+        fixes(&seen),
+        [
+            "charla chat list --tenant named-in-the-address",
+            "charla chat add --tenant named-in-the-address 5"
+        ]
+    );
+}

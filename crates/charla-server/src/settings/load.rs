@@ -202,6 +202,23 @@ impl Loaded {
         lines
     }
 
+    /// The files that keys name and that cannot be read: what a start would stop at.
+    #[must_use]
+    pub fn unreadable_files(&self) -> Vec<Problem> {
+        let mut settings = self.settings.clone();
+        let named = KEYS
+            .iter()
+            .filter(|key| key.rule == Rule::Path && key.path.ends_with("_file"));
+        let unreadable = named.filter_map(|key| {
+            let path = key.slot?(&mut settings).path()?.to_owned();
+            let error = std::fs::read(&path).err()?.to_string();
+            let place = self.place(key.path);
+            let key = key.path.to_owned();
+            Some(Problem::new(&place, Fault::KeyFile { key, path, error }))
+        });
+        unreadable.collect()
+    }
+
     /// The keys beside `[limits]` whose values are others in `new`; what is hidden is not compared.
     #[must_use]
     pub fn differs_in(&self, new: &Self) -> Vec<String> {

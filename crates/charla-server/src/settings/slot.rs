@@ -1,7 +1,7 @@
 //! How a value of each type is read from text or TOML, and written back.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use charla_wire::TenantId;
@@ -94,6 +94,10 @@ pub(super) trait Slot {
     fn take(&mut self, raw: &Raw, rule: Rule) -> Option<()>;
     /// The value in TOML; `None` while there is none.
     fn print(&self, rule: Rule) -> Option<String>;
+    /// The value, where it is a path.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -294,6 +298,10 @@ impl Slot for Option<PathBuf> {
 
     fn print(&self, _: Rule) -> Option<String> {
         self.as_ref().map(|path| quoted(&path.display().to_string()))
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.as_deref()
     }
 }
 

@@ -53,6 +53,32 @@ fn check_reads_the_keys_as_a_start_would() {
 }
 
 #[test]
+fn check_reads_the_files_that_a_start_would_read() {
+    let (folder, file) = file_with(
+        "[server]\ntls_cert_file = \"cert.pem\"\ntls_key_file = \"/nowhere/key.pem\"\n[broker]\nurl = \"rediss://bus\"\nca_file = \"\"\n",
+    );
+    let checked = run(&["config", "check", "--config", &file]);
+    let missing = "cannot be read: No such file or directory (os error 2)";
+    let beside = folder.path().display();
+    assert_eq!(checked.code, 1);
+    assert_eq!(
+        checked.lines(),
+        [
+            format!("{file}:2: `server.tls_cert_file`: {beside}/cert.pem {missing}"),
+            format!("{file}:3: `server.tls_key_file`: /nowhere/key.pem {missing}"),
+        ]
+    );
+    for name in ["cert.pem", "key.pem"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let (_folder, file) = file_with(&format!(
+        "[server]\ntls_cert_file = \"{0}/cert.pem\"\ntls_key_file = \"{0}/key.pem\"\n",
+        folder.path().display()
+    ));
+    assert_eq!(run(&["config", "check", "--config", &file]).code, 0);
+}
+
+#[test]
 fn mistakes_stop_a_start_with_2() {
     let (_folder, file) = file_with("[server]\nlistn = 1\n");
     let served = run(&["serve", "--config", &file, "--set", "log.format=xml"]);
