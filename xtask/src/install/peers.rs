@@ -29,6 +29,12 @@ const DEBIAN: &[(&str, &str, &str)] = &[
         "libuv1",
         "what socketify stands on",
     ),
+    (
+        "protoc",
+        "protobuf-compiler",
+        "one of sockudo's parts is built with it",
+    ),
+    ("cmake", "cmake", "another one"),
 ];
 
 /// npm packages. None runs a script while it is installed.

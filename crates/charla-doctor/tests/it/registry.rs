@@ -83,9 +83,12 @@ fn a_missing_chats_fix_is_for_the_tenant_that_the_token_names() {
         .find(|(name, _)| *name == "chat_not_found")
         .unwrap();
     let mut seen = evidence(&folder().join("chat_not_found/fires-after-accept.json"));
-    let fixes = |seen: &Evidence| match (check.judge)(seen) {
-        Outcome::Fail(finding) => finding.fix,
-        other => panic!("{other:?}"),
+    let fixes = |seen: &Evidence| {
+        let outcome = (check.judge)(seen);
+        let Outcome::Fail(finding) = outcome else {
+            panic!("{outcome:?}")
+        };
+        finding.fix
     };
     assert_eq!(fixes(&seen), ["charla chat list", "charla chat add 5"]);
     seen.token.as_mut().unwrap().tenant = Some("acme".into());
