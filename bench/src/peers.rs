@@ -218,5 +218,6 @@ const NOTES: &str = "
 - Channels is sent 2 messages a second where the others get 20, makes a twentieth of the deliveries a round, and is measured with 2,000
   connections at most: more would take hours. Half of its work is Redis', which is counted.
 - uWebSockets.js is not in npm's registry, so uWebSockets is measured as socketify wraps it: publishing to a topic is one call into it.
-  Sockudo was still compiling after 25 minutes on two cores, and Centrifugo wants a Go toolchain: both are left out.
+- Sockudo is published to over HTTP, as an application does it in Pusher's protocol: each message is a signed request, and goes out
+  as text within JSON. It is built for one node, without what it needs for others. Centrifugo wants a Go toolchain and is left out.
 ";
