@@ -64,7 +64,7 @@ impl<'a> Crowd<'a> {
         };
         let dialect = crowd.dialect();
         if dialect.is_published_to() {
-            crowd.publisher = Some(Publisher::connect(server.address())?);
+            crowd.publisher = Some(Publisher::new(server.address()));
         }
         let mut ready = 0;
         let mut progress = Progress::of("handshakes");

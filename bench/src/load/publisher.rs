@@ -17,64 +17,68 @@ use crate::failure::{Failure, Outcome};
 /// The application's id, key and secret: `peers/sockudo.toml` has the same.
 pub(crate) const APPLICATION: &str = "bench";
 
-/// A connection that stays open; answers are read as they come.
+/// One request a connection: Sockudo ends it with its answer. Answers are looked at as they come.
 pub(crate) struct Publisher {
-    stream: TcpStream,
     address: SocketAddr,
-    /// The start of an answer of which the rest has not come.
-    unread: Vec<u8>,
+    asked: Vec<Asked>,
+}
+
+/// A request that has no whole answer yet.
+struct Asked {
+    stream: TcpStream,
+    answer: Vec<u8>,
 }
 
 impl Publisher {
     /// To the server at this address.
-    pub(crate) fn connect(address: SocketAddr) -> Outcome<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self {
             address,
-            unread: Vec::new(),
-        })
+            asked: Vec::new(),
+        }
     }
 
-    /// Has message `number` delivered to everybody in `channel`. What an earlier one was answered is looked at by the way.
+    /// Has message `number` delivered to everybody in `channel`. What earlier ones were answered is looked at by the way.
     pub(crate) fn publish(&mut self, channel: &str, number: u64, length: usize) -> Outcome<()> {
         let data = message::delivery(channel, number, length);
         let body = serde_json::json!({"name": "message", "channels": [channel], "data": data}).to_string();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let request = request(self.address, &body, since.as_secs());
-        self.stream.write_all(request.as_bytes())?;
-        self.read_answers()
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        stream.write_all(request(self.address, &body, since.as_secs()).as_bytes())?;
+        self.asked.push(Asked {
+            stream,
+            answer: Vec::new(),
+        });
+        for mut asked in std::mem::take(&mut self.asked) {
+            if !asked.is_answered()? {
+                self.asked.push(asked);
+            }
+        }
+        Ok(())
     }
+}
 
-    fn read_answers(&mut self) -> Outcome<()> {
-        let mut buffer = [0; 16 * 1024];
+impl Asked {
+    /// Whether it was granted; an error where it was refused, `false` while nothing is said.
+    fn is_answered(&mut self) -> Outcome<bool> {
+        let mut buffer = [0; 4 * 1024];
         match rustix::net::recv(&self.stream, &mut buffer, RecvFlags::DONTWAIT) {
             Ok((0, _)) => return Err(Failure::Server("hung up on who publishes".into())),
             Ok((count, _)) => self
-                .unread
+                .answer
                 .extend_from_slice(buffer.get(..count).unwrap_or_default()),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        while let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head =
-                String::from_utf8_lossy(self.unread.get(..end).unwrap_or_default()).to_ascii_lowercase();
-            let length: usize = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
-                .unwrap_or(0);
-            let whole = end + 4 + length;
-            if self.unread.len() < whole {
-                break;
-            }
-            if !head.starts_with("http/1.1 200") {
-                let said = String::from_utf8_lossy(self.unread.get(..whole).unwrap_or_default()).into_owned();
-                return Err(Failure::Server(format!("refused to publish: {said}")));
-            }
-            self.unread.drain(..whole);
+        if !self.answer.windows(4).any(|four| four == b"\r\n\r\n") {
+            return Ok(false);
         }
-        Ok(())
+        if self.answer.starts_with(b"HTTP/1.1 200") {
+            return Ok(true);
+        }
+        let said = String::from_utf8_lossy(&self.answer);
+        Err(Failure::Server(format!("refused to publish: {said}")))
     }
 }
 
