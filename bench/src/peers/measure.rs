@@ -9,6 +9,7 @@ use super::table::{Cell, Table};
 use crate::failure::{Failure, Outcome};
 use crate::load::Crowd;
 use crate::scenario::{Bench, handshakes};
+use crate::server::Server;
 use crate::stats::{Spread, percentile};
 
 /// Listeners of one chat.
@@ -21,6 +22,9 @@ const LENGTH: usize = 200;
 const IDLE: &[usize] = &[1_000, 5_000, 15_000];
 /// How long they are idle.
 const REST: Duration = Duration::from_secs(5);
+/// Idle connections that have heard a burst, of so many messages.
+const RESTED: &[usize] = &[1_000, 5_000];
+const BURST: u64 = 200;
 /// Handshakes of a round.
 const HANDSHAKES: usize = 4_000;
 /// Twenty messages a second; two for those that cannot deliver so many to a thousand.
@@ -124,13 +128,37 @@ impl Field<'_> {
 
     /// Memory of an idle connection, of all processes of the server.
     pub(super) fn idle(&self) -> Outcome<Table> {
-        let sizes = self.bench.pick(&[20, 40][..], IDLE);
-        let mut table = Table::new(
+        let table = Table::new(
             "idle",
             "memory of an idle connection".into(),
             "KiB each",
             self.peers,
         );
+        let sizes = self.bench.pick(&[20, 40][..], IDLE);
+        self.kept(table, sizes, |peer, sizes| self.memory(peer, sizes))
+    }
+
+    /// The same, where each connection has heard a burst.
+    pub(super) fn rested(&self) -> Outcome<Table> {
+        let table = Table::new(
+            "rested",
+            format!("memory of an idle connection, a burst of {BURST} messages later"),
+            "KiB each",
+            self.peers,
+        );
+        let sizes = self.bench.pick(&[20][..], RESTED);
+        self.kept(table, sizes, |peer, sizes| {
+            sizes.iter().map(|size| self.after_burst(peer, *size)).collect()
+        })
+    }
+
+    /// A column for each size; a peer is left out of those beyond its own.
+    fn kept(
+        &self,
+        mut table: Table,
+        sizes: &[usize],
+        each: impl Fn(Peer, &[usize]) -> Outcome<Vec<f64>>,
+    ) -> Outcome<Table> {
         let mut columns: Vec<Vec<Cell>> = sizes.iter().map(|_| Vec::new()).collect();
         for peer in self.peers {
             let within: Vec<usize> = sizes
@@ -138,7 +166,7 @@ impl Field<'_> {
                 .copied()
                 .filter(|size| *size <= peer.most())
                 .collect();
-            let each = self.memory(*peer, &within);
+            let each = each(*peer, &within);
             for (place, column) in columns.iter_mut().enumerate() {
                 column.push(match &each {
                     Ok(each) => each
@@ -156,10 +184,7 @@ impl Field<'_> {
 
     /// KiB of each connection at each of the sizes.
     fn memory(&self, peer: Peer, sizes: &[usize]) -> Outcome<Vec<f64>> {
-        let server = peer.start(self.bench, self.tools)?;
-        let mut warm = Crowd::gather(&server, 20)?;
-        warm.flood(3, LENGTH, 1)?;
-        drop(warm);
+        let server = self.warmed(peer)?;
         let before = server.memory()?;
         let mut crowds: Vec<Crowd<'_>> = Vec::new();
         let mut each = Vec::new();
@@ -167,15 +192,34 @@ impl Field<'_> {
         for &size in sizes {
             crowds.push(Crowd::gather(&server, size - there)?);
             there = size;
-            let rest = self.bench.pick(Duration::from_millis(100), REST);
-            let slice = rest / u32::try_from(crowds.len()).unwrap_or(1);
+            let slice = self.rest() / u32::try_from(crowds.len()).unwrap_or(1);
             for crowd in &mut crowds {
                 crowd.rest(slice)?;
             }
-            let grown = server.memory()?.saturating_sub(before);
-            each.push(grown as f64 / 1024.0 / size as f64);
+            each.push(share(before, server.memory()?, size));
         }
         Ok(each)
+    }
+
+    /// KiB of each connection once the burst is over.
+    fn after_burst(&self, peer: Peer, size: usize) -> Outcome<f64> {
+        let server = self.warmed(peer)?;
+        let before = server.memory()?;
+        let mut crowd = Crowd::gather(&server, size)?;
+        crowd.flood(self.bench.pick(3, BURST), LENGTH, 4)?;
+        crowd.rest(self.rest())?;
+        Ok(share(before, server.memory()?, size))
+    }
+
+    /// Started, its code and tables there before memory is counted.
+    fn warmed(&self, peer: Peer) -> Outcome<Server> {
+        let server = peer.start(self.bench, self.tools)?;
+        Crowd::gather(&server, 20)?.flood(3, LENGTH, 1)?;
+        Ok(server)
+    }
+
+    fn rest(&self) -> Duration {
+        self.bench.pick(Duration::from_millis(100), REST)
     }
 
     /// Connections a second that are made, greeted and gone, and the CPU of each.
@@ -270,4 +314,9 @@ impl Field<'_> {
         }
         Ok(Cell::Failed(word))
     }
+}
+
+/// KiB of what memory has grown by, for each connection.
+fn share(before: u64, now: u64, connections: usize) -> f64 {
+    now.saturating_sub(before) as f64 / 1024.0 / connections as f64
 }
