@@ -218,8 +218,11 @@ const NOTES: &str = "
 - **One message under way** is the case where nothing can be shared; with four under way Charla writes several messages in one
   write, as people do who talk at once.
 - Channels is sent 2 messages a second where the others get 20, makes a twentieth of the deliveries a round, and is measured with 2,000
-  connections at most: more would take hours. Half of its work is Redis', which is counted.
+  connections at most: more would take hours. Half of its work is Redis', which is counted. Where a start of it answered one handshake
+  of a thousand with 500, its cell has that word; with its Redis layer it took 566 us (68 x floor) with four under way, 1,637 ms (p50)
+  and 2,015 ms (p99) on 2026-11-28.
 - uWebSockets.js is not in npm's registry, so uWebSockets is measured as socketify wraps it: publishing to a topic is one call into it.
-- Sockudo is published to over HTTP, as an application does it in Pusher's protocol: each message is a signed request,
-  on a connection of its own since Sockudo ends it with its answer, and goes out as text within JSON. It is built for one node, without what it needs for others. Centrifugo wants a Go toolchain and is left out.
+- Sockudo is published to over HTTP, as an application does it in Pusher's protocol: each message is a signed request, on a connection
+  of its own since Sockudo ends it with its answer, and goes out as text within JSON. It is built for one node, without what it needs
+  for others. Centrifugo wants a Go toolchain and is left out.
 ";

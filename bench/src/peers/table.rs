@@ -80,6 +80,8 @@ impl Table {
                         let _ = write!(text, " {} | {times} |", spread(one));
                     }
                     Some(Cell::Failed(why)) => {
+                        // What an HTTP answer says begins with its status, and has lines.
+                        let why = why.lines().next().unwrap_or_default();
                         failures.push(format!("{}, {}: {why}", peer.name(), column.name));
                         text.push_str(" failed | - |");
                     }
