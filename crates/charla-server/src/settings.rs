@@ -316,7 +316,7 @@ pub struct LogSettings {
 /// `[metrics]`
 #[derive(Debug, Clone)]
 pub struct MetricsSettings {
-    /// Networks that may read `/metrics`; others get 404.
+    /// Networks that may read `/metrics`, and what the store says at `/readyz`.
     pub allow: Vec<IpNet>,
 }
 

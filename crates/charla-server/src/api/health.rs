@@ -1,5 +1,6 @@
 //! Alive, ready, and how it is going: for balancers and Prometheus.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,15 +22,20 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 
 /// 200 while new connections are welcome; 503 with the reason otherwise. A node without its broker is slower, not wrong: taking
 /// it out would take out all of them at once. Nor does it help those who are connected when new ones cannot be judged.
-async fn ready(State(node): State<Arc<Node>>) -> (StatusCode, String) {
+///
+/// What the store says goes to whoever may see figures: it may name the database's host.
+async fn ready(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
+) -> (StatusCode, String) {
     let trouble = if node.is_leaving() {
         Some("draining".to_owned())
     } else {
-        node.store
-            .ready()
-            .await
-            .err()
-            .map(|error| format!("store_unavailable: {error}"))
+        match node.store.ready().await {
+            Ok(()) => None,
+            Err(error) if may_see_figures(&node, address) => Some(format!("store_unavailable: {error}")),
+            Err(_) => Some("store_unavailable".to_owned()),
+        }
     };
     match trouble {
         None if node.is_degraded() => (StatusCode::OK, "degraded: broker_unavailable\n".to_owned()),
@@ -48,13 +54,7 @@ async fn metrics(
     ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
 ) -> Response {
     // Whoever may not see figures is not told that there are any.
-    if !node
-        .settings
-        .metrics
-        .allow
-        .iter()
-        .any(|net| net.contains(&address))
-    {
+    if !may_see_figures(&node, address) {
         return StatusCode::NOT_FOUND.into_response();
     }
     let waiting: usize = node
@@ -68,4 +68,9 @@ async fn metrics(
         .set(i64::try_from(waiting).unwrap_or(i64::MAX));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], node.metrics.encode()).into_response()
+}
+
+fn may_see_figures(node: &Node, address: IpAddr) -> bool {
+    let networks = &node.settings.metrics.allow;
+    networks.iter().any(|net| net.contains(&address))
 }

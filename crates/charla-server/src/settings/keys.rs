@@ -414,7 +414,7 @@ keys! {
         "A level, or a filter such as \"info,charla_server=debug\".";
 
     "metrics.allow", Rule::Networks, Some(|s| &mut s.metrics.allow), "",
-        "Networks that may read /metrics; others get 404.";
+        "Networks that may read /metrics, and what the store says at /readyz; others get 404, and no more than that it is away.";
     "retention.days", retention::DAYS, Some(|s| &mut s.retention.every.days), "",
         "Days that messages are kept; 0: for ever. At least one day: until then a send that is repeated finds its number.";
     "retention.messages", retention::MESSAGES, Some(|s| &mut s.retention.every.messages), "",

@@ -76,6 +76,26 @@ async fn a_restart_of_the_database_cuts_nobody_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_database_says_is_told_to_the_machine_itself() {
+    let cluster = Cluster::start();
+    let url = cluster.url(&cluster.database().await);
+    let serving = Serving::start_with(|settings| {
+        settings.store.url = Some(url.clone());
+        settings.server.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    })
+    .await;
+    cluster.stop(Signal::QUIT);
+    for (forwarded, told) in [("203.0.113.7", false), ("127.0.0.2", true)] {
+        let forwarded = format!("X-Forwarded-For: {forwarded}");
+        let reply = serving.http("GET", "/readyz", &[&forwarded], b"").await;
+        let body = String::from_utf8(reply.body).unwrap();
+        assert_eq!(reply.status, 503, "{body}");
+        assert_eq!(body.starts_with("store_unavailable: "), told, "{body}");
+        assert_eq!(body == "store_unavailable\n", !told, "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_resume_may_land_on_another_node() {
     let cluster = Cluster::start();
     let url = cluster.url(&cluster.database().await);
