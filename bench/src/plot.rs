@@ -21,11 +21,11 @@ text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',sans-
 .lead{stroke-width:.8;opacity:.5;fill:none!important}.name{stroke:none!important}.p1.name{font-weight:600}.p0.line{stroke-dasharray:7 5}
 .p0{stroke:#59636e;fill:#59636e}.p1{stroke:#d9480f;fill:#d9480f}.p2{stroke:#1c6dd0;fill:#1c6dd0}.p3{stroke:#2b8a3e;fill:#2b8a3e}
 .p4{stroke:#9c36b5;fill:#9c36b5}.p5{stroke:#0b8599;fill:#0b8599}.p6{stroke:#8f6b32;fill:#8f6b32}.p7{stroke:#c2255c;fill:#c2255c}
-.p8{stroke:#5f3dc4;fill:#5f3dc4}
+.p8{stroke:#5f3dc4;fill:#5f3dc4}.p9{stroke:#66740a;fill:#66740a}
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.paper{fill:#0d1117}.quiet{fill:#9198a1}.grid{stroke:#30363d}
 .p0{stroke:#a3adb8;fill:#a3adb8}.p1{stroke:#ff8a4c;fill:#ff8a4c}.p2{stroke:#6cb0ff;fill:#6cb0ff}.p3{stroke:#63d07a;fill:#63d07a}
 .p4{stroke:#d98bef;fill:#d98bef}.p5{stroke:#45cfe0;fill:#45cfe0}.p6{stroke:#d9b36c;fill:#d9b36c}.p7{stroke:#ff7eb0;fill:#ff7eb0}
-.p8{stroke:#a997ff;fill:#a997ff}}
+.p8{stroke:#a997ff;fill:#a997ff}.p9{stroke:#c3d14a;fill:#c3d14a}}
 ";
 
 /// One measured point, and what its rounds lay between.
@@ -40,7 +40,7 @@ pub(crate) struct Point {
 /// One line.
 pub(crate) struct Series {
     pub(crate) name: String,
-    /// Its colour, 0 to 8.
+    /// Its colour, 0 to 9.
     pub(crate) class: usize,
     pub(crate) points: Vec<Point>,
 }

@@ -165,6 +165,7 @@ fn upper_first(words: &str) -> String {
 mod tests {
     use super::{Cell, Table};
     use crate::peers::peer::Peer;
+    use crate::plot::{Words, draw};
     use crate::stats::Spread;
 
     fn table() -> Table {
@@ -194,5 +195,20 @@ mod tests {
     fn a_line_leaves_out_what_failed() {
         let points: Vec<usize> = table().series().iter().map(|one| one.points.len()).collect();
         assert_eq!(points, [1, 1, 0, 1]);
+    }
+
+    #[test]
+    fn every_peer_has_its_colour_on_light_and_on_dark_paper() {
+        let words = Words {
+            title: "costs",
+            across: "listeners",
+            up: "us",
+        };
+        let svg = draw(&words, &table().series());
+        let (light, dark) = svg.split_once("@media").expect("both papers");
+        for class in 0..Peer::ALL.len() {
+            let colour = format!(".p{class}{{stroke:");
+            assert!(light.contains(&colour) && dark.contains(&colour), "{class}");
+        }
     }
 }
