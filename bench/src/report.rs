@@ -19,57 +19,73 @@ use crate::storm;
 const NOTES: &str = "
 ## Reading the table
 
-- With **one message under way** nothing can be shared. A message then costs some hundreds of microseconds whoever
-  listens. At 100 listeners of the 1,470 us of a message (a profile and `strace`, 2026-11-29) 780 are the writes, each
-  as dear as the floor's; 380 the commit (144 `fsync`, 76 the twelve `pwrite` of its six pages, the rest SQLite and the wait
-  for the disk); the rest is reading, and waking: four and a half `futex`, four `epoll_wait`, three `eventfd` a message. The bar
-  leaves 222 us beside the floor's writes, so that no durable commit fits. A hundred listeners are too few to spread that
-  over; a thousand are on the edge of it: 1.26 x the floor in the run before, 1.38 here, 1.18 beside the others an hour later.
-  With **several under way** commits are shared and each listener gets a round's frames in one write, which is how
-  a delivery becomes cheaper than the floor's.
-  Of the CPU of these runs four fifths are the kernel's (79 % in a profile of all sizes; 16 % the program, 5 % libc). What
-  made no difference that the noise did not hide: one worker thread instead of one a core; slices of 4,096 listeners
-  or 128 instead of 64; `send` without asking the reactor first and a connection's hot fields side by side (2 %); `fdatasync`
-  instead of `fsync`; a link that optimises across crates; a sender's own message and its acknowledgement in one write.
-- **Flat** within 15 % it is with several under way. With one a delivery costs a third more with 10,000 listeners than with 2,000, and a
-  quarter more for the floor too, whose sockets no longer fit the caches either; in the run before it was a fifth for both.
+*Under way* is what was sent and is not yet delivered to all; *by turns* means one program and the other in alternation, by hand, with the
+machine to themselves. *The run before* is that of 06:27 UTC of the same day, which is in the repository's history.
+
+- With **one message under way** nothing can be shared. A message then costs some hundreds of microseconds whoever listens. At
+  100 listeners of the 1,470 us of a message (a profile and `strace` of a slower hour of 2026-11-29; here it is 1,140) 780 are
+  the writes, each as dear as the floor's; 380 the commit (144 `fsync`, 76 the twelve `pwrite` of its six pages, the rest SQLite
+  and the wait for the disk); the rest is reading, and waking: four and a half `futex`, four `epoll_wait`, three `eventfd` a
+  message. The bar leaves some 220 us beside the floor's writes, so that no durable commit fits. A hundred listeners are too few
+  to spread that over: 1.91 x the floor in the run before, 1.61 here, 2.04 beside the others half an hour later. A thousand are
+  on the edge of it: 1.26, 1.38, 1.18. With **several under way** commits are shared and each listener gets a round's frames in
+  one write, which is how a delivery becomes cheaper than the floor's. Of the CPU of these runs four fifths are the kernel's (79
+  % in a profile of all sizes; 16 % the program, 5 % libc). What made no difference that the noise did not hide: one worker
+  thread instead of one a core; slices of 4,096 listeners or 128 instead of 64; `send` without asking the reactor first and a
+  connection's hot fields side by side (2 %); `fdatasync` instead of `fsync`; a link that optimises across crates; a sender's
+  own message and its acknowledgement in one write.
+- **Flat** within 15 % it is with several under way (the run before missed it once, 1.24 at 100). With one a delivery costs a
+  third more with 10,000 listeners than with 2,000, and a quarter more for the floor too, whose sockets no longer fit the caches
+  either; in the run before it was a fifth for both. Slices of another size made no difference.
+- **A small chat beside a large one**: of five rounds four lie between 6.5 and 7.4 ms beside the large one; one there and one alone were
+  disturbed (29 and 31 ms).
 - **Durable sends in one hot chat**: whoever sends hears the chat, so each message is also delivered to 100 clients, a
   hundred times the messages a second in deliveries, and the bare loop does none of it. In 1,000 chats each client hears
-  only its own ten, which is the comparison that the bar means; being the staff's, it is told in its list how all others
+  only its own ten, which is the comparison that the bar means (the bare loop has one statement a message where Charla has
+  three, and no index against repeats); being the staff's, it is told in its list how all others
   move, too. These words were four of six writes a message until they were gathered (one write a moment and connection). That
-  row is on the edge of its bar: 0.51 and 0.51 x by turns and 0.52 in a whole run of the same day, 0.45 here.
-- **p99 from send to ack** is the time of 200 sends in a queue: with so many under way and the rate above it, the mean
-  wait is 200 / rate, many of the bare loop's commits, each of which carries only the group's rows.
+  row is on the edge of its bar: 0.51 and 0.51 x by turns and 0.52 in the run before, 0.45 here.
+- **p99 from send to ack** is the time of 200 sends in a queue, two of each client: with so many under way and the rate above it, the mean
+  wait is 200 / rate, many of the bare loop's commits, each of which carries only the group's rows. With fewer under way it is
+  less, as the curve above shows (in 100 chats): 6 ms at 16. Nothing else was tried.
 - **On PostgreSQL** the database, the server and the load share two cores, and the bare loop has them to itself and its
-  database. In the hot chat 14,000 sends a second are 1.4 million deliveries a second beside that. In 1,000 chats the writer is
-  never idle: a group of 88 messages takes it 10 ms. Its statements are 3.6 of these (`pg_stat_statements`: chats moved on
-  1.3, messages 1.1, read marks 0.6, chats held 0.3, repeats looked for 0.2; the bare loop's one statement is 0.6), the
-  commit is 0.5, and the rest is waiting for a core: the server takes 1.1 of the two meanwhile. What made no difference
-  therefore: a thread of its own for the writer, and no index on what orders the chats, which halves the dearest statement.
+  database. In the hot chat 15,600 sends a second are 1.6 million deliveries a second beside that. In 1,000 chats the writer is
+  never idle: a group of 88 messages took it 10 ms when it was profiled (2026-11-28). Its statements are 3.5 of these
+  (`pg_stat_statements`: chats moved on 1.3, messages 1.1, read marks 0.6, chats held 0.3, repeats looked for 0.2; the bare
+  loop's one statement is 0.6), the commit is 0.5, and the rest is waiting for a core: the server takes 1.1 of the two
+  meanwhile. What made no difference therefore: a thread of its own for the writer, and no index on what orders the chats, which
+  halves the dearest statement.
 - **Preflights**: a third of their CPU is what axum's own route takes; the rest is the token, the look into the store by one of
   its reading threads, which is two hand-overs, and the answer with the reason in it. Tried and kept: one statement for where
   somebody stands, threads woken only where they sleep, an answer written without a tree of values; by turns that was 0.48 and
   0.53 x axum beside 0.43 and 0.43 before (2026-11-28). Tried and not kept: the look by the thread of the runtime that asks, one
-  at a time, so without a hand-over: 0.44 and 0.46 x axum beside 0.51 and 0.56, handshakes 183 and 175 us beside 268 and 187
-  (2026-11-29). A cache of standings would do the rest, and let a member who was removed in for as long as it lasts: not taken.
+  at a time, so without a hand-over: 0.44 and 0.46 x axum beside 0.51 and 0.56, at handshakes 183 and 175 us beside 268 and 187
+  (2026-11-29): preflights come in crowds. A cache of standings would do the rest, and let a member who was removed in for as
+  long as it lasts: not taken.
 - **`explain`** reads a log on one thread, and two fifths of its time it looks for its words. Its crate is optimised for speed
   since 2026-11-29: 99 and 106 MiB/s by turns beside 84 and 84, for 0.4 MiB of the binary.
 - Ids of version 7 grow with time and touch a few pages of the index against repeats; ids of version 4 touch one page a
-  message and make the store slower. Charla's clients make version 7.
+  message: 14,100 sends a second in the hot chat beside 18,100. The bare loop has no such index, so that this row's ratio says more of it
+  than of Charla. Charla's clients make version 7; for others nothing was tried.
+- **Returns**: a room that remembers what was missed is asked and not the store, else the store is asked for one page. Beside that each who
+  returns has the store looked at three times, by the code: where they stand, at the door and once they have their place, and the read
+  marks. The bar of one query a client is missed; queries are not counted in the run.
 - **1,000 chats of 10** share commits, not writes: a profile has three fifths of the server's CPU in `send`.
 - **CPU of idle connections** is their pings: one a connection every 25 s, and its answer, which is 600 a second at 15,000.
 - Idle memory is read of a server that has hashed no password since its start: argon2 leaves 19 MiB a core behind.
 - **The build** is no scenario: `cargo build --release --package charla` from nothing took 6 min 29 s on the 2 cores on
   2026-11-28 (bar: 6 minutes, missed by 8 %), and 8 min 10 s for a quarter more CPU on 2026-11-29, another build of the workspace
   waiting beside it. It has lost its link across crates, which was more than twice the CPU. What is left is
-  the server (53 s of checking, then two minutes of code), the doctor, and SQLite's one file. Made smaller still it takes
-  6 min 12 s and 26.1 MiB (bar: 25), and a handshake and a preflight cost a third more: not taken.
+  the server (53 s of checking, then two minutes of code), the doctor, and SQLite's one file.
+- **The binary** was 14.6 MiB on 2026-11-23, when it had neither PostgreSQL and MySQL nor TLS of its own, buses, webhooks and
+  buckets, and was linked across crates. Made small in every crate it is 26.1 MiB, built in 6 min 12 s, and a handshake and a
+  preflight cost a third more: not taken.
 - **The debug build again** after a constant of the server has changed (`cargo build --package charla`, incremental, alone on the machine,
   2026-11-29 00:56 UTC): 12.2 and 13.1 s (bar: 20 s, met).
-- **The browser client's core** is no scenario either: 9.4 kB minified and compressed (`js/test/size.test.js`; bar 6 kB, missed by
-  57 %). Of its 25 kB before compression the client is 6.5, the machine that decides when to come back 5.7, the link that
-  tells one end from another 5.1, the outbox and the cursor, without which a return would lose or double something, 2.0. What
-  can follow once it is connected does: the diagnosis, 1.4 kB compressed.
+- **The browser client's core** is no scenario either: 9.4 kB minified and compressed (`js/test/size.test.js`; bar 6 kB, missed
+  by 57 %). Of its 25 kB before compression the client is 6.5, the machine that decides when to come back 5.7, the link that
+  tells one end from another 5.1, the outbox and the cursor, without which a return would lose or double something, 2.0; the
+  rest is small. What can follow once it is connected does: the diagnosis, 1.4 kB compressed.
 ";
 
 /// Where rate and p99 of durable sends are drawn, and the words there.

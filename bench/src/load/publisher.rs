@@ -23,7 +23,7 @@ pub(crate) struct Publisher {
     asked: Vec<Asked>,
 }
 
-/// A request that has no whole answer yet.
+/// A request, and what its answer's head has so far.
 struct Asked {
     stream: TcpStream,
     answer: Vec<u8>,

@@ -45,7 +45,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
             .collect::<Outcome<Vec<_>>>()?;
         let what = match (chats, ids) {
             (1, Ids::TimeOrdered) => "one hot chat that all of them hear".to_owned(),
-            (1, Ids::Random) => "the same with ids of version 4".to_owned(),
+            (1, Ids::Random) => "one hot chat with ids of version 4".to_owned(),
             (chats, Ids::TimeOrdered | Ids::Random) => format!("{chats} chats"),
         };
         rows.extend(told("durable", ("", "bare inserts"), &what, &rounds));
