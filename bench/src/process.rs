@@ -56,6 +56,11 @@ pub(crate) fn proportional(pid: u32) -> Outcome<u64> {
     field(pid, "smaps_rollup", "Pss:")
 }
 
+/// KiB of what memory has grown by between two looks, for each connection.
+pub(crate) fn kib_each(before: u64, now: u64, connections: usize) -> f64 {
+    now.saturating_sub(before) as f64 / 1024.0 / connections as f64
+}
+
 /// Resident bytes.
 pub(crate) fn resident(pid: u32) -> Outcome<u64> {
     field(pid, "smaps_rollup", "Rss:")

@@ -17,7 +17,7 @@ mod doctor;
 mod durable;
 mod fanout;
 pub(crate) mod handshakes;
-mod idle;
+pub(crate) mod idle;
 mod latency;
 mod neighbours;
 mod nodes;

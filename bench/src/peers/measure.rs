@@ -8,6 +8,8 @@ use super::peer::{Peer, Tools};
 use super::table::{Cell, Table};
 use crate::failure::{Failure, Outcome};
 use crate::load::Crowd;
+use crate::process;
+use crate::scenario::idle::BURST;
 use crate::scenario::{Bench, handshakes};
 use crate::server::Server;
 use crate::stats::{Spread, percentile};
@@ -22,9 +24,8 @@ const LENGTH: usize = 200;
 const IDLE: &[usize] = &[1_000, 5_000, 15_000];
 /// How long they are idle.
 const REST: Duration = Duration::from_secs(5);
-/// Idle connections that have heard a burst, of so many messages.
+/// Idle connections that have heard a burst.
 const RESTED: &[usize] = &[1_000, 5_000];
-const BURST: u64 = 200;
 /// Handshakes of a round.
 const HANDSHAKES: usize = 4_000;
 /// Twenty messages a second; two for those that cannot deliver so many to a thousand.
@@ -184,8 +185,7 @@ impl Field<'_> {
 
     /// KiB of each connection at each of the sizes.
     fn memory(&self, peer: Peer, sizes: &[usize]) -> Outcome<Vec<f64>> {
-        let server = self.warmed(peer)?;
-        let before = server.memory()?;
+        let (server, before) = self.warmed(peer)?;
         let mut crowds: Vec<Crowd<'_>> = Vec::new();
         let mut each = Vec::new();
         let mut there = 0;
@@ -196,26 +196,26 @@ impl Field<'_> {
             for crowd in &mut crowds {
                 crowd.rest(slice)?;
             }
-            each.push(share(before, server.memory()?, size));
+            each.push(process::kib_each(before, server.memory()?, size));
         }
         Ok(each)
     }
 
     /// KiB of each connection once the burst is over.
     fn after_burst(&self, peer: Peer, size: usize) -> Outcome<f64> {
-        let server = self.warmed(peer)?;
-        let before = server.memory()?;
+        let (server, before) = self.warmed(peer)?;
         let mut crowd = Crowd::gather(&server, size)?;
         crowd.flood(self.bench.pick(3, BURST), LENGTH, 4)?;
         crowd.rest(self.rest())?;
-        Ok(share(before, server.memory()?, size))
+        Ok(process::kib_each(before, server.memory()?, size))
     }
 
-    /// Started, its code and tables there before memory is counted.
-    fn warmed(&self, peer: Peer) -> Outcome<Server> {
+    /// Started, and its memory once its code and tables are there.
+    fn warmed(&self, peer: Peer) -> Outcome<(Server, u64)> {
         let server = peer.start(self.bench, self.tools)?;
         Crowd::gather(&server, 20)?.flood(3, LENGTH, 1)?;
-        Ok(server)
+        let before = server.memory()?;
+        Ok((server, before))
     }
 
     fn rest(&self) -> Duration {
@@ -314,9 +314,4 @@ impl Field<'_> {
         }
         Ok(Cell::Failed(word))
     }
-}
-
-/// KiB of what memory has grown by, for each connection.
-fn share(before: u64, now: u64, connections: usize) -> f64 {
-    now.saturating_sub(before) as f64 / 1024.0 / connections as f64
 }

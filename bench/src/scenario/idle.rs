@@ -12,7 +12,7 @@ use crate::stats::Spread;
 /// Connections, and the seconds that they are idle: the bar is held with most of them, over two pings and more.
 const SIZES: &[(usize, u64)] = &[(1_000, 10), (5_000, 10), (15_000, 60)];
 /// Messages of the burst.
-const BURST: u64 = 200;
+pub(crate) const BURST: u64 = 200;
 /// Connections that come and go first, so that code and tables are there before the count begins.
 const WARM: usize = 50;
 
@@ -34,7 +34,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
         crowd.flood(BURST, 200, 4)?;
         crowd.rest(idle)?;
         let rested = resident()?;
-        let each = |now: u64| Spread::of(vec![now.saturating_sub(before) as f64 / 1024.0 / size as f64]);
+        let each = |now: u64| Spread::of(vec![process::kib_each(before, now, size)]);
         let row = |what: String, unit, charla, bar| Row {
             scenario: "idle",
             what,

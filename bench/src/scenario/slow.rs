@@ -28,8 +28,7 @@ pub(super) fn run(bench: &Bench) -> Outcome<Vec<Row>> {
         let before = process::resident(server.pid())?;
         process::forget_peak(server.pid())?;
         beside.push(times(&mut crowd, count)?);
-        let growth = process::peak(server.pid())?.saturating_sub(before);
-        grown.push(growth as f64 / 1024.0 / stopped as f64);
+        grown.push(process::kib_each(before, process::peak(server.pid())?, stopped));
     }
     Ok(vec![
         Row {

@@ -335,6 +335,14 @@ impl ServerSettings {
     }
 }
 
+impl MetricsSettings {
+    /// Whether figures, and what only those who see them are told, may go to an address.
+    #[must_use]
+    pub fn shows(&self, address: &IpAddr) -> bool {
+        self.allow.iter().any(|net| net.contains(address))
+    }
+}
+
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {

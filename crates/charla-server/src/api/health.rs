@@ -1,6 +1,5 @@
 //! Alive, ready, and how it is going: for balancers and Prometheus.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -33,7 +32,9 @@ async fn ready(
     } else {
         match node.store.ready().await {
             Ok(()) => None,
-            Err(error) if may_see_figures(&node, address) => Some(format!("store_unavailable: {error}")),
+            Err(error) if node.settings.metrics.shows(&address) => {
+                Some(format!("store_unavailable: {error}"))
+            }
             Err(_) => Some("store_unavailable".to_owned()),
         }
     };
@@ -54,7 +55,7 @@ async fn metrics(
     ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
 ) -> Response {
     // Whoever may not see figures is not told that there are any.
-    if !may_see_figures(&node, address) {
+    if !node.settings.metrics.shows(&address) {
         return StatusCode::NOT_FOUND.into_response();
     }
     let waiting: usize = node
@@ -68,9 +69,4 @@ async fn metrics(
         .set(i64::try_from(waiting).unwrap_or(i64::MAX));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], node.metrics.encode()).into_response()
-}
-
-fn may_see_figures(node: &Node, address: IpAddr) -> bool {
-    let networks = &node.settings.metrics.allow;
-    networks.iter().any(|net| net.contains(&address))
 }

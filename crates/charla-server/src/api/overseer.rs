@@ -133,12 +133,7 @@ fn vouched(node: &Node, parts: &Parts) -> Option<String> {
         .as_deref()
         .filter(|_| settings.console.enabled)?;
     let proxy = neighbour(parts)?;
-    if !settings
-        .server
-        .trusted_proxies
-        .iter()
-        .any(|net| net.contains(&proxy))
-    {
+    if !settings.server.trusts(&proxy) {
         return None;
     }
     let mut values = parts.headers.get_all(header).iter();
